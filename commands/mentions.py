@@ -22,6 +22,7 @@ _MENTION = re.compile(
     r"""(?:^|(?<=[\s([{"',;:\u3000-\u9fff\uac00-\ud7af\uff00-\uffef]))@(?:"([^"\n]+)"|((?:\\ |[^\s"])(?:\\ |\S)*))"""
 )
 _CLOSING = ".,;:!?)]}>\"'`。、，．！？）」』】"
+_MEDIA_ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".gif", ".webp", ".pdf"})
 _LIKE_A_FILE = re.compile(r"\w[^()]*\.[A-Za-z0-9]{1,5}\Z")
 
 
@@ -107,12 +108,12 @@ def read_mentioned(
         name, path = named
         seen.add(path)
         if path.is_dir():
-            if "/" in name:
+            if "/" in name or name in {".", ".."}:
                 found.refusals.append(f"{name} is a folder and was not attached. The model can list it with its tools.")
         elif not outside and not path.is_relative_to(folder.resolve()):
             found.refusals.append(f"{name} is outside the working directory and was not attached. {advice}")
-        elif _is_media(path):
-            _add_media(found, path, name)
+        elif _is_media(path) or path.suffix.lower() in _MEDIA_ENDINGS:
+            _add_media(found, path, name)  # which refuses other content
         elif not room:
             found.refusals.append(
                 f"{name} was not attached: the limit of {MOST_MESSAGE_BYTES:,} bytes for one message is reached."

@@ -202,7 +202,7 @@ class Engine:
             agent.on_event, agent.ask = view.event, view.ask_permission
             keys = self._options.settings.keys
             context = Context(agent, view, REGISTRY, keeps_model=names_model(self._options), keys=keys)
-            load_commands(context)  # the first command reports what was left out
+            load_commands(context)  # the shell reports what was left out
             # Imported modules are never garbage: no collection needs to scan them again.
             gc.freeze()
             gc.enable()

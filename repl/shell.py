@@ -18,13 +18,14 @@ from prompt_toolkit.input import Input
 
 from aloop.errors import AloopError, SessionBusy, SessionDeclined
 from aloop.project import find_branch
+from aloop.sanitize import safe_line
 from aloop.text import quantity
 from repl.crash_report import bug_text, loop_error_text
 from repl.engine import Engine, recover, resume_session
 from repl.input.history import HistoryFile, InputHistory
 from repl.input.pastes import Entry
 from repl.input.prompt import Prompt
-from repl.input.queue import MessageQueue, QueuedLine
+from repl.input.queue import MessageQueue, QueuedLine, is_message
 from repl.input.toolbar import toolbar_line, toolbar_parts
 from repl.options import ShellOptions
 from repl.output.live import Live
@@ -92,6 +93,7 @@ class Shell:
         self._exit_code = 0
         self._resume_first = ""
         self._cost: tuple[str, Cost] | None = None
+        self._has_reported_titles = False
         self._question = options.question
         self._queue = MessageQueue()
         self._prompt = Prompt(
@@ -276,7 +278,7 @@ class Shell:
         # Unchanged text keeps its folded pastes.
         again = entry if outcome.prefill == entry.text else Entry(outcome.prefill)
         if not outcome.is_done and self._queue:
-            self._prompt.return_lines([again, *self._queue.take_all()])
+            self._return_queue(again)
         elif outcome.prefill and not self._prompt.prefill(again):
             self._prompt.hint("The unanswered text is in the history. Press Up to bring it back.")
         self._background.start(self._catalogs.refresh())
@@ -286,6 +288,20 @@ class Shell:
         self._ask_first()
         if not self._turn and self._queue.lines and (following := self._queue.take_next()):
             self.line_entered(following)
+
+    def _return_queue(self, first: Entry) -> None:
+        """Put the lines that wait back on the prompt, after ``first``.
+
+        Several lines would be sent as one message, so commands among them are only in the history.
+        """
+        lines = [each for each in (first, *self._queue.take_all()) if each.typed]
+        messages = [each for each in lines if is_message(each)]
+        commands = [each.typed for each in lines if each not in messages]
+        if len(lines) == 1 or not commands:
+            self._prompt.return_lines(lines)
+            return
+        self._prompt.return_lines(messages)
+        self._prompt.hint(f"Not run, but in the history: {', '.join(map(safe_line, commands))}")
 
     async def _steer(self) -> str:
         """Return the queued messages that steer the running turn, as one text."""
@@ -441,7 +457,11 @@ class Shell:
 
     async def _start_engine(self) -> None:
         try:
-            if await recover(await self._engine.ready()):
+            from commands.project.templates import refresh_commands  # here: the prompt is drawn without the commands
+
+            context = await self._engine.ready()
+            has_recovered = await recover(context)
+            if await refresh_commands(context) or has_recovered:
                 self._screen.write("\n")
             await self._catalogs.refresh()
             await self._update_cost()
@@ -465,8 +485,15 @@ class Shell:
             # Imported here: off by default.
             from repl.engine import write_title
 
-            with suppress(AloopError):  # the first words are a title, too
+            try:
                 await write_title(context.agent, self._options)
+            except AloopError as error:
+                # The first words are a title, too, but a setting that does nothing would never be found.
+                name = self._options.settings.title_model
+                if name and not self._has_reported_titles:
+                    self._has_reported_titles = True
+                    self._report(f"No title was written, because title_model = {name!r} cannot be used. {error}")
+                    self._screen.write("\n")
 
     def _toolbar(self, width: int) -> Line:
         parts = toolbar_parts(self._options, self._engine.context, self._session_cost(), self._branch)

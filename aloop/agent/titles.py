@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 from aloop.agent.budget import Budget, MeteredLLM
-from aloop.errors import AloopError
+from aloop.errors import AloopError, AuthenticationFailed, MissingCredentials, ModelNotFound
 from aloop.llm.base import LLM, Reply
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import MemoryManager
@@ -34,8 +34,9 @@ def _is_automatic(memory: MemoryManager) -> bool:
 async def improve_title(memory: MemoryManager, llm: LLM, budget: Budget) -> bool:
     """Let ``llm`` write the title of a session that wants one; True if it was changed.
 
-    A failure changes nothing and is not reported: the first words are a title, too. If the user has renamed the
-    session or left it in the meantime, the answer is not used.
+    A failure changes nothing and is not reported: the first words are a title, too. Only a model that cannot be used at
+    all raises an error: ModelNotFound, AuthenticationFailed or MissingCredentials. If the user has renamed the session
+    or left it in the meantime, the answer is not used.
     """
     if not wants_title(memory):
         return False
@@ -46,6 +47,8 @@ async def improve_title(memory: MemoryManager, llm: LLM, budget: Budget) -> bool
         if not title or memory.session_id != session or not _is_automatic(memory):
             return False
         await memory.rename(title)
+    except (ModelNotFound, AuthenticationFailed, MissingCredentials):
+        raise
     except (AloopError, TimeoutError):
         return False
     return True

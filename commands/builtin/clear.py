@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aloop.errors import SHORT_ID
+from commands.context import drop
 from commands.registry import Command
 from commands.session_browser import save_before_leaving
 
@@ -21,6 +22,7 @@ async def clear(context: Context, _argument: str) -> None:
     await save_before_leaving(memory)
     before = memory.session_id[:SHORT_ID]
     memory.start_new()
+    drop(context)
     context.view.info(f"Started a new session. The previous one is saved; /resume {before} returns to it.")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aloop.errors import SHORT_ID, SessionNotFound, UsageError
+from commands.context import drop
 from commands.registry import Argument, Command
 from commands.selection import read_session
 from commands.session_browser import SessionBrowser, save_before_leaving
@@ -48,7 +49,10 @@ async def _delete(context: Context, session_id: str) -> None:
     if not await context.view.confirm(f"Delete {describe(rows[0])}?"):
         context.view.info("Nothing was deleted.")
         return
+    before = memory.session_id
     context.view.info(await SessionBrowser(memory).trash(session_id))
+    if memory.session_id != before:
+        drop(context)
 
 
 COMMAND = Command(

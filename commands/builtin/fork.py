@@ -36,8 +36,8 @@ async def fork(context: Context, argument: str) -> None:
     await context.view.show(Reminder(last_exchanges(session.messages, 1)))
     more = f" ({count}, to keep a tool call with its results)" if count > number else ""
     context.view.info(
-        f"This is now {here}, a fork of {original} up to message {number}{more}. It will be saved with its first turn; "
-        f"/resume {original} returns to the original."
+        f"This is now {here}, a fork of {original} up to message {number}{more}. It is saved with its first turn or "
+        f"change; /resume {original} returns to the original."
     )
 
 

@@ -24,6 +24,9 @@ async def jobs(context: Context, argument: str) -> None:
     verb, _, rest = argument.partition(" ")
     if verb.lower() == _STOP:
         job = _find(table.jobs, rest.strip())
+        if not job.is_running:
+            view.info(f"Job {job.number} has already ended: {job.state}.")
+            return
         await table.stop(job)
         view.info(f"Job {job.number} is stopped.")
     elif argument:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from aloop.errors import SHORT_ID, DuplicateSessionId, SessionBusy, SessionDeclined
 from aloop.text import quantity
 from commands.builtin.model import follow
+from commands.context import drop
 from commands.pages import Reminder, SearchContext, SessionList
 from commands.registry import Argument, Command
 from commands.selection import read_session
@@ -51,6 +52,7 @@ async def _open(context: Context, wanted: str, hit: Hit | None = None) -> None:
         else:
             context.view.info(_NOTHING_CHANGED)
         return
+    drop(context)
     await report_resumed(context, session, hit)
     if not context.keeps_model and (notice := await follow(context.agent, session, context.trust)):
         context.view.info(notice)
@@ -62,9 +64,10 @@ async def _fork(context: Context, wanted: str) -> None:
     await confirm_trust(context, await memory.library.load(wanted))
     session = await memory.fork(wanted)
     remember_copy(context, session.forked_from or "", session.id)
+    drop(context)
     await context.view.show(Reminder(last_exchanges(session.messages, _REMINDER)))
     copy, original = session.id[:SHORT_ID], (session.forked_from or "")[:SHORT_ID]
-    context.view.info(f"This is now {copy}, a copy of {original}. It will be saved with its first turn.")
+    context.view.info(f"This is now {copy}, a copy of {original}. It is saved with its first turn or change.")
 
 
 async def report_resumed(context: Context, session: Session, hit: Hit | None = None) -> None:

@@ -93,12 +93,13 @@ async def refresh_instructions(context: Context) -> None:
     context.agent.instructions, context.agent.skills = loaded.instructions, skills.offered
 
 
-def report_once(context: Context, notices: Iterable[str]) -> None:
-    """Show those ``notices`` that were not shown before."""
-    for notice in notices:
-        if notice not in context.project.reported:
-            context.project.reported.add(notice)
-            context.view.info(notice)
+def report_once(context: Context, notices: Iterable[str]) -> bool:
+    """Show those ``notices`` that were not shown before; return True if there are any."""
+    new = [notice for notice in dict.fromkeys(notices) if notice not in context.project.reported]
+    for notice in new:
+        context.project.reported.add(notice)
+        context.view.info(notice)
+    return bool(new)
 
 
 async def ask_about_project(context: Context) -> None:

@@ -128,9 +128,12 @@ def load_commands(context: Context) -> list[str]:
     return notices
 
 
-async def refresh_commands(context: Context) -> None:
-    """Read the commands from files again, and report once what was left out."""
-    report_once(context, await asyncio.to_thread(load_commands, context))
+async def refresh_commands(context: Context) -> bool:
+    """Read the commands from files again, and report once what was left out.
+
+    Returns True if there was anything new to report.
+    """
+    return report_once(context, await asyncio.to_thread(load_commands, context))
 
 
 def _command(template: Template) -> Command[Context]:

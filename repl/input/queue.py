@@ -26,12 +26,12 @@ class MessageQueue:
 
     def add(self, entry: Entry, *, steers: bool = False) -> None:
         """Add a line at the end; a command never steers."""
-        self.lines += (QueuedLine(entry, steers and _is_message(entry)),)
+        self.lines += (QueuedLine(entry, steers and is_message(entry)),)
 
     def steer(self) -> bool:
         """Let all messages that wait steer; return False if none was waiting."""
-        waiting = any(not line.steers and _is_message(line.entry) for line in self.lines)
-        self.lines = tuple(QueuedLine(line.entry, line.steers or _is_message(line.entry)) for line in self.lines)
+        waiting = any(not line.steers and is_message(line.entry) for line in self.lines)
+        self.lines = tuple(QueuedLine(line.entry, line.steers or is_message(line.entry)) for line in self.lines)
         return waiting
 
     def take_last(self) -> Entry | None:
@@ -67,7 +67,8 @@ class MessageQueue:
         return entries
 
 
-def _is_message(entry: Entry) -> bool:
+def is_message(entry: Entry) -> bool:
+    """Return True if ``entry`` is sent to the model, and not a command."""
     from commands.parse import Chat, parse_line  # here: the prompt is drawn without the commands
 
     return isinstance(parse_line(entry.text), Chat)

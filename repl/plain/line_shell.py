@@ -19,6 +19,7 @@ from commands.builtin.resume import report_resumed
 from commands.context import Context, Verbosity, View
 from commands.dispatch import dispatch
 from commands.parse import as_text
+from commands.project.instructions import report_once
 from commands.project.templates import load_commands
 from commands.registry import Next
 from commands.trust import confirm_trust
@@ -75,7 +76,7 @@ async def _start(options: ShellOptions, lines: LineSource, view: PlainView) -> t
     agent = build_agent(options)
     agent.on_event, agent.ask = view.event, view.ask_permission
     context = Context(agent, view, REGISTRY, keeps_model=names_model(options), is_typed=sys.stdin.isatty())
-    load_commands(context)
+    report_once(context, load_commands(context))
     lines.complete_with(PlainCompleter(lambda: agent.memory, lambda: context.registry).complete)
     await recover(context)
     first: list[str] = []

@@ -10,7 +10,7 @@ import pytest
 from aloop.agent import ReActAgent
 from aloop.agent.budget import Budget
 from aloop.agent.titles import improve_title
-from aloop.errors import ConnectionFailed
+from aloop.errors import ConnectionFailed, ModelNotFound
 from aloop.llm.base import LLM
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import MemoryManager, SessionLibrary
@@ -68,6 +68,12 @@ async def test_failure_leaves_the_first_words(sessions_dir: Path, line: Sequence
     memory, llm = await talked(sessions_dir, line)
     assert not await improve_title(memory, llm, Budget())
     assert memory.title == "hey can you help me with python lists"
+
+
+async def test_model_that_does_not_exist_is_an_error(sessions_dir: Path) -> None:
+    memory, llm = await talked(sessions_dir, [ModelNotFound("Unknown model.")])
+    with pytest.raises(ModelNotFound):
+        await improve_title(memory, llm, Budget())
 
 
 async def test_later_turns_ask_for_no_title(sessions_dir: Path) -> None:

@@ -86,9 +86,9 @@ async def test_mentioned_files_are_attached_and_reported(bench: SetUp) -> None:
 
 async def test_binary_file_is_reported_and_not_attached(bench: SetUp) -> None:
     stage = bench(answer("I see."))
-    Path("picture.png").write_bytes(b"\0")
-    await chat(stage.context, "Read @picture.png?")
-    assert stage.memory.messages[0].content == "Read @picture.png?"
+    Path("data.bin").write_bytes(b"\0")
+    await chat(stage.context, "Read @data.bin?")
+    assert stage.memory.messages[0].content == "Read @data.bin?"
     assert "binary" in str(stage.view.of("error")[0])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 import threading
 from pathlib import Path
 
@@ -147,13 +148,27 @@ def test_invalid_utf8_is_replaced_with_a_note(tmp_path: Path) -> None:
 
 
 def test_binary_files_pipes_and_folders_are_refused(tmp_path: Path) -> None:
-    (tmp_path / "picture.png").write_bytes(b"\x89PNG\0\0")
+    (tmp_path / "data.bin").write_bytes(b"\x89PNG\0\0")
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "src").mkdir()
-    found = read("@picture.png @pipe @src/ @src", tmp_path)
+    found = read("@data.bin @pipe @src/ @src @.", tmp_path)
     assert found.attachments == []
     assert [refusal.split(" ")[-3:] for refusal in found.refusals] == [
         ["bytes,", "not", "text."],
         ["is", "not", "read."],
         ["with", "its", "tools."],
+        ["with", "its", "tools."],
+    ]
+
+
+def test_file_that_is_named_like_an_image_and_is_not_one_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "text.png").write_text("text")
+    (tmp_path / "cut.png").write_bytes(b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sII", 13, b"IHDR", 4, 4))
+    (tmp_path / "cut.gif").write_bytes(b"GIF89a")
+    found = read("@text.png @cut.png @cut.gif", tmp_path)
+    assert (found.attachments, found.media) == ([], [])
+    assert [refusal.partition("' is ")[2][:11] for refusal in found.refusals] == [
+        "not an imag",
+        "damaged: it",
+        "damaged: it",
     ]

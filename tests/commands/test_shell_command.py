@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from unittest.mock import AsyncMock
 
 import pytest
 
@@ -12,6 +13,7 @@ from commands.dispatch import dispatch
 from commands.shell_command import printed_lines
 from tests.agent.scripted import answer
 from tests.commands.conftest import Bench, SetUp
+from tests.saved_sessions import FIRST, save
 
 
 def printed(stage: Bench) -> str:
@@ -72,6 +74,19 @@ async def test_several_outputs_can_be_accepted_and_dropped(bench: SetUp) -> None
     assert not drop(stage.context)
     await dispatch("Hi", stage.context)
     assert stage.memory.messages[0].content == "Hi"
+
+
+@pytest.mark.parametrize("line", ["/clear", f"/resume {FIRST}", "/delete"])
+async def test_accepted_output_does_not_go_to_another_session(
+    bench: SetUp, sessions_dir: Path, monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
+    save(sessions_dir, FIRST)
+    stage = bench(answer("Hello."), hold=True)
+    monkeypatch.setattr(stage.view, "confirm", AsyncMock(return_value=True))
+    for each in ("Hi", "!echo one", "", line):
+        await dispatch(each, stage.context)
+    assert stage.context.pending_output.taken == []
+    assert "No output or image will be sent with your next message." in stage.view.of("info")
 
 
 async def test_accepted_output_is_kept_after_a_failed_turn(bench: SetUp) -> None:

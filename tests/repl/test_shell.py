@@ -10,7 +10,7 @@ import pytest
 from prompt_toolkit.input import create_pipe_input
 
 from aloop.agent import ReActAgent
-from aloop.config import Settings, state_dir
+from aloop.config import Settings, settings_folder, state_dir
 from aloop.errors import ConnectionFailed, LLMError
 from aloop.llm.base import TextDelta
 from repl import engine
@@ -33,6 +33,14 @@ async def test_line_is_answered_and_the_session_is_saved(stage: SetStage) -> Non
         await shell.rest()
         assert "> Hi\n\nHello you.\n" in shell.terminal.scrollback
         assert await shell.saved() == ["Hi", "Hello **you**."]
+
+
+async def test_command_file_that_cannot_be_used_is_reported_at_the_start(stage: SetStage) -> None:
+    folder = settings_folder() / "commands"
+    folder.mkdir(parents=True)
+    (folder / "two words.md").write_text("Do it.")
+    async with stage() as shell:
+        await shell.see("two words.md is not used: a command is named")
 
 
 async def test_second_ctrl_c_does_not_end_the_shell(stage: SetStage) -> None:

@@ -150,6 +150,16 @@ async def test_stopped_turn_returns_queued_lines_and_the_draft(stage: SetStage, 
         assert shell.llm.requests[1][-1].content == "two\nthree\nfour"
 
 
+async def test_stopped_turn_does_not_turn_queued_commands_into_a_message(stage: SetStage) -> None:
+    async with stage([hang := Hang()]) as shell:
+        await busy(shell, hang)
+        shell.type("/stats\rtwo\r!make\r")
+        await waiting(shell, "queued: !make")
+        shell.type(CTRL_C)
+        await waiting(shell, "Not run, but in the history: /stats, !make")
+        await line_is(shell, "> one", "  two")
+
+
 async def test_failed_turn_returns_its_text_before_the_queued_lines(stage: SetStage) -> None:
     gate = Gate()
     async with stage(using_gate(), [ConnectionFailed("No network.")], tools=[gate]) as shell:

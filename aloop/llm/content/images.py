@@ -46,6 +46,8 @@ def prepare_media(data: bytes, name: str) -> tuple[MediaFile, str]:
             raise ToolError(f"{name!r} has {len(data):,} bytes; a document can have at most {MAX_DOCUMENT_BYTES:,}.")
         return media, ""
     sides = image_size(data)
+    if not all(sides) or _is_cut(media):
+        raise ToolError(f"{name!r} is damaged: it begins like an image, but cannot be shown.")
     if len(data) <= MAX_IMAGE_BYTES and max(sides) <= MAX_SIDE:
         return media, ""
     smaller = _shrunk(media)
@@ -57,6 +59,11 @@ def prepare_media(data: bytes, name: str) -> tuple[MediaFile, str]:
         )
     was, now = sides, image_size(smaller.data)
     return smaller, f"{name} was reduced from {was[0]:,}×{was[1]:,} to {now[0]:,}×{now[1]:,} pixels."
+
+
+def _is_cut(media: MediaFile) -> bool:
+    """Return True for a PNG without its last chunk."""
+    return media.media_type == "image/png" and b"IEND" not in media.data
 
 
 def _shrunk(media: MediaFile) -> MediaFile | None:

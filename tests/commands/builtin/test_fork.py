@@ -17,7 +17,9 @@ async def test_fork_continues_from_a_message_and_leaves_the_original_alone(bench
     stage = bench(answer("Sure."), hold=True)
     await dispatch(f"/resume {FIRST}", stage.context)
     await dispatch("/fork 1", stage.context)
-    assert "a fork of a1b2c3d4 up to message 1." in str(stage.view.of("info")[-1])
+    assert "a fork of a1b2c3d4 up to message 1. It is saved with its first turn or change" in str(
+        stage.view.of("info")[-1]
+    )
     await dispatch("why?", stage.context)
     saved = await SessionLibrary(sessions_dir).load(stage.memory.session_id)
     assert (saved.forked_from, [message.content for message in saved.messages]) == (

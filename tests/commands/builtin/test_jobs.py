@@ -51,6 +51,8 @@ async def test_job_is_stopped(stage: Bench, tmp_path: Path) -> None:
     await dispatch("/jobs stop 1", stage.context)
     assert stage.view.of("info") == ["Job 1 is stopped."]
     assert not stage.context.agent.jobs.find(1).is_running
+    await dispatch("/jobs stop 1", stage.context)
+    assert stage.view.of("info")[1:] == ["Job 1 has already ended: stopped."]
 
 
 @pytest.mark.parametrize("argument", ["7", "stop", "stop x", "all"])
