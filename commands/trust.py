@@ -107,10 +107,7 @@ async def require_trusted(context: Context, session: Session) -> None:
 def remember_copy(context: Context, source_id: str, copy_id: str) -> None:
     """Trust a copy as its source; it may be saved before its first turn."""
     try:
-        if context.trust.wrote(source_id):
-            context.trust.remember(written=[copy_id])
-        elif context.trust.knows_session(source_id):
-            context.trust.remember(accepted=[copy_id])
+        context.trust.trust_copy(source_id, copy_id)
     except StorageError as error:
         context.view.error(str(error))
 

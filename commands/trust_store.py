@@ -51,6 +51,13 @@ class TrustFile:
         """Return True if the user accepted the instructions and commands of a project."""
         return _project(root) in self._entries()
 
+    def trust_copy(self, source_id: str, copy_id: str) -> None:
+        """Trust a copy of a session as much as its source; raises as ``remember`` does."""
+        if self.wrote(source_id):
+            self.remember(written=[copy_id])
+        elif self.knows_session(source_id):
+            self.remember(accepted=[copy_id])
+
     def remember(
         self,
         *,

@@ -65,6 +65,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("aloop.cli*", "aloop.formatting"),
     ("aloop",),
     ("commands*",),
+    ("aloop.lsp*",),
     ("repl*",),
     ("aloop.__main__",),
     ("aloop.entry",),
@@ -81,6 +82,8 @@ SINGLE_IMPORTERS = {
     "prompt_toolkit": ("repl*",),
     "rich": ("repl*",),
     "wcwidth": ("aloop.width",),
+    "pygls": ("aloop.lsp.*",),
+    "lsprotocol": ("aloop.lsp.*",),
     "pygments": ("aloop.export.page.highlight", "repl.output.highlight"),
 }
 SILENT = (
@@ -238,7 +241,9 @@ def is_version_import(module: Module, imported: Import) -> bool:
 
     It is the only name of the façade that inner modules may use.
     """
-    return module.name in {"aloop.cli.parser", "aloop.__main__"} and imported.names == ("__version__",)
+    return module.name in {"aloop.cli.parser", "aloop.__main__", "aloop.lsp.server"} and imported.names == (
+        "__version__",
+    )
 
 
 def test_imports_look_down_only() -> None:

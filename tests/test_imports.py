@@ -11,7 +11,18 @@ import pytest
 from tests.saved_sessions import FIRST, save
 
 ROOT = Path(__file__).parents[1]
-HEAVY = {"anthropic", "genai_prices", "prompt_toolkit", "rich", "markdown_it", "pygments", "jsonschema", "pydantic"}
+HEAVY = {
+    "anthropic",
+    "genai_prices",
+    "prompt_toolkit",
+    "rich",
+    "markdown_it",
+    "pygments",
+    "jsonschema",
+    "lsprotocol",
+    "pydantic",
+    "pygls",
+}
 
 
 def imported_by(code: str) -> set[str]:

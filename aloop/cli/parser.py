@@ -49,6 +49,7 @@ COMMANDS = {
     "doctor": Command("Check that aloop can run here", "aloop.cli.doctor"),
     "completions": Command("Print the completion script for bash, zsh or fish", "aloop.cli.completion"),
     "merge-driver": Command("Merge two versions of a session for git", "aloop.cli.git.merge_driver"),
+    "lsp": Command("Serve editors that show session files", "aloop.lsp.command"),
     "key": Command("Show where the API key comes from, or store it in the keyring", "aloop.cli.key"),
     "permissions": Command("List, add and remove permission rules", "aloop.cli.permissions"),
     "local": Command("Install, inspect or remove the local model", "aloop.cli.local"),

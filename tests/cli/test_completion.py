@@ -122,6 +122,7 @@ def test_options_of_the_parser_are_offered_with_their_help() -> None:
                 "doctor",
                 "completions",
                 "merge-driver",
+                "lsp",
                 "key",
                 "permissions",
                 "local",

@@ -13,6 +13,8 @@ from aloop.memory.codec.splice import Edit
 _END_LINE = re.compile(r"^\.\.\.[ \t]*(?:#[^\r\n]*)?(?:\r?\n|\Z)", re.MULTILINE)
 _BLOCK_HEADER = re.compile(r"([|>])([1-9]?)[-+]?([1-9]?)")
 _LINE_START = re.compile(r"^(?=[^\n])", re.MULTILINE)
+_BLOCK = 10_000
+"""Characters between two known byte offsets."""
 _BLANK_LINES = re.compile(r"(?: *\r?\n)*")
 
 
@@ -26,11 +28,19 @@ class TextLayout:
         self._root = parsed.root
         self._below = parsed.below
         self._ascii = self.text.isascii()
+        self._blocks = [0]
         self.margin = "" if parsed.root.flow else " " * self.column(parsed.root.start)
         """The indentation of the session's own keys."""
 
     def at(self, offset: int) -> int:
-        return offset if self._ascii else len(self.text[:offset].encode())
+        if self._ascii:
+            return offset
+        # The whole text before the offset, encoded for each of many edits, would take quadratic time.
+        block = offset // _BLOCK
+        while len(self._blocks) <= block:
+            last = (len(self._blocks) - 1) * _BLOCK
+            self._blocks.append(self._blocks[-1] + len(self.text[last : last + _BLOCK].encode()))
+        return self._blocks[block] + len(self.text[block * _BLOCK : offset].encode())
 
     def edit(self, start: int, end: int, new: str) -> Edit:
         """Return an edit with the text's line ends."""

@@ -68,14 +68,19 @@ class Finding:
 class Report:
     """Findings about one text, and the edits that fix the fixable ones.
 
-    The edits are of the text without NULs at its end. ``is_valid`` is False if it is not a session. ``joined`` is the
-    text without conflict markers, if both versions can be joined.
+    The edits are of the text without NULs at its end. ``parsed`` and ``session`` are None if it is not a session.
+    ``joined`` is the text without conflict markers, if both versions can be joined.
     """
 
     findings: list[Finding] = field(default_factory=list)
     edits: list[Edit] = field(default_factory=list)
-    is_valid: bool = True
+    parsed: ParsedDocument | None = None
+    session: Session | None = None
     joined: bytes | None = None
+
+    @property
+    def is_valid(self) -> bool:
+        return self.session is not None
 
     @property
     def is_fixable(self) -> bool:
@@ -112,7 +117,7 @@ def _check_text(data: bytes, path: Path) -> Report:
     except SessionFileError as error:
         joined = join_marked(data, path)
         fixable = joined is not None
-        return Report([Finding(path, error.line, error.column, error.reason, fixable)], is_valid=False, joined=joined)
+        return Report([Finding(path, error.line, error.column, error.reason, fixable)], joined=joined)
     return _TextCheck(parsed, session, path).run()
 
 
@@ -121,7 +126,8 @@ class _TextCheck:
         self._parsed = parsed
         self._session = session
         self._path = path
-        self._report = Report()
+        self._report = Report(parsed=parsed, session=session)
+        self._counted = 1, 0
         messages = parsed.root.values.get("messages")
         self._items: list[Node] = messages.items if isinstance(messages, SequenceNode) else []
         # A list in brackets is checked, but not edited.
@@ -136,7 +142,13 @@ class _TextCheck:
         return self._report
 
     def _found(self, offset: int, message: str, *, fixable: bool = False) -> None:
-        line, column = self._parsed.source.place(offset)
+        # Findings are nearly in the order of the text: only the lines since the last one are counted.
+        text, (line, counted) = self._parsed.source.text, self._counted
+        if offset < counted:
+            line, counted = 1, 0
+        line += text.count("\n", counted, offset)
+        self._counted = line, offset
+        column = offset - text.rfind("\n", 0, offset)
         self._report.findings.append(Finding(self._path, line, column, message, fixable))
 
     def _check_header(self) -> None:
@@ -221,6 +233,21 @@ class _TextCheck:
                 self._report.edits += self._edits.move(number, pairing.last_result(caller))
 
 
+def repair_text(data: bytes, path: Path, report: Report) -> bytes | None:
+    """Return the text with all fixable findings of its ``report`` fixed.
+
+    None if there are none, or if the repair would not work or would change what is sent to the model.
+    """
+    if report.joined is not None or not report.is_fixable:
+        return report.joined
+    text = without_final_nuls(data)
+    source = Source.decode(text)
+    repaired = source.encode(b"".join(splice(source.text.encode(), report.edits)).decode())
+    left = sorted(finding.message for finding in report.findings if not finding.fixable)
+    remaining = sorted(finding.message for finding in check_text(repaired, path).findings)
+    return repaired if remaining == left and _sent(repaired, path) == _sent(text, path) else None
+
+
 def _sent(data: bytes, path: Path) -> tuple[LLMMessage, ...]:
     """Return the messages of a text as they are sent: no repair may change them."""
     return project((), load_session(data, path).messages).messages
@@ -252,14 +279,17 @@ class Checker:
             on_read(done, len(names))
         yield [*self._leftovers(self._dir), *self._links(), *self._ids(names)]
 
-    def check_folder(self, name: str) -> list[Finding]:
-        """Return the findings about one session's folder, also if it cannot be read."""
+    def check_folder(self, name: str, *, with_text: bool = True) -> list[Finding]:
+        """Return the findings about one session's folder, also if it cannot be read.
+
+        ``with_text`` includes those about the text of the session.
+        """
         folder = self._dir / name
         findings: list[Finding] = []
         try:
             # Its mode first: with --fix, the rest may then be readable.
             findings += self._modes(folder, FOLDER_MODE)
-            findings += self._check_contents(folder)
+            findings += self._check_contents(folder, with_text=with_text)
         except FileNotFoundError:
             pass  # deleted since
         except OSError as error:
@@ -267,7 +297,7 @@ class Checker:
             findings.append(Finding(path, 0, 0, f"cannot be checked: {error.strerror or error}"))
         return findings
 
-    def _check_contents(self, folder: Path) -> list[Finding]:
+    def _check_contents(self, folder: Path, *, with_text: bool) -> list[Finding]:
         path = folder / FILE_NAME
         findings = [*self._leftovers(folder)]
         if OUTPUTS in self._fs.folders(folder):
@@ -283,7 +313,8 @@ class Checker:
             what = "a link" if stat.S_ISLNK(status.st_mode) else "not a regular file"
             return [*findings, Finding(path, 0, 0, f"is {what}, so it is not opened")]
         findings += self._modes(path, FILE_MODE)
-        return [*findings, *self._text(path), *self._media(path), *self._set_aside(folder), *self._undone(folder)]
+        text = self._text(path) if with_text else []
+        return [*findings, *text, *self._media(path), *self._set_aside(folder), *self._undone(folder)]
 
     def _media(self, path: Path) -> Iterator[Finding]:
         """Report images and documents of a valid session that are missing or altered."""
@@ -322,21 +353,13 @@ class Checker:
         """Fix the file as it is now; called under the write lock."""
         data = self._fs.read(path)
         report = check_text(data, path)
-        if report.joined is not None:
-            write_atomic(self._fs, path.with_name(dated_name("before")), [data])
-            write_atomic(self._fs, path, [report.joined])
-            return [report.findings[0].as_fixed(), *check_text(report.joined, path).findings]
-        if not report.is_fixable:
-            return report.findings
-        source = Source.decode(without_final_nuls(data))
-        repaired = source.encode(b"".join(splice(source.text.encode(), report.edits)).decode())
-        left = sorted(finding.message for finding in report.findings if not finding.fixable)
-        remaining = sorted(finding.message for finding in check_text(repaired, path).findings)
-        if remaining != left or _sent(repaired, path) != _sent(without_final_nuls(data), path):
-            # The repair did not work; keep the file as it is.
+        repaired = repair_text(data, path, report)
+        if repaired is None:
             return report.findings
         write_atomic(self._fs, path.with_name(dated_name("before")), [data])
         write_atomic(self._fs, path, [repaired])
+        if report.joined is not None:
+            return [report.findings[0].as_fixed(), *check_text(repaired, path).findings]
         return [finding.as_fixed() if finding.fixable else finding for finding in report.findings]
 
     def _modes(self, path: Path, wanted: int) -> Iterator[Finding]:

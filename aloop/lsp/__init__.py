@@ -1,0 +1,1 @@
+"""The language server for session files in editors, ``aloop lsp``."""

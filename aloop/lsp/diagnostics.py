@@ -1,0 +1,44 @@
+"""The findings of ``aloop sessions check`` as diagnostics."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from lsprotocol.types import Diagnostic, DiagnosticSeverity, Position, Range
+
+from aloop.lsp.analysis import Analysis
+from aloop.memory.disk.filesystem import SYSTEM
+from aloop.memory.session import FILE_NAME
+from aloop.memory.sessions_dir.check import Checker, Finding
+
+SOURCE = "aloop"
+_START = Range(Position(0, 0), Position(0, 0))
+
+
+def text_diagnostics(analysis: Analysis) -> list[Diagnostic]:
+    """Return the findings about the edited text, each up to the end of its line."""
+    severity = DiagnosticSeverity.Warning if analysis.session else DiagnosticSeverity.Error
+    return [
+        Diagnostic(analysis.edited.rest_of_line(analysis.offset_of(each)), each.message, severity, source=SOURCE)
+        for each in analysis.report.findings
+    ]
+
+
+def find_beside(path: Path) -> list[Finding]:
+    """Return the findings about the folder of a session, except those about its text.
+
+    Blocks on the disk.
+    """
+    if path.name != FILE_NAME or not path.exists():
+        return []
+    return Checker(SYSTEM, path.parent.parent, fix=False).check_folder(path.parent.name, with_text=False)
+
+
+def beside_diagnostics(findings: Sequence[Finding], path: Path) -> list[Diagnostic]:
+    """Return findings that have no place in the text, at its start."""
+    diagnostics = []
+    for finding in findings:
+        name = finding.path.relative_to(path.parent) if finding.path != path.parent else path.parent.name
+        diagnostics.append(Diagnostic(_START, f"{name}: {finding.message}", DiagnosticSeverity.Warning, source=SOURCE))
+    return diagnostics

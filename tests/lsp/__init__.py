@@ -1,0 +1,1 @@
+"""Tests of the language server, which need the optional package pygls."""
