@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from aloop.text import quantity
+from aloop.formatting import quantity
 
 _KEPT = "\n\t"
 _REORDERING = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))

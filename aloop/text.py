@@ -1,50 +1,12 @@
-"""Wording of counts, times and progress, normal forms, and shortened texts."""
+"""Normal forms, similar words, shortened texts, and texts without surrogates."""
 
 from __future__ import annotations
 
 import io
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Literal
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-
-def quantity(count: int, noun: str) -> str:
-    """Return ``count`` with its noun: ``1 session``, ``2,000 sessions``."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
-
-
-_MINUTE, _HOUR, _DAY = 60, 3600, 86_400
-
-
-def age(then: datetime, now: datetime) -> str:
-    """Return the age of ``then``, as in ``5 min ago``; its date after two weeks."""
-    seconds = (now - then).total_seconds()
-    if -_MINUTE < seconds < _MINUTE:
-        return "just now"
-    if 0 < seconds < _HOUR:
-        return f"{int(seconds // _MINUTE)} min ago"
-    if 0 < seconds < _DAY:
-        return f"{int(seconds // _HOUR)} h ago"
-    days = int(seconds // _DAY)
-    if 0 < days <= 14:
-        return "1 day ago" if days == 1 else f"{days} days ago"
-    return then.astimezone().date().isoformat()
-
-
-def duration_text(milliseconds: int) -> str:
-    """Return a duration with its two largest units, or in tenths of a second."""
-    seconds = milliseconds / 1000
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest} s"
-    return f"{minutes // 60} h {minutes % 60} min"
-
+from collections.abc import Iterable
+from typing import Literal
 
 _MARKS = re.compile(r"([^\w\s\x00-\x7f]{64,})")
 """A run that may be of combining marks, which are neither word characters nor blanks."""
@@ -77,33 +39,6 @@ def closest_matches(word: str, known: Iterable[str], *, limit: int, cutoff: floa
     import difflib
 
     return difflib.get_close_matches(word, list(known), n=limit, cutoff=cutoff)
-
-
-OnRead = Callable[[int, int], None]
-"""Called with the number of files that were read so far, and the number of all."""
-
-
-def ignore_progress(done: int, total: int) -> None:
-    """Do nothing, for work whose progress is not shown."""
-
-
-_LONGEST_BAR, _SHORTEST_BAR = 30, 4  # cells
-
-
-def progress_text(title: str, done: int, total: int, unit: str, width: int) -> str:
-    """Return a title, a bar, the percentage and the amount in at most ``width`` cells.
-
-    The unit is a plural such as "sessions", or "MB" for a number of bytes; without one, there is no amount.
-    """
-    scale = 1_000_000 if unit == "MB" else 1
-    share = min(done / total, 1) if total else 0
-    amount = f"  {done // scale:,} of {total // scale:,} {unit}" if unit else ""
-    for end in (f" {share:4.0%}{amount}", f" {share:4.0%}"):
-        cells = min(width - len(title) - 1 - len(end), _LONGEST_BAR)
-        if cells >= _SHORTEST_BAR:
-            filled = round(share * cells)
-            return f"{title} {'█' * filled}{'░' * (cells - filled)}{end}"
-    return f"{share:4.0%}"[:width]
 
 
 class HeadAndTail:

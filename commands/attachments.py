@@ -21,7 +21,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from aloop.text import quantity
+from aloop.formatting import quantity
 
 Kind = Literal["file", "output"]
 

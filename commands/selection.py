@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from aloop.errors import UsageError
-from aloop.text import quantity
+from aloop.formatting import quantity
 from commands.pages import SessionList
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aloop.errors import SHORT_ID, SessionNotFound, StorageError, UsageError
+from aloop.formatting import quantity
 from aloop.memory.session import SessionTitle
-from aloop.text import quantity
 
 if TYPE_CHECKING:
     from aloop.importers.peek import Glimpse

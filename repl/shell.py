@@ -17,9 +17,9 @@ from prompt_toolkit.enums import EditingMode
 from prompt_toolkit.input import Input
 
 from aloop.errors import AloopError, SessionBusy, SessionDeclined
+from aloop.formatting import quantity
 from aloop.project import find_branch
 from aloop.sanitize import safe_line
-from aloop.text import quantity
 from repl.crash_report import bug_text, loop_error_text
 from repl.engine import Engine, recover, resume_session
 from repl.input.history import HistoryFile, InputHistory

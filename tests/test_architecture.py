@@ -28,6 +28,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     (
         "aloop.call_stack",
         "aloop.errors",
+        "aloop.formatting",
         "aloop.config",
         "aloop.interrupts",
         "aloop.permissions",
@@ -62,7 +63,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("aloop.export*",),
     ("aloop.agent*",),
     ("aloop.importers*",),
-    ("aloop.cli*", "aloop.formatting"),
+    ("aloop.cli*",),
     ("aloop",),
     ("commands*",),
     ("aloop.lsp*",),

@@ -1,21 +1,15 @@
-"""Wording of counts, and long texts with their middle left out."""
+"""Normal forms, and long texts with their middle left out."""
 
 from __future__ import annotations
 
 import unicodedata
 from typing import Literal
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aloop.text import HeadAndTail, normalized, quantity
+from aloop.text import HeadAndTail, normalized
 from tests.saved_sessions import ROOT
-
-
-@pytest.mark.parametrize(("count", "text"), [(0, "0 files"), (1, "1 file"), (2, "2 files"), (1_000, "1,000 files")])
-def test_quantity_uses_the_plural_except_for_one(count: int, text: str) -> None:
-    assert quantity(count, "file") == text
 
 
 @given(st.lists(st.text("abc", max_size=9)), st.integers(1, 8))

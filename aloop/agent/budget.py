@@ -11,8 +11,9 @@ from decimal import Decimal
 from typing import cast
 
 from aloop.errors import CostLimitReached
+from aloop.formatting import format_dollars
 from aloop.llm.base import LLM, LearnsLimits, ModelNote, Reply, StreamEvent, ToolSpec
-from aloop.llm.cost.pricing import Cost, PriceList, format_dollars
+from aloop.llm.cost.pricing import Cost, PriceList
 from aloop.llm.cost.spending import SpendingLog
 from aloop.llm.message_types import LLMMessage, Usage
 

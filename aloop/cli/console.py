@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
+from aloop.formatting import progress_text
 from aloop.sanitize import visible
-from aloop.text import progress_text
 
 
 def output_width() -> int | None:

@@ -23,6 +23,7 @@ from aloop.cli.arguments import CommandOptions, Parser
 from aloop.cli.console import json_line, output_width, print_line, print_note
 from aloop.config import Settings, config_path, has_credentials, has_stored_key, read_config_file, sessions_dir
 from aloop.errors import AloopError, UsageError
+from aloop.formatting import quantity
 from aloop.llm.anthropic.environment import environment_problem
 from aloop.local_model.status import local_status
 from aloop.memory.disk import filesystem
@@ -31,7 +32,6 @@ from aloop.memory.session import is_in_future
 from aloop.memory.sessions_dir.location import resolve_sessions_dir
 from aloop.memory.sessions_dir.preview import SessionHeader, read_header
 from aloop.terminal import DUMB_TERMINALS, is_terminal
-from aloop.text import quantity
 
 _EPILOG = """\
 Each line starts with ok, warn, or fail. Nothing is changed and no API key is

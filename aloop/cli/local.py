@@ -17,6 +17,7 @@ from aloop.cli.arguments import CommandOptions, Parser
 from aloop.cli.console import ProgressBar, confirm, json_line, print_line, print_note
 from aloop.config import Settings
 from aloop.errors import LocalModelError
+from aloop.formatting import megabytes
 from aloop.local_model.diagnostics import explain_damage
 from aloop.local_model.installer import install, remove, require_loadable, require_prerequisites
 from aloop.local_model.models import BUNDLED, InstallPaths, display_path, size_of
@@ -108,11 +109,6 @@ def offer_lines(wanted: Sequence[Package], paths: InstallPaths) -> list[str]:
             break_long_words=False,
         ),
     ]
-
-
-def megabytes(size: int) -> str:
-    """Format a number of bytes."""
-    return f"{size / 1e6:,.0f} MB"
 
 
 def _install(options: LocalOptions, settings: Settings) -> int:

@@ -12,12 +12,7 @@ from typing import Any
 
 from aloop.cli.console import ProgressBar, confirm, json_line, output_width, print_line, print_marked, print_note
 from aloop.cli.git.setup import set_up
-from aloop.cli.sessions import SessionsAction, SessionsOptions
-from aloop.config import Settings
-from aloop.errors import SessionNotFound
-from aloop.export.document import export_path, render, write_export
-from aloop.export.formats import read_format
-from aloop.formatting import (
+from aloop.cli.session_output import (
     describe,
     finding_record,
     hit_line,
@@ -34,6 +29,12 @@ from aloop.formatting import (
     trash_lines,
     trashed_record,
 )
+from aloop.cli.sessions import SessionsAction, SessionsOptions
+from aloop.config import Settings
+from aloop.errors import SessionNotFound
+from aloop.export.document import export_path, render, write_export
+from aloop.export.formats import read_format
+from aloop.formatting import quantity
 from aloop.llm.cost.pricing import PriceList
 from aloop.llm.cost.spending import SpendingLog
 from aloop.memory import SessionLibrary, SessionSummary
@@ -44,7 +45,6 @@ from aloop.memory.sessions_dir.catalog import short_name_of
 from aloop.memory.sessions_dir.check import Finding
 from aloop.memory.sessions_dir.registry import Registry, project_of
 from aloop.sanitize import visible
-from aloop.text import quantity
 from aloop.width import fit
 
 _STDOUT = "-"

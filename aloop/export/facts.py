@@ -9,11 +9,10 @@ import contextlib
 from collections.abc import Iterator
 from datetime import datetime
 
+from aloop.formatting import duration_text, format_dollars
 from aloop.llm.content.provenance import FileChange, Permission
-from aloop.llm.cost.pricing import format_dollars
 from aloop.llm.message_types import LLMMessage, ToolCall
 from aloop.memory.codec.emitter import emit_json
-from aloop.text import duration_text
 
 _ANSWERS = {"once": "allowed once", "session": "allowed for the session", "allowed": "allowed", "refused": "refused"}
 _SHORT_MS = 100

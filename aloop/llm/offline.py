@@ -13,10 +13,10 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from aloop.config import OFFLINE_MODEL
+from aloop.formatting import quantity
 from aloop.llm.base import Reply, StreamEvent, TextDelta, ToolSpec
 from aloop.llm.message_types import LLMMessage, ToolCall
 from aloop.llm.prompts import OPENING
-from aloop.text import quantity
 
 _MAX_QUESTION_LENGTH = 300  # characters; arithmetic in a longer text is part of that text, not a question
 

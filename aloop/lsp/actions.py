@@ -25,6 +25,7 @@ from lsprotocol.types import (
 )
 
 from aloop.errors import UsageError
+from aloop.formatting import quantity
 from aloop.llm.message_types import LLMMessage
 from aloop.lsp.analysis import Analysis, Place
 from aloop.lsp.diagnostics import text_diagnostics
@@ -38,7 +39,6 @@ from aloop.memory.conversation import expand_to_tool_calls
 from aloop.memory.session import FILE_NAME
 from aloop.memory.sessions_dir.check import repair_text
 from aloop.memory.sessions_dir.yaml_backend import ALOOP_FOLDER, SCHEMA_FILE
-from aloop.text import quantity
 from commands.selection import numbered
 
 FORK, SELECT = "aloop.fork", "aloop.select"

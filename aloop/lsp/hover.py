@@ -8,10 +8,11 @@ from dataclasses import replace
 
 from lsprotocol.types import Hover, MarkupContent, MarkupKind, Position
 
+from aloop.cli.session_output import usage_text
 from aloop.errors import SHORT_ID
 from aloop.export.facts import message_facts, time_text
 from aloop.export.markdown import format_marks
-from aloop.formatting import usage_text
+from aloop.formatting import duration_text, quantity
 from aloop.llm.cost.pricing import PriceList
 from aloop.llm.message_types import LLMMessage
 from aloop.lsp.analysis import Analysis, CallPlace, Place
@@ -21,7 +22,6 @@ from aloop.memory.codec.nodes import MappingNode
 from aloop.memory.context import estimate
 from aloop.memory.session import Session, count
 from aloop.sanitize import visible
-from aloop.text import duration_text, quantity
 
 # An underscore within a word is read as it is.
 _SPECIAL = re.compile(r"([\\`*{}\[\]<>#|~!&$]|\b_|_\b)")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from aloop.errors import AmbiguousPrefix
+from aloop.formatting import OnRead, ignore_progress
 from aloop.llm.cost.pricing import PriceList
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.search.query import Query
@@ -18,7 +19,6 @@ from aloop.memory.sessions_dir.check import Finding
 from aloop.memory.sessions_dir.location import resolve_sessions_dir
 from aloop.memory.sessions_dir.trash import TrashedSession
 from aloop.memory.sessions_dir.yaml_backend import YamlBackend, rename_session
-from aloop.text import OnRead, ignore_progress
 
 T = TypeVar("T")
 

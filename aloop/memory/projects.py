@@ -12,6 +12,7 @@ from operator import attrgetter
 from pathlib import Path
 
 from aloop.errors import StorageError
+from aloop.formatting import OnRead, ignore_progress
 from aloop.memory.disk.filesystem import SYSTEM, FileSystem
 from aloop.memory.library import SessionLibrary
 from aloop.memory.search.search import Hit
@@ -20,7 +21,6 @@ from aloop.memory.sessions_dir.ids import short_name
 from aloop.memory.sessions_dir.index import read_index
 from aloop.memory.sessions_dir.preview import SessionHeader, read_header, read_summary
 from aloop.memory.sessions_dir.registry import Registry
-from aloop.text import OnRead, ignore_progress
 
 _TOLERANCE = 5.0
 """Seconds by which a session may be newer than its file."""

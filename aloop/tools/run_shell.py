@@ -10,9 +10,9 @@ from fnmatch import fnmatchcase
 from typing import Any, ClassVar
 
 from aloop.errors import ToolError
+from aloop.formatting import quantity
 from aloop.permissions import PermissionRequest
 from aloop.sanitize import without_escape_codes
-from aloop.text import quantity
 from aloop.tools.base import Action, OutputCallback, Tool, ToolResult
 from aloop.tools.files.workspace import Workspace, quoted
 from aloop.tools.jobs.table import JobTable

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from aloop.text import quantity
+from aloop.formatting import quantity
 from aloop.tools.base import Tool, ToolResult
 
 MOST_ITEMS = 50

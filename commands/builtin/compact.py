@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aloop.text import quantity
+from aloop.formatting import quantity
 from commands.registry import Argument, Command
 
 if TYPE_CHECKING:

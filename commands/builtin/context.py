@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aloop.agent.notes import section_tokens
+from aloop.formatting import quantity
 from aloop.llm.prompts import PROJECT_INSTRUCTIONS, SKILLS
 from aloop.memory.context import estimate_tokens
-from aloop.text import quantity
 from commands.pages import Facts
 from commands.project.instructions import refresh_instructions
 from commands.registry import Command

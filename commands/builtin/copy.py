@@ -11,7 +11,7 @@ from textwrap import dedent
 from typing import TYPE_CHECKING
 
 from aloop.errors import AloopError, UsageError
-from aloop.text import quantity
+from aloop.formatting import quantity
 from commands.registry import Argument, Command
 from commands.selection import read_number
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from aloop.config import OFFLINE_MODEL, Settings
 from aloop.errors import LLMError, UsageError
+from aloop.formatting import quantity
 from aloop.local_model.models import full_name, is_model_file, title_of
-from aloop.text import quantity
 from commands.model_browser import ModelBrowser
 from commands.pages import ModelList
 from commands.registry import Argument, Command

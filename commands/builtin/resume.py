@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from aloop.errors import SHORT_ID, DuplicateSessionId, SessionBusy, SessionDeclined
-from aloop.text import quantity
+from aloop.formatting import quantity
 from commands.builtin.model import follow
 from commands.context import drop
 from commands.pages import Reminder, SearchContext, SessionList

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aloop.errors import UsageError
+from aloop.formatting import quantity
 from aloop.memory.conversation import is_question
-from aloop.text import quantity
 from commands.attachments import split_attachments
 from commands.builtin.clear import clear
 from commands.builtin.fork import fork

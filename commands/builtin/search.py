@@ -6,8 +6,8 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
+from aloop.formatting import progress_text
 from aloop.memory.sessions_dir.ids import shown_id
-from aloop.text import progress_text
 from commands.pages import SearchHit
 from commands.registry import Argument, Command
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from aloop.formatting import quantity
 from aloop.memory.context import estimate_tokens
-from aloop.text import quantity
 from commands.pages import Facts
 from commands.project.instructions import refresh_instructions
 from commands.project.skills import load_skills

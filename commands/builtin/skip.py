@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aloop.errors import UsageError
-from aloop.text import quantity
+from aloop.formatting import quantity
 from commands.registry import Argument, Command
 from commands.selection import numbered, read_range, require_in_range
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from aloop.agent.instructions import Skill, Skills
 from aloop.errors import SessionFileError
+from aloop.formatting import quantity
 from aloop.memory.codec.nodes import ScalarNode
-from aloop.text import quantity
 from commands.project.folders import FoundFile, Unreadable, find_skill_files, read_text, without_invisible
 
 if TYPE_CHECKING:

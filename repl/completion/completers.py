@@ -16,9 +16,9 @@ from prompt_toolkit.completion import CompleteEvent, Completer, Completion, merg
 from prompt_toolkit.document import Document
 
 from aloop.config import EFFORTS
+from aloop.formatting import age
 from aloop.permissions import MODES
 from aloop.sanitize import safe_line
-from aloop.text import age
 from aloop.width import unjoined
 from commands.builtin import REGISTRY
 from commands.context import Context

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
+from aloop.formatting import quantity, thousands
 from aloop.local_model.models import TOY, title_of
 from aloop.sanitize import safe_line
-from aloop.text import quantity
 from aloop.width import fit, text_width, unjoined
 from repl.options import ShellOptions
 from repl.output.styled import Line, Span, line
@@ -125,10 +125,3 @@ def _meter(use: ContextUse) -> list[Span]:
     about = "~" if use.is_estimate else ""
     text = f" {about}{use.share:.0%} of {thousands(use.window)}"
     return [(look, "█" * filled), (Style.QUIET, "░" * (_BAR_CELLS - filled)), (look, text)]
-
-
-def thousands(tokens: int) -> str:
-    """Return a number of tokens in about four characters."""
-    if tokens < 1_000:
-        return str(tokens)
-    return f"{tokens / 1_000:.1f}k" if tokens < 10_000 else f"{round(tokens / 1_000)}k"

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 
 from rich.text import Text
 
+from aloop.formatting import quantity
 from aloop.sanitize import safe_text
-from aloop.text import quantity
 from repl.output.highlight import Highlighter
 from repl.output.rich_lines import line_of, rich_style, wrapped
 from repl.output.styled import Line, line

@@ -9,19 +9,18 @@ from datetime import UTC, datetime
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from aloop.cli.session_output import changed_text, cost_text, model_rows, usage_text
 from aloop.errors import SHORT_ID
-from aloop.formatting import changed_text, cost_text, format_time, model_rows, usage_text
+from aloop.formatting import age, duration_text, format_time, thousands
 from aloop.llm.cost.pricing import Cost
 from aloop.memory.search.search import Hit
 from aloop.memory.session import SessionStats, SessionSummary
 from aloop.memory.sessions_dir.ids import shown_id
 from aloop.memory.sessions_dir.trash import TrashedSession
 from aloop.sanitize import safe_line, safe_text
-from aloop.text import age, duration_text
 from aloop.width import fit, pad, text_width, wrap
 from commands.context import Context
 from commands.registry import Command
-from repl.input.toolbar import thousands
 from repl.output.styled import Line, Span, fit_line, line
 from repl.output.theme import Style
 

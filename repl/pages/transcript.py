@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from aloop.export.facts import time_text
+from aloop.formatting import age
 from aloop.llm.content.parts import marked_text
 from aloop.llm.layout import text_with_sources
 from aloop.llm.message_types import LLMMessage
@@ -20,7 +21,6 @@ from aloop.memory import Session
 from aloop.memory.annotations import annotation_text
 from aloop.memory.search.search import Hit, said_in
 from aloop.sanitize import safe_line, safe_text
-from aloop.text import age
 from aloop.width import fit, text_width, wrap
 from commands.attachments import folded
 from repl.output.styled import BAR, CONTINUATION, PROMPT, Line, fit_line, line, user_lines

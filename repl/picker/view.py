@@ -13,10 +13,10 @@ from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.layout import BufferControl, Dimension, FormattedTextControl, HSplit, Layout, VSplit, Window
 
 from aloop.errors import SHORT_ID, AloopError
+from aloop.formatting import age
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.session import SessionTitle
 from aloop.sanitize import safe_line
-from aloop.text import age
 from aloop.width import fit, pad, text_width, unjoined
 from commands.session_browser import SessionBrowser
 from repl.output.markdown import markdown_lines

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 from aloop import __version__
 from aloop.config import LOCAL_MODEL, OFFLINE_MODEL, Settings
 from aloop.errors import SHORT_ID, LocalModelError, StorageError
+from aloop.formatting import age, quantity
 from aloop.local_model.models import TOY, default_model, display_path, full_name, title_of
 from aloop.project import find_branch
 from aloop.sanitize import safe_line
-from aloop.text import age, quantity
 from aloop.width import fit, fit_parts, text_width, unjoined
 from commands.project.folders import find_instruction_files, find_skill_files
 from repl.options import ShellOptions

@@ -8,10 +8,10 @@ import re
 from collections.abc import Callable, Sequence
 
 from aloop.agent.events import AgentEvent, Retrying, ThoughtDelta, ToolFinished, ToolStarted
+from aloop.formatting import quantity
 from aloop.llm.message_types import LLMMessage, ToolCall
 from aloop.permissions import Form
 from aloop.sanitize import exact_line, safe_line, safe_text
-from aloop.text import quantity
 from aloop.tools.base import ToolResult
 from aloop.width import fit, wrap
 from repl.output.styled import Line, Span, fit_line, line, line_width

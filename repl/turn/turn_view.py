@@ -22,12 +22,12 @@ from aloop.agent.events import (
     TurnStarted,
     Waiting,
 )
+from aloop.formatting import thousands
 from aloop.llm.message_types import Usage
 from aloop.permissions import PermissionRequest
 from aloop.sanitize import safe_text
 from aloop.width import wrap
 from commands.context import Verbosity
-from repl.input.toolbar import thousands
 from repl.output.live import Live
 from repl.output.rich_lines import indented_rows
 from repl.output.screen import Screen

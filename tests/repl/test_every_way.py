@@ -27,8 +27,8 @@ from aloop.agent.events import (
     TurnStarted,
 )
 from aloop.cli.console import print_line, print_note
+from aloop.cli.session_output import list_lines, message_lines, show_lines
 from aloop.errors import LLMError
-from aloop.formatting import list_lines, message_lines, show_lines
 from aloop.llm.cost.pricing import Cost
 from aloop.llm.message_types import LLMMessage, ToolCall, Usage
 from aloop.memory import Session, SessionStats, SessionSummary

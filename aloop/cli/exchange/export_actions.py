@@ -14,9 +14,9 @@ from aloop.errors import SHORT_ID, SessionError, UsageError
 from aloop.export.document import ExportExists, write_export
 from aloop.export.formats import TOOLS
 from aloop.export.targets import deliver, ending_of, to_document, to_tool
+from aloop.formatting import quantity
 from aloop.memory import Session, SessionLibrary
 from aloop.memory.disk.filesystem import explained
-from aloop.text import quantity
 
 _STDOUT = Path("-")
 

@@ -14,13 +14,14 @@ from pathlib import Path
 from aloop.cli.console import ProgressBar, json_line, print_line, print_note
 from aloop.cli.exchange.importing import ImportOptions
 from aloop.errors import SHORT_ID, UsageError
+from aloop.formatting import quantity
 from aloop.importers.draft import Imported
 from aloop.importers.formats import FORMATS
 from aloop.importers.places import files_of, notes_folders
 from aloop.importers.run import Scan, Selection, find_files
 from aloop.importers.source import Source
 from aloop.importers.store import ImportStore, Outcome, title_of
-from aloop.text import closest_match, quantity
+from aloop.text import closest_match
 
 _STOPPED = 130
 _STDIN = "-"

@@ -12,9 +12,9 @@ from pathlib import Path
 from aloop.cli.arguments import CommandOptions, Parser, non_empty, positive_integer
 from aloop.cli.console import print_note
 from aloop.errors import UsageError
+from aloop.formatting import quantity
 from aloop.memory.disk.filesystem import SYSTEM, write_all
 from aloop.memory.merging.merge import MARKER_SIZE, CannotMerge, Labels, Merged, merge_sessions
-from aloop.text import quantity
 
 _EPILOG = """\
 git runs this command for session files once `aloop sessions git-setup` has set

@@ -19,13 +19,13 @@ from aloop.export.markdown import format_marks
 from aloop.export.page.highlight import highlight, looks_like_diff
 from aloop.export.page.script import DIGEST, SCRIPT
 from aloop.export.page.style import STYLE
+from aloop.formatting import quantity
 from aloop.llm.content.parts import MEDIA_TYPES, ContentPart
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.annotations import header_text, note_of
 from aloop.memory.pairing import pair_calls
 from aloop.memory.session import Session
 from aloop.sanitize import visible
-from aloop.text import quantity
 
 _HEAD = f"""\
 <!DOCTYPE html>

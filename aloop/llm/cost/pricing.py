@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from aloop.config import LOCAL_MODEL, OFFLINE_MODEL, Prices
+from aloop.formatting import format_dollars
 from aloop.llm.message_types import LLMMessage, Usage
 from aloop.llm.models.endpoints import LOCAL_SERVERS
 
@@ -119,15 +120,6 @@ def _is_free(model: str, provider: str | None) -> bool:
     server = model.partition("/")[0] if provider is None else provider
     own = (LOCAL_MODEL, OFFLINE_MODEL)
     return server in (*own, *LOCAL_SERVERS) or model.partition(":")[0] in own
-
-
-def format_dollars(dollars: Decimal) -> str:
-    """Return an amount with two decimals, or with four below one cent."""
-    if not dollars:
-        return "$0.00"
-    if dollars >= Decimal("0.01"):
-        return f"${dollars:.2f}"
-    return f"${dollars:.4f}" if dollars >= Decimal("0.0001") else "<$0.0001"
 
 
 def _own_cost(prices: Prices, usage: Usage) -> Decimal:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from aloop.errors import SessionFileError
+from aloop.formatting import OnRead, ignore_progress
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.codec.comments import find_comments
 from aloop.memory.codec.schema import EPOCH
@@ -22,7 +23,6 @@ from aloop.memory.search.query import Mark, Query, fold, snippet
 from aloop.memory.session import FILE_NAME, Session, SessionTitle
 from aloop.memory.session_folder.session_file import unreadable
 from aloop.memory.sessions_dir.ids import short_name
-from aloop.text import OnRead, ignore_progress
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from aloop.errors import SessionBusy, SessionFileError
+from aloop.formatting import OnRead, ignore_progress
 from aloop.llm.content.parts import ContentPart, file_digest
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.codec.edits import MessageEdits
@@ -42,7 +43,6 @@ from aloop.memory.sessions_dir.ids import short_name
 from aloop.memory.sessions_dir.index import FILE_NAME as INDEX_NAME
 from aloop.memory.sessions_dir.index import read_index, write_index
 from aloop.memory.sessions_dir.preview import read_header
-from aloop.text import OnRead, ignore_progress
 
 
 @dataclass(frozen=True, slots=True)

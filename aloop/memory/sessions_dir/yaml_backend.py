@@ -25,6 +25,7 @@ from aloop.errors import (
     SessionNotFound,
     StorageError,
 )
+from aloop.formatting import OnRead, ignore_progress
 from aloop.llm.content.parts import FILES
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.annotations import find_annotated, header_text, tags_of
@@ -60,7 +61,6 @@ from aloop.memory.sessions_dir.preview import (
 )
 from aloop.memory.sessions_dir.registry import Registry
 from aloop.memory.sessions_dir.trash import Trash, TrashedSession
-from aloop.text import OnRead, ignore_progress
 
 ALOOP_FOLDER = ".aloop"
 SCHEMA_FILE = ".session.schema.json"

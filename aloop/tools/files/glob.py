@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Literal
 
 from aloop.errors import ToolError
-from aloop.text import quantity
+from aloop.formatting import quantity
 from aloop.tools.files.folder_descriptor import opened_folder
 from aloop.tools.files.gitignore import IgnoreRules, load_rules, outer_rules
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from aloop.errors import ToolError
-from aloop.text import quantity
+from aloop.formatting import quantity
 from aloop.tools.base import ToolResult, in_thread
 from aloop.tools.files.glob import Glob, Walk
 from aloop.tools.files.read import ReadOnlyFileTool

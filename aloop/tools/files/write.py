@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from aloop.errors import ToolError
+from aloop.formatting import quantity
 from aloop.llm.content.provenance import FileChange, short_digest
 from aloop.permissions import Kind, PermissionRequest
-from aloop.text import quantity
 from aloop.tools.base import Action, Tool, ToolResult, in_thread
 from aloop.tools.files.diff import Diff, make_diff, with_kept_line_ends
 from aloop.tools.files.replace import replace_text

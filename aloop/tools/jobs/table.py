@@ -9,8 +9,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from aloop.errors import ToolError
+from aloop.formatting import quantity
 from aloop.sanitize import without_escape_codes
-from aloop.text import HeadAndTail, quantity
+from aloop.text import HeadAndTail
 from aloop.tools.process import CommandResult, describe_exit, run_command
 
 MOST_RUNNING = 10

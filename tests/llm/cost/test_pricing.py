@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from aloop.config import Prices
-from aloop.llm.cost.pricing import Cost, PriceList, format_dollars
+from aloop.llm.cost.pricing import Cost, PriceList
 from aloop.llm.cost.spending import SpendingLog
 from aloop.llm.message_types import LLMMessage, Usage
 
@@ -62,13 +62,6 @@ def test_session_cost_is_the_sum_over_its_models() -> None:
         LLMMessage("assistant", "b", model="nothing-known", usage=Usage(5)),
     ]
     assert PriceList(OWN).cost_of(messages) == Cost(Decimal(2), ("nothing-known",))
-
-
-@pytest.mark.parametrize(
-    ("dollars", "text"), [("0", "$0.00"), ("12.346", "$12.35"), ("0.0031", "$0.0031"), ("0.000001", "<$0.0001")]
-)
-def test_amounts_are_formatted_for_people(dollars: str, text: str) -> None:
-    assert format_dollars(Decimal(dollars)) == text
 
 
 def test_month_sums_the_answers_of_that_month_only(tmp_path: Path) -> None:

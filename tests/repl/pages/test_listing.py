@@ -15,7 +15,6 @@ from aloop.llm.cost.pricing import Cost
 from aloop.llm.message_types import Usage
 from aloop.memory import SessionStats, SessionSummary, SessionTitle
 from aloop.memory.search.search import Hit
-from aloop.text import age
 from commands.builtin import REGISTRY
 from commands.builtin.help import key_rows
 from repl.output.styled import to_text
@@ -205,28 +204,3 @@ def test_hit_in_a_broken_session_shows_the_problem() -> None:
     shown = to_text(hit_lines(1, found, 60, NOW, is_first=True))
     assert "cannot be read" in shown
     assert "/a/path/session.yaml:3:9: no end" in shown
-
-
-AGE_NOW = datetime(2025, 6, 15, 12, tzinfo=UTC)
-
-
-@pytest.mark.parametrize(
-    ("before", "words"),
-    [
-        (timedelta(seconds=-30), "just now"),
-        (timedelta(seconds=59), "just now"),
-        (timedelta(minutes=1), "1 min ago"),
-        (timedelta(minutes=59, seconds=59), "59 min ago"),
-        (timedelta(hours=2, minutes=59), "2 h ago"),
-        (timedelta(hours=23, minutes=59), "23 h ago"),
-        (timedelta(days=1), "1 day ago"),
-        (timedelta(days=14), "14 days ago"),
-    ],
-)
-def test_age_of_a_recent_time_is_relative(before: timedelta, words: str) -> None:
-    assert age(AGE_NOW - before, AGE_NOW) == words
-
-
-@pytest.mark.parametrize("then", [AGE_NOW - timedelta(days=15), AGE_NOW + timedelta(days=3)])
-def test_age_of_a_distant_time_is_a_date(then: datetime) -> None:
-    assert age(then, AGE_NOW) == then.astimezone().date().isoformat()
