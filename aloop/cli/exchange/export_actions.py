@@ -72,10 +72,8 @@ def _export_all(options: ExportOptions, library: SessionLibrary, runner: asyncio
             bar.show(number, len(titles))
             try:
                 session = runner.run(library.load(title.id))
-                write_export(folder / _name(session, options.to), to_document(session, options.to))
-                done["exported"] += 1
-            except ExportExists:
-                done["already there"] += 1
+                path, text = folder / _name(session, options.to), to_document(session, options.to)
+                done[_written(path, text)] += 1
             except SessionError as error:
                 bar.clear()
                 print_note(str(error))
@@ -84,4 +82,19 @@ def _export_all(options: ExportOptions, library: SessionLibrary, runner: asyncio
     print_note(
         f"{quantity(sum(done.values()), 'session')} to {folder}: {counts}." if done else "There are no sessions."
     )
+    if done[_OUTDATED]:
+        print_note("Files are not overwritten: move those that differ away, or export to another folder.")
     return 1 if done["not exported"] else 0
+
+
+_OUTDATED = "different from the file there"
+
+
+def _written(path: Path, text: str) -> str:
+    """Write an export and return what became of it; raises StorageError."""
+    try:
+        write_export(path, text)
+    except ExportExists:
+        with explained("read the export", path):
+            return "already there" if path.read_bytes() == text.encode() else _OUTDATED
+    return "exported"

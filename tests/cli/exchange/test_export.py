@@ -57,7 +57,12 @@ def test_all_sessions_are_written_once_and_a_broken_one_is_reported(
     assert len(list(target.iterdir())) == 1
     assert "1 exported" in capsys.readouterr().err
     assert run(sessions_dir, "--all", str(target), "--to", "json") == 1
-    assert "1 already there" in capsys.readouterr().err
+    assert ": 1 not exported, 1 already there." in capsys.readouterr().err
+    [exported] = target.iterdir()
+    exported.write_text("older")
+    assert run(sessions_dir, "--all", str(target), "--to", "json") == 1
+    assert ": 1 not exported, 1 different from the file there." in capsys.readouterr().err
+    assert exported.read_text() == "older"
 
 
 def test_wrong_combinations_are_explained(sessions_dir: Path) -> None:
