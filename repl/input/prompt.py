@@ -467,16 +467,20 @@ class Prompt:
         self._awaited = None if complete(self._buffer) else self._buffer.document
 
     @contextmanager
-    def lend(self, layout: Layout) -> Iterator[None]:
-        """Show ``layout`` in place of the prompt during the body."""
+    def lend(self, layout: Layout, *, is_full: bool = False) -> Iterator[None]:
+        """Show ``layout`` in place of the prompt during the body, or in the whole window."""
         app = self.app
         before = app.layout, app.editing_mode
         app.layout, app.editing_mode = layout, EditingMode.EMACS
+        if is_full:
+            self._screen.fill(is_full=True)
         app.invalidate()
         try:
             yield
         finally:
             app.layout, app.editing_mode = before
+            if is_full:
+                self._screen.fill(is_full=False)
             app.invalidate()
 
     def complete_again(self) -> None:

@@ -103,9 +103,17 @@ class TerminalOutput(Vt100_Output):
             self.write_raw(_IGNORE_FOCUS)
         if self._has_modified_keys:
             self.write_raw(_RESET_KEYS)
+        self._pop_kitty_keys()
+
+    def _pop_kitty_keys(self) -> None:
         if self._is_kitty_pushed:
             self._is_kitty_pushed = False
             self.write_raw(_POP_KITTY_KEYS)
+
+    def quit_alternate_screen(self) -> None:
+        # Each screen has its own stack of key modes.
+        self._pop_kitty_keys()
+        super().quit_alternate_screen()
 
     def _push_kitty_keys(self) -> None:
         if self._has_kitty_keys and not self._is_kitty_pushed:
@@ -152,6 +160,14 @@ def sends_modified_keys(env: Mapping[str, str]) -> bool:
     return "TMUX" in env or ("XTERM_VERSION" in env and "STY" not in env)
 
 
+def has_alternate_screen(env: Mapping[str, str]) -> bool:
+    """Return True if the terminal has a second screen, as nearly all have.
+
+    The Linux console has none, and GNU screen only if its user has turned it on.
+    """
+    return env.get("TERM") != "linux" and ("STY" not in env or "TMUX" in env)
+
+
 LiveRows = Callable[[int, int, int], list[Line]]
 """Returns the live rows for the width and height of the screen, at most as many as the third number."""
 
@@ -169,9 +185,10 @@ class LiveRenderer(Renderer):
     def render(self, app: Application[Any], layout: Layout, is_done: bool = False) -> None:
         size = self.output.get_size()
         if self._last_size not in (None, size):
-            self.erase()  # the size has changed, but the signal for it has not arrived yet
+            # The size has changed, but the signal for it has not arrived yet.
+            self.erase(leave_alternate_screen=not self.full_screen)
         with in_one_piece(self.output):
-            if self._drawn or self._rows(size.columns, size.rows, size.rows):
+            if not self.full_screen and (self._drawn or self._rows(size.columns, size.rows, size.rows)):
                 # The prompt must not grow beyond the top of the screen, where nothing can be erased.
                 wanted = layout.container.preferred_height(size.columns, size.rows).preferred
                 self._draw(size, size.rows - max(wanted, self._prompt_height()))
@@ -189,7 +206,7 @@ class LiveRenderer(Renderer):
     def refresh(self) -> None:
         """Draw the changed rows above the prompt, if there is a prompt."""
         size = self.output.get_size()
-        if self._last_screen is not None and self._last_size == size:
+        if self._last_screen is not None and self._last_size == size and not self.full_screen:
             with in_one_piece(self.output):
                 self._draw(size, size.rows - self._prompt_height())
 
@@ -198,7 +215,10 @@ class LiveRenderer(Renderer):
         if self._last_size not in (None, self.output.get_size()):
             self._resized_at = time.monotonic()
         output, up = self.output, self._rows_above_cursor()
-        if up:
+        if self._in_alternate_screen:
+            output.cursor_goto(1, 1)
+            self._cursor_pos = Point(0, 0)
+        elif up:
             output.cursor_backward(self._cursor_pos.x)
             output.cursor_up(up)
             # Never erase from the top left corner: tmux would keep the erased text in its history.

@@ -16,7 +16,7 @@ from prompt_toolkit.output import Output
 from aloop.sanitize import safe_line, safe_text
 from aloop.width import wrap
 from repl.output.live import SPIN_SECONDS
-from repl.output.renderer import LiveRenderer, LiveRows, TerminalOutput, in_one_piece
+from repl.output.renderer import LiveRenderer, LiveRows, TerminalOutput, has_alternate_screen, in_one_piece
 from repl.output.styled import Line, line, to_ansi
 from repl.output.terminal_reports import has_kitty_keys, is_last, queries, reported_background, synchronizes
 from repl.output.theme import Style, Theme
@@ -146,9 +146,26 @@ class Screen:
                 return
             app.renderer.erase()
             self.output.write_raw(safe)
-            # Controls cache their text until this number changes.
-            app.render_counter += 1
+            self._render(app)
+
+    def _render(self, app: Application[Any]) -> None:
+        # Controls cache their text until this number changes.
+        app.render_counter += 1
+        if app.context is not None:
             app.context.copy().run(app.renderer.render, app, app.layout)
+
+    def fill(self, *, is_full: bool) -> None:
+        """Let the layout fill the window, if the terminal has a second screen for it.
+
+        The first screen returns afterward as it was. So a tall layout neither scrolls text away nor leaves blank rows.
+        """
+        app = self._app
+        if app is None or not app.is_running or not has_alternate_screen(os.environ):
+            return
+        with in_one_piece(self.output):
+            app.renderer.erase()
+            app.renderer.full_screen = is_full
+            self._render(app)
 
     def refresh(self) -> None:
         """Draw the changed live rows above the prompt."""

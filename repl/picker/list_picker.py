@@ -167,7 +167,7 @@ class ListPicker(Generic[T]):
 
     async def pick(self) -> T | None:
         """Show the list, and return the chosen item, None if none was chosen."""
-        with self._prompt.lend(self._layout()):
+        with self._prompt.lend(self._layout(), is_full=True):
             # Text typed before is the start of the filter.
             if words := " ".join(self._prompt.draft.split()):
                 self._line.document = Document(words, len(words))

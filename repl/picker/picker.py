@@ -84,7 +84,7 @@ async def pick(
         if not await picking.open(known):
             return await picking.run()
         browser.was_shown = True
-        with prompt.lend(picking.layout):
+        with prompt.lend(picking.layout, is_full=True):
             # Text typed while the list was read is the start of the filter.
             picking.begin(prompt.draft)
             choice = await picking.run()

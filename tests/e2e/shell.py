@@ -17,6 +17,7 @@ import pyte
 
 from repl.output.styled import PLACEHOLDER
 from tests.e2e.loaded import LoadedProgram, is_forkable
+from tests.repl.terminal import EmulatedScreen
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60.0
@@ -41,7 +42,7 @@ class Shell:
         is_loaded: bool = True,
     ) -> None:
         self._patience = patience
-        self._screen = pyte.HistoryScreen(columns, rows, history=10_000)
+        self._screen = EmulatedScreen(columns, rows, history=10_000)
         self._stream = pyte.ByteStream(self._screen)
         self.raw = b""
         spawn = LoadedProgram if is_loaded and is_forkable(program, env or {}) else pexpect.spawn

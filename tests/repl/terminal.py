@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import io
 from collections.abc import Callable
+from typing import Any
 
 import pyte
 from prompt_toolkit.data_structures import Size
@@ -15,12 +17,33 @@ PATIENCE = 60.0
 """Seconds to wait for expected output; only a failing test takes that long."""
 
 
+_ALTERNATE = 1049
+
+
+class EmulatedScreen(pyte.HistoryScreen):
+    """A screen with the second screen of xterm, which pyte lacks."""
+
+    _first: tuple[Any, Any] | None = None
+
+    def set_mode(self, *modes: int, **kinds: Any) -> None:
+        super().set_mode(*modes, **kinds)
+        if kinds.get("private") and _ALTERNATE in modes and self._first is None:
+            self._first = copy.deepcopy(self.buffer), copy.copy(self.cursor)
+            self.erase_in_display(2)
+
+    def reset_mode(self, *modes: int, **kinds: Any) -> None:
+        super().reset_mode(*modes, **kinds)
+        if kinds.get("private") and _ALTERNATE in modes and self._first is not None:
+            (self.buffer, self.cursor), self._first = self._first, None
+            self.cursor.y, self.cursor.x = min(self.cursor.y, self.lines - 1), min(self.cursor.x, self.columns - 1)
+
+
 class Terminal(io.StringIO):
     """A screen to inspect; ``writes`` lists all that was sent to it."""
 
     def __init__(self, columns: int = 80, rows: int = 24) -> None:
         super().__init__()
-        self._screen = pyte.HistoryScreen(columns, rows, history=10_000)
+        self._screen = EmulatedScreen(columns, rows, history=10_000)
         self._stream = pyte.Stream(self._screen)
         self._written = asyncio.Event()
         self.writes: list[str] = []

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 
 import pytest
 from prompt_toolkit.output import DummyOutput
 
-from repl.output.renderer import TerminalOutput, in_one_piece
+from repl.output.renderer import TerminalOutput, has_alternate_screen, in_one_piece
 from repl.output.screen import Screen
 from repl.output.theme import Style
 from tests.repl.terminal import Terminal
@@ -124,3 +125,26 @@ def test_focus_is_reported_while_the_prompt_reads_keys() -> None:
     assert not screen.has_focus
     screen.take_report("\x1b[I")
     assert screen.has_focus
+
+
+def test_key_modes_of_the_second_screen_end_before_it_is_left() -> None:
+    terminal = Terminal()
+    terminal.output.use_kitty_keys()
+    terminal.output.disable_bracketed_paste()
+    terminal.output.flush()
+    terminal.writes.clear()
+    terminal.output.enter_alternate_screen()
+    terminal.output.enable_bracketed_paste()
+    terminal.output.quit_alternate_screen()
+    terminal.output.disable_bracketed_paste()
+    terminal.output.flush()
+    codes = re.findall(r"\x1b\[(?:>1u|<u|\?1049[hl])", "".join(terminal.writes))
+    assert codes == ["\x1b[?1049h", "\x1b[>1u", "\x1b[<u", "\x1b[?1049l"]
+
+
+@pytest.mark.parametrize(
+    ("env", "has"),
+    [({"TERM": "xterm"}, True), ({"TERM": "linux"}, False), ({"STY": "1"}, False), ({"STY": "1", "TMUX": "1"}, True)],
+)
+def test_second_screen_is_used_where_terminals_have_one(env: dict[str, str], *, has: bool) -> None:
+    assert has_alternate_screen(env) is has

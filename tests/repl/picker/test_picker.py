@@ -74,6 +74,35 @@ async def test_closing_the_picker_changes_nothing_and_leaves_no_rows(stage: SetS
         await shell.see("Resumed a1b2c3d4")
 
 
+async def test_rows_above_the_picker_return_when_it_is_closed(stage: SetStage) -> None:
+    async with stage() as shell:
+        shell.type("/help\r")
+        await shell.see("Leave the shell")
+        await shell.rest()
+        before = shell.terminal.screen
+        gone = len(shell.terminal.scrollback)
+        await open_picker(shell)
+        assert shell.terminal.screen[0].startswith("find:")
+        shell.type("\x1b")
+        await shell.rest()
+        # Only the echo of the command, and the blank row that ends it, are new.
+        assert shell.terminal.screen[: len(before) - 4] == before[2:-2]
+        assert shell.terminal.screen[-4:-2] == ["> /resume", ""]
+        assert len(shell.terminal.scrollback) == gone + len("> /resume\n\n")
+
+
+async def test_picker_on_the_linux_console_is_drawn_below_the_text(
+    stage: SetStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "linux")
+    async with stage() as shell:
+        await open_picker(shell)
+        assert "> /resume" in shell.terminal.scrollback
+        assert "\x1b[?1049h" not in "".join(shell.terminal.writes)
+        shell.type("\x1b")
+        await shell.rest()
+
+
 async def test_text_typed_before_opening_is_the_filter_and_returns_with_esc(stage: SetStage) -> None:
     async with stage() as shell:
         shell.type("/resume\r")
