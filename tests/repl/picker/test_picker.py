@@ -307,7 +307,7 @@ async def test_f_continues_in_a_copy(stage: SetStage, sessions_dir: Path) -> Non
         shell.type("\x1b[Ff")
         await wait_for_row(shell, "Enter continue in a copy of a1b2c3d4 · Esc cancel")
         shell.type("\r")
-        await shell.see("a copy of a1b2c3d4. It will be saved with its first turn.")
+        await shell.see("a copy of a1b2c3d4. It is saved with its first turn")
         assert len(await SessionLibrary(sessions_dir).list_titles()) == 3
 
 
