@@ -21,6 +21,8 @@ from aloop.llm.message_types import LLMMessage, Role, ThinkingBlock, ToolCall, U
 from aloop.memory.session import Session
 
 Kind = Literal["session", "branch", "subagent"]
+INJECTED = "injected"
+"""The key of ``foreign`` for text that the other tool wrote in the name of the user."""
 
 
 @dataclass(slots=True)

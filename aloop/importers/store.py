@@ -19,6 +19,7 @@ from aloop.agent.tool_calls import MAX_RESULT_BYTES, shorten
 from aloop.errors import SessionError, SessionNotFound
 from aloop.importers.draft import Imported
 from aloop.importers.formats import FORMATS
+from aloop.importers.titles import imported_title
 from aloop.llm.content.parts import FILES, marked_text
 from aloop.llm.json_values import JsonObject
 from aloop.llm.message_types import LLMMessage
@@ -26,7 +27,7 @@ from aloop.memory.context import UNANSWERED, answer_for
 from aloop.memory.disk.filesystem import explained, write_atomic
 from aloop.memory.disk.locks import OpenLock, write_lock
 from aloop.memory.pairing import pair_calls
-from aloop.memory.session import FILE_NAME, MAX_TITLE, Session, is_in_future, make_title
+from aloop.memory.session import FILE_NAME, Session, is_in_future
 from aloop.memory.session_folder.outputs import copy_media, copy_output, keep_output, make_own_folder
 from aloop.memory.sessions_dir.location import resolve_sessions_dir
 from aloop.memory.sessions_dir.yaml_backend import YamlBackend
@@ -231,10 +232,8 @@ def _is_empty(message: LLMMessage) -> bool:
 
 
 def title_of(imported: Imported) -> str:
-    """Return the title, or the first line that the user typed."""
-    title = " ".join(clean_text(imported.title).split())[:MAX_TITLE]
-    sent = tuple(message for message in imported.messages if not message.skip)
-    return title or make_title(sent)
+    """Return the title of a conversation; empty if no message has words of the user."""
+    return imported_title(imported.title, imported.messages)
 
 
 def describe_origin(imported: Imported) -> str:

@@ -20,6 +20,8 @@ from aloop.importers.run import Scan, Selection, find_files
 
 _NOT_SENT = {"toolUseResult", "replacement_history", "tools", "data", "event_msg", "snapshot", "rejected_messages"}
 _CALL_KEYS = ("call_id", "callID", "toolCallId", "id")
+_AS_FIELDS = ("[Request interrupted by user",)  # kept as ``interrupted``
+_CUT = "[trimmed"  # in place of the IDs and texts of samples that were shortened
 _CALLS = {"tool_use", "toolCall", "function_call", "custom_tool_call", "local_shell_call", "tool.call", "tool"}
 _RESULTS = {"tool_result", "function_call_output", "custom_tool_call_output", "tool.result"}
 
@@ -120,8 +122,11 @@ def measure(folder: Path) -> Row:
             texts.append(message.content or "")
             texts += [block.thinking for block in message.thinking]
     whole = "\n".join(texts)
-    row.lost_calls, row.lost_results = found.calls - calls, found.results - results
-    row.lost_texts = sorted(text for text in found.texts if text.strip() not in whole)
+    row.lost_calls = {each for each in found.calls - calls if not each.startswith(_CUT)}
+    row.lost_results = {each for each in found.results - results if not each.startswith(_CUT)}
+    row.lost_texts = sorted(
+        text for text in found.texts if text.strip() not in whole and not text.startswith((_CUT, *_AS_FIELDS))
+    )
     return row
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from aloop.importers.blocks import add_answer_blocks, add_user_content, content_text, texts_of, usage_of
-from aloop.importers.draft import Builder, Imported
+from aloop.importers.draft import INJECTED, Builder, Imported
 from aloop.importers.source import Source, read_below
 from aloop.importers.values import items, mapping, moment, objects, text
 
@@ -287,7 +287,8 @@ def _add_user(builder: Builder, line: _Line, found: _Transcript, folder: Path | 
         return
     for part in filter(_is_result, items(content)):
         part["content"] = _with_saved_output(builder, part.get("content"), folder)
-    facts: dict[str, Any] = {"foreign": {"queued": True}} if line.type != "user" else {}
+    foreign = {"queued": line.type != "user", INJECTED: data.get("isMeta") is True}
+    facts: dict[str, Any] = {"foreign": {key: True for key, is_true in foreign.items() if is_true}}
     facts["summary"] = data.get("isCompactSummary") is True
     facts["skip"] = words.startswith(_LOCAL)
     add_user_content(builder, content, line.at, **facts)

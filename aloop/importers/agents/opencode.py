@@ -120,6 +120,8 @@ def _add_user(builder: Builder, message: Mapping[str, Any], parts: Sequence[Mapp
             shown.add_text(text(part.get("text")))
         elif part.get("type") == "file":
             shown.add_text(_file(builder, part))
+        elif part.get("type") == "subtask":
+            shown.add_text(text(part.get("prompt")))
         elif part.get("type") not in ("compaction", "step-start", "snapshot", "patch"):
             shown.foreign.setdefault("parts", []).append(dict(part))
     if shown.text:

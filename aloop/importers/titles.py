@@ -1,0 +1,67 @@
+"""Titles of imported conversations.
+
+Other tools put commands, files and notes about the environment around the words of the user.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from aloop.importers.draft import INJECTED
+from aloop.llm.content.parts import marked_text
+from aloop.llm.message_types import LLMMessage
+from aloop.memory.session import MAX_TITLE, make_title
+from aloop.text import clean_text
+
+_SEARCHED = 10_000
+"""Characters of a message in which its title is looked for."""
+_ELEMENT = re.compile(r"\s*<([A-Za-z][\w-]{0,60})(?:\s[^<>]{0,200})?>")
+_TYPED = frozenset({"task", "user_query", "user_message", "user_input", "feedback", "answer", "prompt", "bash-input"})
+"""The elements that hold the words of the user."""
+_MARK = re.compile(r"\[(?:image|file|document): [^\[\]\n]*\]")
+_COMMAND = re.compile(r"<command-name>\s*(/?[^<>\n]{1,80}?)\s*</command-name>")
+_ARGUMENTS = re.compile(r"<command-args>([^<>]{0,500})</command-args>")
+_BARE_COMMAND = re.compile(r"/[\w:.-]+")
+_REQUEST = re.compile(r"^## My request for \w+:", re.MULTILINE)
+_EDITOR = "# Context from my IDE setup:"
+_UNTITLED = re.compile(r"(?:new|untitled|cli) (?:chat|session|conversation|task)(?: - \d{4}-.*)?", re.IGNORECASE)
+
+
+def imported_title(title: str, messages: Sequence[LLMMessage]) -> str:
+    """Return the title of the other tool, or the first words that the user typed.
+
+    A command without words, such as ``/clear``, is the title only if no other message has one.
+    """
+    own = " ".join(clean_text(title).split())[:MAX_TITLE]
+    if own and not _UNTITLED.fullmatch(own):
+        return own
+    command = ""
+    for message in messages:
+        if message.role != "user" or message.skip or message.summary or message.extra.get("foreign", {}).get(INJECTED):
+            continue
+        found = make_title((replace(message, content=typed_words(message), parts=()),))
+        if found and not _BARE_COMMAND.fullmatch(found):
+            return found
+        command = command or found
+    return command or own
+
+
+def typed_words(message: LLMMessage) -> str:
+    """Return the words of the user, without what the tool put around them."""
+    text = _MARK.sub("", marked_text(message.content, message.parts)[:_SEARCHED]).strip()
+    if command := _COMMAND.search(text):
+        arguments = _ARGUMENTS.search(text)
+        return f"/{command[1].lstrip('/')} {arguments[1] if arguments else ''}".strip()
+    if text.startswith(_EDITOR):
+        request = _REQUEST.search(text)
+        return text[request.end() :].strip() if request else ""
+    while element := _ELEMENT.match(text):
+        inner, closing, rest = text[element.end() :].partition(f"</{element[1]}>")
+        if not closing:
+            break
+        if element[1] in _TYPED and inner.strip():
+            return inner.strip()
+        text = rest
+    return text.strip()
