@@ -457,9 +457,9 @@ class Shell:
 
     async def _start_engine(self) -> None:
         try:
-            from commands.project.templates import refresh_commands  # here: the prompt is drawn without the commands
-
             context = await self._engine.ready()
+            from commands.project.templates import refresh_commands  # here: the engine has imported it in its thread
+
             has_recovered = await recover(context)
             if await refresh_commands(context) or has_recovered:
                 self._screen.write("\n")

@@ -37,16 +37,18 @@ def toolbar_line(parts: Parts, width: int) -> Line:
     """Return the parts that fit; narrow screens cut the title, then drop parts."""
     shown = dict(parts)
     dropped = [name for name in _LEAST_WANTED if name in shown]
-    if _room_for_title(shown, width) < 0 and "title" in shown:
+    room = _room_for_title(shown, width)
+    if room < 0 and "title" in shown:
         title = "".join(text for _, text in shown["title"])
-        room = max(text_width(title) + _room_for_title(shown, width), _SHORTEST_TITLE)
-        shown["title"] = [(Style.QUIET, fit(title, room))]
-    while _room_for_title(shown, width) < 0 and len(shown) > 1:
+        shown["title"] = [(Style.QUIET, fit(title, max(text_width(title) + room, _SHORTEST_TITLE)))]
+        room = _room_for_title(shown, width)
+    while room < 0 and len(shown) > 1:
         del shown[dropped.pop(0)]
+        room = _room_for_title(shown, width)
     spans: list[Span] = []
     for part in shown.values():
         spans += [*([(Style.QUIET, _SEPARATOR)] if spans else []), *part]
-    return _cut(spans, width)
+    return _cut(spans, width) if room < 0 else line(*(span for span in spans if span[1]))
 
 
 def _room_for_title(parts: Parts, width: int) -> int:
