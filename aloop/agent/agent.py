@@ -40,6 +40,7 @@ from aloop.tools import Tool, ToolRunner, default_tools
 from aloop.tools.approval import PermissionGate
 from aloop.tools.jobs.table import JobTable
 from aloop.tools.rules.rule_set import RuleSet
+from aloop.tools.todo import current_steps
 
 
 class ReActAgent:
@@ -228,7 +229,7 @@ class ReActAgent:
         turn: Turn | None = None
         status: Literal["completed", "interrupted", "failed"] = "failed"
         try:
-            self._emit(TurnStarted(self.llm.model))
+            self._emit(TurnStarted(self.llm.model, current_steps(self.memory.messages)))
             self._set_system_prompt()
             if self.memory.path is None:
                 await self._record_sections()

@@ -8,13 +8,18 @@ from typing import Literal
 from aloop.errors import LLMError
 from aloop.llm.message_types import LLMMessage, ToolCall, Usage
 from aloop.tools.base import ToolResult
+from aloop.tools.todo import Step
 
 
 @dataclass(frozen=True, slots=True)
 class TurnStarted:
-    """The turn began; ``model`` will answer."""
+    """The turn began; ``model`` will answer.
+
+    ``steps`` is the list of an earlier turn that is not done.
+    """
 
     model: str
+    steps: tuple[Step, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,58 +2,121 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
 
 from aloop.formatting import quantity
+from aloop.llm.message_types import LLMMessage
 from aloop.tools.base import Tool, ToolResult
 
 MOST_ITEMS = 50
 LONGEST_ITEM = 200
 
-_BOXES = {"open": "[ ]", "active": "[>]", "done": "[x]"}
+NAME = "todo"
+Status = Literal["pending", "in_progress", "completed"]
+
+_BOXES: Mapping[Status, str] = {"pending": "[ ]", "in_progress": "[>]", "completed": "[x]"}
+_STATUSES: Mapping[object, Status] = {
+    **{status: status for status in _BOXES},
+    # The names in sessions of earlier versions.
+    "open": "pending",
+    "active": "in_progress",
+    "done": "completed",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step, with its text on one line."""
+
+    text: str
+    status: Status
+
+    @property
+    def is_done(self) -> bool:
+        return self.status == "completed"
+
+
+def read_steps(arguments: str) -> tuple[Step, ...]:
+    """Return the steps in the arguments of a call, also of an earlier version."""
+    try:
+        value = json.loads(arguments)
+    except (ValueError, RecursionError):
+        return ()
+    items = (value.get("todos") or value.get("items")) if isinstance(value, dict) else None
+    return _steps(items) if isinstance(items, list) else ()
+
+
+def _steps(items: Sequence[Any]) -> tuple[Step, ...]:
+    found = []
+    for item in items:
+        values = item if isinstance(item, dict) else {}
+        text = values.get("content", values.get("text"))
+        status = _STATUSES.get(str(values.get("status", values.get("state"))))
+        if isinstance(text, str) and text.strip() and status:
+            found.append(Step(" ".join(text.split()), status))
+    return tuple(found)
+
+
+def current_steps(messages: Sequence[LLMMessage]) -> tuple[Step, ...]:
+    """Return the newest list in a conversation; empty if all of it is done."""
+    failed = {message.tool_call_id for message in messages if message.role == "tool" and message.is_error}
+    for message in reversed(messages):
+        for call in reversed(message.tool_calls):
+            if call.name == NAME and call.id not in failed:
+                steps = read_steps(call.arguments)
+                return () if all(step.is_done for step in steps) else steps
+    return ()
+
+
+def summarize(steps: Sequence[Step]) -> str:
+    """Return how far a list is, in words."""
+    done = sum(step.is_done for step in steps)
+    now = next((step.text for step in steps if step.status == "in_progress"), "")
+    return f"{done} of {quantity(len(steps), 'step')} done{f', now: {now}' if now else ''}"
 
 
 class Todo(Tool):
     """Shows a list of steps; the newest call in the conversation has the current one."""
 
-    name = "todo"
+    name = NAME
     description = (
         "Keep a list of the steps of a larger task. The user sees it while you work. Use it for tasks of three or more "
-        "steps, not for short ones. Pass the whole list in each call: it replaces the one before. Mark the step that "
-        "you work on as `active`, and each step as `done` as soon as it is done, before you start the next one."
+        "steps, not for short ones. Pass the whole list in each call: it replaces the one before. Set the step that "
+        "you work on to `in_progress`, and each step to `completed` as soon as it is done, before you start the next "
+        "one."
     )
     parameters: ClassVar[Mapping[str, Any]] = {
         "type": "object",
         "properties": {
-            "items": {
+            "todos": {
                 "type": "array",
                 "maxItems": MOST_ITEMS,
                 "description": "All steps, in order. An empty list removes the list.",
                 "items": {
                     "type": "object",
                     "properties": {
-                        "text": {
+                        "content": {
                             "type": "string",
                             "minLength": 1,
                             "maxLength": LONGEST_ITEM,
                             "description": "The step in a few words. Example: `Run the tests`",
                         },
-                        "state": {"type": "string", "enum": list(_BOXES)},
+                        "status": {"type": "string", "enum": list(_BOXES)},
                     },
-                    "required": ["text", "state"],
+                    "required": ["content", "status"],
                     "additionalProperties": False,
                 },
             },
         },
-        "required": ["items"],
+        "required": ["todos"],
         "additionalProperties": False,
     }
 
     async def run(self, arguments: Mapping[str, Any]) -> ToolResult:
-        items = arguments["items"]
-        if not items:
+        steps = _steps(arguments["todos"])
+        if not steps:
             return ToolResult("The list is empty.")
-        done = sum(item["state"] == "done" for item in items)
-        lines = [f"{_BOXES[item['state']]} {' '.join(item['text'].split())}" for item in items]
-        return ToolResult("\n".join([*lines, f"({done} of {quantity(len(items), 'step')} done)"]))
+        return ToolResult("\n".join([summarize(steps), *(f"{_BOXES[step.status]} {step.text}" for step in steps)]))

@@ -21,6 +21,8 @@ _FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _STATUS_ROWS = 1
 _PROMPT_ROWS = 3
 _FEWEST_ROWS = 3
+_LOW = 16  # rows of a screen with room for only one row of steps
+_STEPS_SHARE = 4  # of a higher one, steps take at most a part of the rows
 _FEWEST_CELLS = 3  # of the text of the status
 _STOPS = " · Ctrl-C stops"
 
@@ -37,6 +39,7 @@ class Live:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._tail: Tail | None = None
+        self._steps: Tail | None = None
         self._describe: Callable[[], str] = lambda: ""
         self._since = 0.0
         self.tokens = ""
@@ -46,7 +49,7 @@ class Live:
 
     def begin(self, status: str) -> None:
         """Show ``status``, and count the seconds from now."""
-        self._since, self._tail, self.tokens = self._clock(), None, ""
+        self._since, self._tail, self._steps, self.tokens = self._clock(), None, None, ""
         self.set_status(status)
 
     def set_status(self, status: str | Callable[[], str]) -> None:
@@ -57,13 +60,17 @@ class Live:
         """Show ``tail`` above the status; None for nothing."""
         self._tail = tail
 
+    def set_steps(self, steps: Tail | None) -> None:
+        """Show the list of steps between the text and the status; None for nothing."""
+        self._steps = steps
+
     @property
     def has_tail(self) -> bool:
         return self._tail is not None
 
     def end(self) -> None:
         """Show nothing."""
-        self._tail = None
+        self._tail = self._steps = None
         self.set_status("")
 
     @property
@@ -89,10 +96,14 @@ class Live:
         tokens = f" · {self.tokens}" if self.tokens else ""
         return [f"{spent}{tokens}{_STOPS}", f"{spent}{_STOPS}", _STOPS]
 
-    @staticmethod
-    def tail_rows(height: int) -> int:
+    def tail_rows(self, height: int) -> int:
         """Return the number of rows for unfinished text on a screen of ``height`` rows."""
-        return max(_FEWEST_ROWS, height - _STATUS_ROWS - _PROMPT_ROWS)
+        steps = len(self._step_rows(_FEWEST_CELLS, height))
+        return max(_FEWEST_ROWS, height - _STATUS_ROWS - _PROMPT_ROWS - steps)
+
+    def _step_rows(self, width: int, height: int) -> list[Line]:
+        most = 1 if height < _LOW else height // _STEPS_SHARE
+        return self._steps(width, most) if self._steps else []
 
     def rows(self, width: int, height: int, room: int) -> list[Line]:
         """Return the last rows of the text and the status, at most ``room`` rows."""
@@ -101,8 +112,9 @@ class Live:
             frame = _FRAMES[int((self._clock() - self._since) / SPIN_SECONDS) % len(_FRAMES)]
             lead = f"{frame} " if width >= _SPINNER_WIDTH else ""
             status = [line((Style.ACCENT, f"{lead}{self.status_in(width - 1 - len(lead))}"))]
-        free = min(self.tail_rows(height), room - len(status))
+        steps = self._step_rows(width - 1, height)[: max(room - len(status), 0)]
+        free = min(self.tail_rows(height), room - len(status) - len(steps))
         newest = self._tail(width - 1, free) if self._tail and free > 0 else []
         tail = [(), *newest] if newest and self.leave_gap else newest
-        rows = [*tail, *status]
+        rows = [*tail, *steps, *status]
         return rows[max(len(rows) - room, 0) :]

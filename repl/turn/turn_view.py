@@ -26,6 +26,8 @@ from aloop.formatting import thousands
 from aloop.llm.message_types import Usage
 from aloop.permissions import PermissionRequest
 from aloop.sanitize import safe_text
+from aloop.tools.todo import NAME as TODO
+from aloop.tools.todo import Step, read_steps
 from aloop.width import wrap
 from commands.context import Verbosity
 from repl.output.live import Live
@@ -40,6 +42,7 @@ from repl.turn.lines import (
     result_lines,
     retrying_text,
     seconds_text,
+    step_lines,
     whole_result_lines,
 )
 from repl.turn.permission import question_lines
@@ -107,6 +110,8 @@ class TurnDisplay:
         self._block: ToolFinished | None = None
         self._has_shown_diff = False
         self._waiting = _WAITING
+        self._steps: tuple[Step, ...] = ()
+        self._has_new_steps = False
 
     def show(self, event: AgentEvent) -> None:
         """Show an event of the turn."""
@@ -114,7 +119,9 @@ class TurnDisplay:
         if not isinstance(event, ThoughtDelta):
             self._fold_thinking()
         match event:
-            case TurnStarted():
+            case TurnStarted(_, steps):
+                self._show_steps(steps)
+                self._has_new_steps = False
                 self._last = "turn"
                 self._live.leave_gap = True
                 self._waiting = _WAITING
@@ -222,7 +229,15 @@ class TurnDisplay:
             shown = whole_result_lines(result.text, result.form, width) if is_whole else result_lines(result, width)
             self._screen.show(indented_rows(shown, width))
         self._has_shown_diff = False
+        if event.call.name == TODO and not event.result.is_error:
+            self._show_steps(read_steps(event.call.arguments))
         self._show_running()
+
+    def _show_steps(self, steps: tuple[Step, ...]) -> None:
+        """Show a list of steps above the status until all of it is done."""
+        self._steps, self._has_new_steps = steps, True
+        is_open = not all(step.is_done for step in steps)
+        self._live.set_steps((lambda width, most: step_lines(steps, width, most)) if is_open else None)
 
     def _end(self) -> None:
         self._end_answer()
@@ -230,6 +245,10 @@ class TurnDisplay:
             for row in self._tools.stop():
                 self._print_step(row)
         self._has_shown_diff = False
+        self._live.set_steps(None)
+        if self._has_new_steps and not all(step.is_done for step in self._steps):
+            # The user should still see the steps that are left.
+            self._screen.show([(), *step_lines(self._steps, self._screen.text_width, len(self._steps))])
 
     def _set_status(self, status: str) -> None:
         self._live.set_status(status)

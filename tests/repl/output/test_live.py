@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import pytest
+
 from repl.output.live import SPIN_SECONDS, Live, tail_of
-from repl.output.styled import to_text
+from repl.output.styled import line, to_text
 
 
 class Clock:
@@ -39,12 +41,29 @@ def test_long_tail_shows_its_last_rows() -> None:
     live.set_tail(tail_of([f"line {number}" for number in range(50)]))
     rows = shown(live)
     assert rows[-1] == "line 49"
-    assert len(rows) == Live.tail_rows(24)
+    assert len(rows) == Live().tail_rows(24)
+
+
+@pytest.mark.parametrize(("height", "most"), [(10, 1), (24, 6), (40, 10)])
+def test_steps_are_between_text_and_status_and_leave_room(height: int, most: int) -> None:
+    live = Live()
+    live.begin("working")
+    live.set_tail(tail_of([f"line {number}" for number in range(50)]))
+    live.set_steps(lambda _width, count: [line(f"step {number}") for number in range(count)])
+    rows = [to_text([row]).rstrip() for row in live.rows(40, height, height - 3)]
+    assert rows[-1].endswith("Ctrl-C stops")
+    assert rows[-1 - most : -1] == [f"step {number}" for number in range(most)]
+    assert rows[-2 - most] == "line 49"
+    assert len(rows) == height - 3
+    for room in range(4):
+        assert len(live.rows(40, height, room)) <= room
+    live.end()
+    assert live.rows(40, height, 20) == []
 
 
 def test_tail_rows_leave_room_for_the_prompt() -> None:
-    assert Live.tail_rows(5) == 3
-    assert Live.tail_rows(24) == 20
+    assert Live().tail_rows(5) == 3
+    assert Live().tail_rows(24) == 20
 
 
 def test_tail_shows_escape_codes_as_text() -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+
 import pytest
 
 from aloop.agent.events import ToolFinished, ToolOutput, ToolStarted, TurnEnded, TurnStarted
 from aloop.llm.message_types import ToolCall, Usage
 from aloop.permissions import Form, PermissionRequest
 from aloop.tools.base import ToolResult
-from repl.output.styled import to_text
+from aloop.tools.todo import Status, Step
+from repl.output.styled import line_width, to_text
+from repl.turn.lines import step_lines
 from tests.repl.turn.test_turn_view import Stage
 
 ENDED = TurnEnded("completed", kept=True, usage=Usage(), seconds=1.0)
@@ -29,6 +34,64 @@ async def stage() -> Stage:
     stage.live.begin("")
     stage.show(TurnStarted("m"))
     return stage
+
+
+def planned(number: int, *statuses: str) -> ToolFinished:
+    """Return a finished call of todo, with one step for each status."""
+    items = [{"content": f"Step {at}", "status": status} for at, status in enumerate(statuses, 1)]
+    todo = ToolCall(f"call_{number}", "todo", json.dumps({"todos": items}))
+    return ToolFinished(todo, "", ToolResult("a summary"), 0.1)
+
+
+async def test_steps_are_live_until_all_are_done(stage: Stage) -> None:
+    stage.show(planned(1, "in_progress", "pending"))
+    assert live_rows(stage)[:2] == ["▸ Step 1", "☐ Step 2"]
+    stage.show(planned(2, "completed", "in_progress"))
+    assert live_rows(stage)[:2] == ["☑ Step 1", "▸ Step 2"]
+    stage.show(planned(3, "completed", "completed"))
+    assert not any("Step" in row for row in live_rows(stage))
+    stage.show(ENDED)
+    assert stage.rows == ["✓ todo  0.1s → a summary"] * 3
+
+
+async def test_steps_that_are_left_stay_on_the_screen_once(stage: Stage) -> None:
+    stage.show(planned(1, "completed", "pending"), ENDED)
+    assert stage.rows == ["✓ todo  0.1s → a summary", "", "☑ Step 1", "☐ Step 2"]
+    stage.live.begin("")
+    stage.show(TurnStarted("m", (Step("Step 1", "completed"), Step("Step 2", "pending"))))
+    assert live_rows(stage)[:2] == ["☑ Step 1", "☐ Step 2"]
+    stage.show(ENDED)
+    assert stage.terminal.scrollback.count("Step 2") == 1
+
+
+async def test_refused_list_changes_nothing(stage: Stage) -> None:
+    stage.show(planned(1, "in_progress"))
+    refused = planned(2, "completed")
+    stage.show(replace(refused, result=ToolResult("no", is_error=True)))
+    assert live_rows(stage)[0] == "▸ Step 1"
+
+
+@pytest.mark.parametrize(
+    ("most", "rows"),
+    [
+        (0, []),
+        (1, ["▸ 4/9 Step 5"]),
+        (4, ["☑ Step 4", "▸ Step 5", "☐ Step 6", "  4 of 9 steps done, 6 not shown"]),
+        (9, [*(f"☑ Step {number}" for number in range(1, 5)), "▸ Step 5", *(f"☐ Step {n}" for n in range(6, 10))]),
+    ],
+)
+def test_long_list_is_shown_around_the_step_in_progress(most: int, rows: list[str]) -> None:
+    def status(number: int) -> Status:
+        return "completed" if number < 5 else "in_progress" if number == 5 else "pending"
+
+    steps = [Step(f"Step {number}", status(number)) for number in range(1, 10)]
+    assert to_text(step_lines(steps, 40, most)).splitlines() == rows
+
+
+def test_text_of_a_step_is_safe_and_fits() -> None:
+    [row] = step_lines([Step("\x1b[2J" + "日本" * 40, "pending")], 30, 1)
+    assert "\x1b" not in to_text([row])
+    assert line_width(row) <= 30
 
 
 async def test_unasked_change_is_shown_when_finished(stage: Stage) -> None:
