@@ -30,7 +30,7 @@ def find_beside(path: Path) -> list[Finding]:
 
     Blocks on the disk.
     """
-    if path.name != FILE_NAME or not path.exists():
+    if path.name != FILE_NAME or not path.is_absolute() or not path.exists():
         return []
     return Checker(SYSTEM, path.parent.parent, fix=False).check_folder(path.parent.name, with_text=False)
 

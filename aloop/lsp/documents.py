@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lsprotocol.types import TextDocumentContentChangeEvent, TextDocumentContentChangePartial
-from pygls.uris import to_fs_path
+from pygls.uris import to_fs_path, urlparse
 
 from aloop.lsp.analysis import Analysis, is_session
 from aloop.lsp.positions import Units, replace_range, split_lines
@@ -22,7 +22,7 @@ class OpenDocument:
     def __init__(self, uri: str, text: str, version: int, units: Units) -> None:
         self.uri = uri
         self.version = version
-        self.path = Path(to_fs_path(uri) or FILE_NAME)
+        self.path = _path_of(uri)
         self.beside: list[Finding] = []
         """Findings about the folder of the session, as of the last save."""
         self.is_folder_due = True
@@ -64,6 +64,15 @@ class OpenDocument:
             self._analyzed = version, await asyncio.to_thread(_analyze, lines, self.path, version, self._units)
         finally:
             self._running = None
+
+
+def _path_of(uri: str) -> Path:
+    """Return the path of a file, or only the name of another document.
+
+    Editors show versions in git, for example, with the path of the file and another scheme.
+    """
+    path = to_fs_path(uri)
+    return Path(path) if path else Path(Path(urlparse(uri)[2]).name or FILE_NAME)
 
 
 def _analyze(lines: list[str], path: Path, version: int, units: Units) -> Analysis | None:

@@ -21,10 +21,10 @@ from tests.lsp.sessions import BROKEN, CHAT, CONFLICT, HEAD, ID, line_of, write
 from tests.saved_sessions import open_elsewhere, trust
 
 
-async def found_by_check(sessions_dir: Path) -> list[tuple[int, str]]:
-    """Return the line, counted from 0, and the message of each finding about the text."""
+async def found_by_check(sessions_dir: Path, path: Path) -> list[tuple[int, str]]:
+    """Return the line, counted from 0, and the message of each finding about a text."""
     findings = await SessionLibrary(sessions_dir).check()
-    return [(finding.line - 1, finding.message) for finding in findings if finding.line]
+    return [(finding.line - 1, finding.message) for finding in findings if finding.line and finding.path == path]
 
 
 def on(line: int, column: int) -> Json:
@@ -38,14 +38,11 @@ def shown(diagnostics: list[Json]) -> list[tuple[int, str]]:
 async def test_diagnostics_are_the_findings_of_check(sessions_dir: Path) -> None:
     unclosed = CHAT.replace("role: user", 'role: "user', 1)
     texts = [BROKEN, CONFLICT, unclosed, CHAT + "\0\0", "", "id: [", "{" + HEAD, CHAT.replace("Thanks", "\x01")]
-    path = write(sessions_dir)
     async with connected() as editor:
-        uri = editor.open(path)
-        for text in texts:
-            path.write_text(text)
-            editor.retype(uri, text)
-            diagnostics = await editor.diagnostics(uri)
-            assert shown(diagnostics) == await found_by_check(sessions_dir)
+        for number, text in enumerate(texts):
+            path = write(sessions_dir, text, f"2025-01-31_{number:08}")
+            diagnostics = await editor.diagnostics(editor.open(path))
+            assert shown(diagnostics) == await found_by_check(sessions_dir, path)
             assert {each["source"] for each in diagnostics} == {"aloop"}
 
 
@@ -121,6 +118,20 @@ async def test_findings_beside_the_text_are_at_its_start(sessions_dir: Path) -> 
         path.chmod(0o600)
         editor.notify("textDocument/didSave", {"textDocument": {"uri": uri}})
         await editor.received("textDocument/publishDiagnostics", uri=uri, diagnostics=wanted[1:])
+
+
+async def test_version_in_git_is_checked_but_not_as_the_file(sessions_dir: Path) -> None:
+    path = write(sessions_dir)
+    path.chmod(0o644)
+    async with connected() as editor:
+        uri = f"git:{path}?main"
+        item = {"uri": uri, "languageId": "yaml", "version": 1, "text": BROKEN}
+        editor.notify("textDocument/didOpen", {"textDocument": item})
+        found = await editor.received("textDocument/publishDiagnostics", uri=uri)
+        assert len(found["diagnostics"]) == 5
+        titles = [each["title"] for each in await editor.actions(uri, line_of(BROKEN, "漢字"))]
+        assert "Skip message 1" in titles
+        assert not [title for title in titles if title.startswith("Fork")]
 
 
 async def test_other_yaml_files_get_nothing(tmp_path: Path, sessions_dir: Path) -> None:
