@@ -14,7 +14,8 @@ from pathlib import Path
 from aloop.cli.session_actions import run_sessions
 from aloop.cli.sessions import SessionsAction as Action
 from aloop.cli.sessions import SessionsOptions
-from aloop.memory.sessions_dir.check import Checker, Finding
+from aloop.memory.sessions_dir.check import Checker
+from aloop.memory.sessions_dir.text_check import Finding
 from commands.trust_store import TrustFile
 
 ROOT = Path(__file__).parents[1]

@@ -42,8 +42,8 @@ from aloop.memory.projects import AllProjects
 from aloop.memory.search.search import Hit
 from aloop.memory.session import require_prefix_length
 from aloop.memory.sessions_dir.catalog import short_name_of
-from aloop.memory.sessions_dir.check import Finding
 from aloop.memory.sessions_dir.registry import Registry, project_of
+from aloop.memory.sessions_dir.text_check import Finding
 from aloop.sanitize import visible
 from aloop.width import fit
 

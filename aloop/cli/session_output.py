@@ -25,9 +25,9 @@ from aloop.memory.search.query import Mark
 from aloop.memory.search.search import Hit
 from aloop.memory.session import is_in_future
 from aloop.memory.sessions_dir.catalog import short_name_of
-from aloop.memory.sessions_dir.check import Finding
 from aloop.memory.sessions_dir.ids import shown_id
 from aloop.memory.sessions_dir.registry import project_of
+from aloop.memory.sessions_dir.text_check import Finding
 from aloop.memory.sessions_dir.trash import TrashedSession
 from aloop.sanitize import visible
 from aloop.width import fit

@@ -10,7 +10,8 @@ from lsprotocol.types import Diagnostic, DiagnosticSeverity, Position, Range
 from aloop.lsp.analysis import Analysis
 from aloop.memory.disk.filesystem import SYSTEM
 from aloop.memory.session import FILE_NAME
-from aloop.memory.sessions_dir.check import Checker, Finding
+from aloop.memory.sessions_dir.check import Checker
+from aloop.memory.sessions_dir.text_check import Finding
 
 SOURCE = "aloop"
 _START = Range(Position(0, 0), Position(0, 0))

@@ -13,7 +13,7 @@ from pygls.uris import to_fs_path, urlparse
 from aloop.lsp.analysis import Analysis, is_session
 from aloop.lsp.positions import Units, replace_range, split_lines
 from aloop.memory.session import FILE_NAME
-from aloop.memory.sessions_dir.check import Finding
+from aloop.memory.sessions_dir.text_check import Finding
 
 
 class OpenDocument:

@@ -156,9 +156,13 @@ class Conversation:
         self.is_renamed = True
 
     def adopt(self, session: Session) -> None:
-        """Replace the saved messages with those of the file; unsaved messages follow them."""
+        """Replace the saved messages with those of the file; unsaved messages follow them.
+
+        Those that the user has added to the file, from the file beside it, are not repeated.
+        """
         if not self.system_changed:
             self.system[:] = session.system_messages
+        self.saved += _overlap(session.messages, self.unsaved)
         self.messages[: self.saved] = session.messages
         self._saved_as(session)
         shortened = any(message.summary or message.skip for message in self.messages)
@@ -213,6 +217,18 @@ class Conversation:
             title=self.title,
             model=model or self.head.model,
         )
+
+
+def _overlap(stored: Sequence[LLMMessage], unsaved: Sequence[LLMMessage]) -> int:
+    """Return the number of first ``unsaved`` messages that ``stored`` ends with.
+
+    Only times distinguish them from others with the same words.
+    """
+    timed = next((number for number, message in enumerate(unsaved) if message.at is None), len(unsaved))
+    for count in range(min(timed, len(stored)), 0, -1):
+        if tuple(stored[len(stored) - count :]) == tuple(unsaved[:count]):
+            return count
+    return 0
 
 
 def _bare(session: Session) -> Session:

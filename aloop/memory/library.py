@@ -15,8 +15,8 @@ from aloop.llm.message_types import LLMMessage
 from aloop.memory.search.query import Query
 from aloop.memory.search.search import Hit
 from aloop.memory.session import Session, SessionStats, SessionSummary, SessionTitle, count
-from aloop.memory.sessions_dir.check import Finding
 from aloop.memory.sessions_dir.location import resolve_sessions_dir
+from aloop.memory.sessions_dir.text_check import Finding
 from aloop.memory.sessions_dir.trash import TrashedSession
 from aloop.memory.sessions_dir.yaml_backend import YamlBackend, rename_session
 

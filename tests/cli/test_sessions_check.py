@@ -133,6 +133,6 @@ def test_check_exit_code_changes_after_a_fix(sessions_dir: Path, damaged: Path) 
 def test_fix_of_a_file_mode_mentions_no_copy(
     sessions_dir: Path, path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path.chmod(0o644)
+    path.parent.chmod(0o755)
     assert ask(sessions_dir, "check", FIRST, fix=True) == 0
     assert capsys.readouterr().err == "Found 1 problem: 1 fixed, 0 left.\n"

@@ -13,6 +13,8 @@ from aloop.config import state_dir
 from aloop.errors import NewerVersion, SessionBusy, SessionFileError, StorageError
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import MemoryManager, SessionLibrary
+from aloop.memory.codec.emitter import emit_messages
+from aloop.memory.codec.serialization import load_session
 from aloop.memory.disk.filesystem import SYSTEM
 from aloop.memory.session_folder import session_file
 from aloop.memory.sessions_dir.registry import Registry
@@ -147,9 +149,36 @@ async def test_resume_warns_of_a_recovery_file(
     script = MemoryManager(sessions_dir=memory.sessions_dir)
     assert (await script.resume(memory.session_id)).warnings == (), "another shell may be at it"
     [warning] = (await memory.resume(memory.session_id)).warnings
-    assert warning.endswith(f"are not in session.yaml. Copy what you need from {recovered}, then delete that file")
-    recovered.unlink()
-    assert (await memory.resume(memory.session_id)).warnings == ()
+    assert f"are not in session.yaml, but in {recovered}. " in warning
+    path.write_bytes(recovered.read_bytes())
+    assert (await memory.resume(memory.session_id)).warnings == (), "the file has all turns"
+
+
+async def test_turns_that_the_user_copied_from_the_recovery_file_are_not_repeated(
+    memory: MemoryManager, notices: list[str]
+) -> None:
+    path = file_of(memory)
+    edit(path, "messages:", "messages: [")
+    await take_turn(memory, "One?", "One.")
+    await take_turn(memory, "Two?", "Two.")
+    (recovered,) = path.parent.glob("session.recovered-*.yaml")
+    recovered.rename(path)
+    await take_turn(memory, "Three?", "Three.")
+    assert await stored_contents(memory) == ["Hello", "Hi", "One?", "One.", "Two?", "Two.", "Three?", "Three."]
+    assert "is readable again." in notices[-1]
+
+
+async def test_copied_part_of_the_recovery_file_is_completed(memory: MemoryManager) -> None:
+    path = file_of(memory)
+    whole = path.read_bytes()
+    edit(path, "messages:", "messages: [")
+    await take_turn(memory, "One?", "One.")
+    await take_turn(memory, "Two?", "Two.")
+    recovered = load_session(memory.recovered_path.read_bytes(), path) if memory.recovered_path else None
+    assert recovered
+    path.write_bytes(whole.replace(b"...\n", emit_messages(recovered.messages[2:4], 2).encode() + b"...\n"))
+    await take_turn(memory, "Three?", "Three.")
+    assert await stored_contents(memory) == ["Hello", "Hi", "One?", "One.", "Two?", "Two.", "Three?", "Three."]
 
 
 async def test_edited_recovery_file_is_kept(memory: MemoryManager, notices: list[str]) -> None:

@@ -6,6 +6,7 @@ They are in journals of dead writers, and in files written beside a session.yaml
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -76,7 +77,7 @@ class RecoveredFile:
                 fs.unlink(stored.path)
                 return [f"{FILE_NAME} is readable again, and the turns from {stored.path.name} were added to it."]
         except FileNotFoundError:
-            pass
+            return [f"{FILE_NAME} is readable again."]
         return [f"{FILE_NAME} is readable again. {stored.path.name} was edited, so it was not removed."]
 
 
@@ -97,15 +98,24 @@ def with_recovered_names(fs: FileSystem, folder: Path) -> Iterator[None]:
 
 
 def recovered_files(fs: FileSystem, folder: Path) -> tuple[str, ...]:
-    """Return a sentence for the user about each recovered file.
+    """Return a sentence for the user about each recovered file that has other turns.
 
-    Their turns are not in session.yaml. Call this only while holding the session: another process may be about to add
-    such turns to it. Raises OSError.
+    Call this only while holding the session: another process may be about to add such turns to it. Raises OSError.
     """
+    names = sorted(filter(IS_RECOVERED, fs.names(folder)))
     return tuple(
-        f"Some turns are not in {FILE_NAME}. Copy what you need from {folder / name}, then delete that file"
-        for name in sorted(filter(IS_RECOVERED, fs.names(folder)))
+        f"Some turns are not in {FILE_NAME}, but in {folder / name}. To add them, run `aloop sessions check --fix`"
+        for name in names
+        if not _has_turns_of(fs, folder / FILE_NAME, folder / name)
     )
+
+
+def _has_turns_of(fs: FileSystem, path: Path, beside: Path) -> bool:
+    try:
+        stored, other = (Counter(SessionFile.read(fs, each).session.messages) for each in (path, beside))
+    except (SessionFileError, FileNotFoundError):
+        return False
+    return stored >= other
 
 
 def journals(fs: FileSystem, folder: Path) -> list[Path]:

@@ -48,7 +48,7 @@ from aloop.memory.session_folder.outputs import FOLDER as OUTPUTS
 from aloop.memory.session_folder.recovery import fold_in, journals, with_recovered_names
 from aloop.memory.session_folder.session_file import TRIES, ConcurrentChange, SessionFile
 from aloop.memory.sessions_dir.catalog import Catalog, Entry, distinct_id, is_own_name
-from aloop.memory.sessions_dir.check import Checker, Finding
+from aloop.memory.sessions_dir.check import Checker
 from aloop.memory.sessions_dir.ids import normal_prefix, short_name
 from aloop.memory.sessions_dir.index import add_to_index
 from aloop.memory.sessions_dir.preview import (
@@ -60,6 +60,7 @@ from aloop.memory.sessions_dir.preview import (
     read_title,
 )
 from aloop.memory.sessions_dir.registry import Registry
+from aloop.memory.sessions_dir.text_check import Finding
 from aloop.memory.sessions_dir.trash import Trash, TrashedSession
 
 ALOOP_FOLDER = ".aloop"

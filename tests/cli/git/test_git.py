@@ -159,9 +159,9 @@ async def test_check_joins_what_a_merge_without_the_driver_left(
     two_branches("merge", "-q", "topic", code=1)
     assert "<<<<<<<" in path.read_text()
     library = SessionLibrary(path.parents[1])
-    (found,) = [finding for finding in await library.check(fix=True) if finding.line]
-    assert found.fixed
-    assert "conflict markers of a merge" in found.message
+    found = [finding for finding in await library.check(fix=True) if finding.line]
+    assert all(finding.fixed for finding in found)
+    assert "conflict markers of a merge" in found[0].message
     assert load_session(path.read_bytes(), path).messages == (*BASE.messages, *OURS, *THEIRS)
     assert "<<<<<<<" in next(path.parent.glob("session.before-*")).read_text()
 

@@ -17,7 +17,7 @@ from aloop.llm.message_types import LLMMessage, ThinkingBlock, Usage
 from aloop.memory.annotations import with_tags
 from aloop.memory.codec.patch import revise
 from aloop.memory.codec.serialization import dump_session, interpret, load_session, parse
-from aloop.memory.merging.markers import split_versions
+from aloop.memory.merging.markers import read_marked, split_versions
 from aloop.memory.merging.merge import Merged
 from aloop.memory.pairing import pair_calls
 from aloop.memory.session import Session
@@ -186,6 +186,9 @@ def faults(branches: Branches, merged: Merged) -> Iterator[str]:
     if merged.conflicts and versions is None:
         yield "the conflict markers cannot be read"
         return
+    marked = read_marked(merged.data, NOWHERE)
+    if marked and marked.joined is not None:
+        yield "the conflicts can be joined later, but not now"
     found = [load_session(each.encode(), NOWHERE).messages for each in texts]
     base, ours, theirs = (
         load_session(data, NOWHERE).messages if data else () for data in (branches.base, branches.ours, branches.theirs)

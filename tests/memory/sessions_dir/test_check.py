@@ -146,9 +146,42 @@ def test_modes_that_give_others_access_are_fixed(sessions_dir: Path) -> None:
     path.chmod(0o644)
     path.parent.chmod(0o755)
     lines = findings(sessions_dir, fix=True)
-    assert lines[0] == "2025-01-31_a1b2c3d4: is accessible to other users: its mode is 0755, not 0700 (fixed)"
+    assert lines[:2] == [
+        "2025-01-31_a1b2c3d4: is accessible to other users: its mode is 0755, not 0700 (fixed)",
+        "2025-01-31_a1b2c3d4/session.yaml: is accessible to other users: its mode is 0644, not 0600 (fixed)",
+    ]
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_each_conflict_that_only_the_user_can_settle_is_reported(sessions_dir: Path) -> None:
+    def conflict(first: str, second: str) -> str:
+        return (
+            f"<<<<<<< a\n  - role: assistant\n    content: {first}\n"
+            f"=======\n  - role: assistant\n    content: {second}\n>>>>>>> b\n"
+        )
+
+    head, _, rest = SOUND.partition("messages:\n")
+    text = f"{head}messages:\n  - role: user\n    content: A\n{conflict('b', 'c')}"
+    text += f"  - role: user\n    content: D\n{conflict('e', 'f')}{rest}"
+    path = session_in(sessions_dir, text)
+    first, second = text.splitlines().index("<<<<<<< a") + 1, text.splitlines().index("<<<<<<< a") + 10
+    for fix in (False, True):
+        assert findings(sessions_dir, fix=fix)[:2] == [
+            f"2025-01-31_a1b2c3d4/session.yaml:{start}:1: conflict markers of a merge, up to line {start + 6}; "
+            "keep one version, and delete the lines of the markers"
+            for start in (first, second)
+        ]
+    assert path.read_text() == text
+
+
+@pytest.mark.parametrize("closed", [".", "..", "2025-01-31_a1b2c3d4"])
+def test_modes_within_a_folder_that_others_cannot_enter_are_not_reported(sessions_dir: Path, closed: str) -> None:
+    path = session_in(sessions_dir, SOUND)
+    path.chmod(0o644)
+    path.parent.chmod(0o755)
+    (sessions_dir / closed).chmod(0o700)
+    assert not [line for line in findings(sessions_dir) if "mode" in line]
 
 
 def test_duplicate_ids_are_reported(sessions_dir: Path) -> None:
@@ -198,10 +231,56 @@ def test_temporary_files_of_outputs_are_removed(sessions_dir: Path, tmp_path: Pa
     assert (tmp_path / "aside" / dead.name).exists()
 
 
-def test_recovered_files_are_reported(sessions_dir: Path) -> None:
+RECOVERED = "session.recovered-20260101T000000.000000.yaml"
+MORE = "  - role: user\n    content: More?\n  - role: assistant\n    content: More.\n"
+
+
+def test_turns_beside_a_session_are_added_to_it(sessions_dir: Path) -> None:
     path = session_in(sessions_dir, SOUND)
-    path.with_name("session.recovered-20260101T000000.000000.yaml").write_text(SOUND)
-    assert "copy what you need from it, then delete it" in findings(sessions_dir)[0]
+    beside = path.with_name(RECOVERED)
+    beside.write_text(SOUND.replace("...\n", f"{MORE}...\n"))
+    said = f"2025-01-31_a1b2c3d4/{RECOVERED}: holds turns that are not in session.yaml"
+    assert findings(sessions_dir)[0] == said
+    assert beside.exists()
+    assert findings(sessions_dir, fix=True)[0] == f"{said} (fixed)"
+    assert path.read_text() == SOUND.replace("...\n", f"{MORE}...\n")
+    assert not beside.exists()
+    assert next(path.parent.glob("session.before-*")).read_text() == SOUND
+    assert not [line for line in findings(sessions_dir) if "recovered" in line]
+
+
+def test_turns_beside_a_continued_session_follow_its_own(sessions_dir: Path) -> None:
+    def timed(text: str, hour: int) -> str:
+        return f'  - role: user\n    content: {text}\n    at: "2025-02-01T{hour}:00:00.000+00:00"\n'
+
+    path = session_in(sessions_dir, SOUND.replace("...\n", f"{timed('Later', 12)}...\n"))
+    path.with_name(RECOVERED).write_text(SOUND.replace("...\n", f"{timed('Before', 10)}...\n"))
+    assert findings(sessions_dir, fix=True)[0].endswith("(fixed)")
+    assert path.read_text() == SOUND.replace("...\n", f"{timed('Later', 12)}{timed('Before', 10)}...\n")
+
+
+def test_turns_beside_a_session_that_has_them_are_removed(sessions_dir: Path) -> None:
+    path = session_in(sessions_dir, SOUND.replace("...\n", f"{MORE}...\n"))
+    path.with_name(RECOVERED).write_text(SOUND)
+    assert findings(sessions_dir, fix=True)[0].endswith("has no turns that session.yaml lacks (fixed)")
+    assert not path.with_name(RECOVERED).exists()
+    assert not list(path.parent.glob("session.before-*"))
+
+
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        (SOUND.replace("role: user", "role: [user"), "when that file can be read again, --fix adds them"),
+        (SOUND.replace("content: ", "content: Edited, ", 1), "copy what you need from it, then delete it"),
+    ],
+    ids=["unreadable", "edited"],
+)
+def test_turns_beside_a_session_that_does_not_fit_are_kept(sessions_dir: Path, text: str, advice: str) -> None:
+    path = session_in(sessions_dir, text)
+    path.with_name(RECOVERED).write_text(SOUND)
+    line = next(line for line in findings(sessions_dir, fix=True) if RECOVERED in line)
+    assert line.endswith(f"holds turns that are not in session.yaml; {advice}")
+    assert (path.read_text(), path.with_name(RECOVERED).read_text()) == (text, SOUND)
 
 
 def test_session_file_that_is_a_link_is_reported_but_not_opened(sessions_dir: Path, tmp_path: Path) -> None:
@@ -261,7 +340,7 @@ def test_unreadable_folder_is_reported_and_the_others_are_checked(
 
 
 def test_mode_that_cannot_be_changed_is_reported_as_not_fixed(sessions_dir: Path, fs: FaultyFileSystem) -> None:
-    session_in(sessions_dir, SOUND).chmod(0o644)
+    session_in(sessions_dir, SOUND).parent.chmod(0o755)
     fs.fail("chmod", number=errno.EPERM)
     [mode, _] = check_all(Checker(fs, sessions_dir, fix=True))
     assert (mode.fixable, mode.fixed) == (True, False)
