@@ -69,6 +69,7 @@ class Depth(IntEnum):
 
 # The terminal's own colors. The others have too little contrast on a common background.
 _RED, _GREEN, _YELLOW, _MAGENTA, _CYAN = "31", "32", "33", "35", "36"
+_BRIGHT_RED = "91"
 
 _ATTRIBUTES: Mapping[Style, str] = {
     Style.STRONG: "1",
@@ -82,16 +83,22 @@ _ATTRIBUTES: Mapping[Style, str] = {
     Style.SELECTED: "7",
     Style.HIDDEN: "7",
 }
-_COLORS: Mapping[Style, str] = {
+_COLORS: dict[Style, str] = {
     Style.ACCENT: _CYAN,
     Style.GOOD: _GREEN,
     Style.BAD: _RED,
     Style.WARNING: _YELLOW,
     Style.CODE: _CYAN,
-    Style.KEYWORD: _MAGENTA,
+    Style.KEYWORD: _YELLOW,
     Style.BUILTIN: _CYAN,
     Style.NUMBER: _CYAN,
     Style.STRING: _GREEN,
+}
+
+# Colors with more contrast, where the background is known. Dark palettes have a dark red and magenta.
+_COLORS_ON: Mapping[Background, dict[Style, str]] = {
+    "dark": {Style.BAD: _BRIGHT_RED},
+    "light": {Style.KEYWORD: _MAGENTA},
 }
 
 # Without backgrounds, added and removed rows have colors, and changed words are in reverse video.
@@ -102,8 +109,16 @@ _INSTEAD: Mapping[Style, tuple[str, str]] = {
     Style.REMOVED_WORD: ("7", _RED),
 }
 
-# Magenta has too little contrast against the backgrounds.
-_ON_GROUNDS: Mapping[Style, Style] = {Style.KEYWORD: Style.STRONG}
+# Some colors have too little contrast against the backgrounds.
+_ON_GROUNDS: Mapping[Background, Mapping[Style, Style]] = {
+    "dark": {Style.KEYWORD: Style.STRONG},
+    "light": {
+        Style.KEYWORD: Style.STRONG,
+        Style.STRING: Style.PLAIN,
+        Style.BUILTIN: Style.PLAIN,
+        Style.NUMBER: Style.PLAIN,
+    },
+}
 
 
 GROUNDS: Mapping[tuple[Style, Background], tuple[int, str]] = {
@@ -142,7 +157,8 @@ class Theme:
         if styles[0] in _INSTEAD and not self._ground(styles[0]):
             styles = styles[:1]  # the color of the row shows the change; those of the code would hide it
         elif self._ground(styles[0]):
-            styles = tuple(_ON_GROUNDS.get(style, style) for style in styles)
+            instead = _ON_GROUNDS[self.background]
+            styles = tuple(instead.get(style, style) for style in styles)
         return ";".join(code for style in styles for code in self._codes(style) if code)
 
     @cache  # noqa: B019 - as above
@@ -154,7 +170,8 @@ class Theme:
     def _codes(self, style: Style) -> tuple[str, ...]:
         if ground := self._ground(style):
             return (_ATTRIBUTES.get(style, ""), ground)
-        attribute, color = _INSTEAD.get(style) or (_ATTRIBUTES.get(style, ""), _COLORS.get(style, ""))
+        colors = _COLORS | _COLORS_ON.get(self.background, {})
+        attribute, color = _INSTEAD.get(style) or (_ATTRIBUTES.get(style, ""), colors.get(style, ""))
         return (attribute, color if self.depth else "")
 
     def _ground(self, style: Style) -> str:

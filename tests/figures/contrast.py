@@ -14,18 +14,18 @@ from dataclasses import dataclass
 
 from repl.output.theme import Background, Depth, Look, Style, Theme
 
-# Background, text, red, green, yellow, blue, magenta, cyan.
+# Background, text, red, green, yellow, blue, magenta, cyan, bright red.
 _COLORS = {
-    "VS Code Dark": "1e1e1e cccccc cd3131 0dbc79 e5e510 2472c8 bc3fbc 11a8cd",
-    "Windows Terminal": "0c0c0c cccccc c50f1f 13a10e c19c00 0037da 881798 3a96dd",
-    "iTerm2": "000000 c7c7c7 c91b00 00c200 c7c400 0225c7 ca30c7 00c5c7",
-    "Ubuntu": "300a24 ffffff cc0000 4e9a06 c4a000 3465a4 75507b 06989a",
-    "Dracula": "282a36 f8f8f2 ff5555 50fa7b f1fa8c bd93f9 ff79c6 8be9fd",
-    "Solarized Dark": "002b36 839496 dc322f 859900 b58900 268bd2 d33682 2aa198",
-    "VS Code Light": "ffffff 333333 cd3131 107c10 949800 0451a5 bc05bc 0598bc",
-    "macOS Terminal": "ffffff 000000 990000 00a600 999900 0000b2 b200b2 00a6b2",
-    "GNOME Light": "ffffff 171421 c01c28 26a269 a2734c 12488b a347ba 2aa1b3",
-    "Solarized Light": "fdf6e3 657b83 dc322f 859900 b58900 268bd2 d33682 2aa198",
+    "VS Code Dark": "1e1e1e cccccc cd3131 0dbc79 e5e510 2472c8 bc3fbc 11a8cd f14c4c",
+    "Windows Terminal": "0c0c0c cccccc c50f1f 13a10e c19c00 0037da 881798 3a96dd e74856",
+    "iTerm2": "000000 c7c7c7 c91b00 00c200 c7c400 0225c7 ca30c7 00c5c7 ff6d67",
+    "Ubuntu": "300a24 ffffff cc0000 4e9a06 c4a000 3465a4 75507b 06989a ef2929",
+    "Dracula": "282a36 f8f8f2 ff5555 50fa7b f1fa8c bd93f9 ff79c6 8be9fd ff6e6e",
+    "Solarized Dark": "002b36 839496 dc322f 859900 b58900 268bd2 d33682 2aa198 cb4b16",
+    "VS Code Light": "ffffff 333333 cd3131 107c10 949800 0451a5 bc05bc 0598bc cd3131",
+    "macOS Terminal": "ffffff 000000 990000 00a600 999900 0000b2 b200b2 00a6b2 e50000",
+    "GNOME Light": "ffffff 171421 c01c28 26a269 a2734c 12488b a347ba 2aa1b3 f66151",
+    "Solarized Light": "fdf6e3 657b83 dc322f 859900 b58900 268bd2 d33682 2aa198 cb4b16",
 }
 _LIGHT = ("VS Code Light", "macOS Terminal", "GNOME Light", "Solarized Light")
 _DIM = 0.5
@@ -48,6 +48,8 @@ ROLES: dict[str, Look] = {
     "keyword in an added row": (Style.ADDED, Style.KEYWORD),
     "string in an added row": (Style.ADDED, Style.STRING),
     "string in a removed row": (Style.REMOVED, Style.STRING),
+    "builtin in an added row": (Style.ADDED, Style.BUILTIN),
+    "builtin in a removed row": (Style.REMOVED, Style.BUILTIN),
 }
 
 
@@ -59,6 +61,7 @@ class Palette:
     ground: str
     text: str
     colors: Sequence[str]
+    bright_red: str
 
     @property
     def background(self) -> Background:
@@ -66,8 +69,8 @@ class Palette:
 
 
 PALETTES = [
-    Palette(name, ground, text, ["000000", *colors, text])
-    for name, (ground, text, *colors) in ((name, colors.split()) for name, colors in _COLORS.items())
+    Palette(name, ground, text, ["000000", *colors, text], bright_red)
+    for name, (ground, text, *colors, bright_red) in ((name, colors.split()) for name, colors in _COLORS.items())
 ]
 
 
@@ -80,6 +83,8 @@ def contrast_of(look: Look, palette: Palette, depth: Depth = Depth.TRUE) -> floa
         code = codes.pop(0)
         if 30 <= code <= 37:
             text = palette.colors[code - 30]
+        elif code == 91:
+            text = palette.bright_red
         elif code == 48 and codes.pop(0) == 2:
             ground = bytes(codes.pop(0) for _ in range(3)).hex()
         is_dim |= code == 2
