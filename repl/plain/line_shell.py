@@ -179,12 +179,16 @@ async def _take_turn(line: str, context: Context, lines: LineSource, signals: Si
             outcome = await turn
     except asyncio.CancelledError:
         context.view.error("Stopped.")
+        lines.return_queue()
         return True
     except BrokenPipeError:
         raise  # the reader of the output is gone: the program ends
     except Exception as error:  # noqa: BLE001 - a bug in one turn must not end the shell
         context.view.error(bug_text(error))
+        lines.return_queue()
         return True
+    if not outcome.is_done:
+        lines.return_queue()
     if outcome.prefill and not lines.prefill(outcome.prefill):
         context.view.info(f"Text to enter again:\n{outcome.prefill}")
     return outcome.next is not Next.LEAVE

@@ -44,8 +44,11 @@ class LineSource(ABC):
         return False
 
     def hold_input(self) -> AbstractContextManager[None]:
-        """Put what is typed during the body on the next line, without showing it before."""
+        """Queue lines that are entered during the body; put other text on the next line."""
         return nullcontext()
+
+    def return_queue(self) -> None:  # noqa: B027 - for sources that can be read during a turn
+        """Put the lines that are queued on the next line, to be edited or sent."""
 
 
 class InteractiveSource(Protocol):
@@ -109,10 +112,17 @@ class TerminalLines(LineSource):
         self._signals = signals
         self._keyboard = Keyboard()
         self._prefill = ""
+        self._queue: list[str] = []
         self._has_ended = False
 
     async def read_line(self, prompt: str) -> str | None:
-        """Block until a line is entered: the event loop has nothing to do between turns."""
+        """Return the next line that is queued, or block until one is entered.
+
+        The event loop has nothing to do between turns.
+        """
+        if self._queue:
+            sys.stdout.write(f"{prompt}{self._queue[0]}\n")
+            return self._queue.pop(0)
         prefill, self._prefill = self._prefill, ""
         if self._has_ended:
             self.remember(prefill)
@@ -141,19 +151,62 @@ class TerminalLines(LineSource):
     def hold_input(self) -> Iterator[None]:
         with self._keyboard.muted():
             try:
-                yield
+                with self._reading():
+                    yield
             finally:
                 with suppress(termios.error):  # the terminal is closed
                     self.hold_typed_ahead()
 
+    def return_queue(self) -> None:
+        self._prefill = "\n".join(filter(None, (*self._queue, self._prefill)))
+        self._queue.clear()
+
     @contextmanager
     def lend_terminal(self) -> Iterator[None]:
         self._signals.is_lent = True
+        loop = asyncio.get_running_loop()
+        is_reading = loop.remove_reader(sys.stdin)
         try:
             with self._keyboard.unmuted():
                 yield
         finally:
             self._signals.is_lent = False
+            if is_reading:
+                loop.add_reader(sys.stdin, self._take_lines)
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Take lines as they are entered during the body."""
+        loop = asyncio.get_running_loop()
+        loop.add_reader(sys.stdin, self._take_lines)
+        try:
+            yield
+        finally:
+            loop.remove_reader(sys.stdin)
+
+    def _take_lines(self) -> None:
+        """Queue a line that was entered.
+
+        Several at once may be a paste, and are put on the next line.
+        """
+        if not self._keyboard.is_ours():
+            asyncio.get_running_loop().remove_reader(sys.stdin)  # another program of the same terminal reads
+            return
+        lines: list[str] = []
+        while select.select([sys.stdin], [], [], PASTE_PAUSE if lines else 0)[0]:
+            line, is_last = self._keyboard.read_line()
+            if is_last:
+                self._has_ended = True
+                asyncio.get_running_loop().remove_reader(sys.stdin)
+                break
+            lines.append(line)
+        text = visible("\n".join(lines)).strip("\n")
+        if len(lines) == 1 and text.strip() and not is_continued(text) and not self._prefill:
+            self._queue.append(text)
+            sys.stdout.write(f"Queued: {text}\n")
+            sys.stdout.flush()
+        else:
+            self._prefill = "\n".join(filter(None, (self._prefill, text)))
 
     def _remember_draft(self, above: str) -> None:
         """Keep a line that Ctrl-C or a signal has cleared, below the lines it continues."""

@@ -69,6 +69,18 @@ class Keyboard:
             return True
         return False
 
+    def is_ours(self) -> bool:
+        """Return True if this process is in the foreground, so that it may read."""
+        try:
+            return os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
+        except OSError:  # the terminal was closed
+            return False
+
+    def read_line(self) -> tuple[str, bool]:
+        """Return the next line that was entered, and True if the input ends instead."""
+        data = os.read(sys.stdin.fileno(), 4096)
+        return without_keys(data.decode(errors="replace").replace("\r", "\n")).rstrip("\n"), not data
+
     def typed_ahead(self) -> tuple[str, bool]:
         """Take the text that was typed and not read yet, without waiting for Enter.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import fcntl
 import os
 import struct
@@ -134,15 +133,6 @@ class Shell:
             if time.monotonic() > deadline or not self._read():
                 raise AssertionError(f"waited for {what}; the screen ends with:\n{self._tail()}")
 
-    def send_unread(self, lines: str) -> None:
-        """Type whole ``lines`` that the program does not read yet; wait for the buffer."""
-        tty = os.open(_name_of(self.process.child_fd), os.O_RDONLY | os.O_NOCTTY)
-        try:
-            self.send(lines)
-            self.wait_until(lambda: unread(tty) >= len(lines.encode()), "the lines to arrive")
-        finally:
-            os.close(tty)
-
     def wait_for_exit(self) -> int:
         """Read to the end and return the exit code (negative for a signal)."""
         deadline = time.monotonic() + self._patience
@@ -186,14 +176,6 @@ class Shell:
 
     def _tail(self) -> str:
         return "\n".join(self.scrollback().splitlines()[-30:])
-
-
-def _name_of(terminal: int) -> bytes:
-    """Return the path of the terminal; ``os.ptsname`` needs Python 3.13."""
-    ptsname = ctypes.CDLL(None).ptsname
-    ptsname.restype = ctypes.c_char_p
-    path: bytes = ptsname(terminal)
-    return path
 
 
 def unread(tty: int) -> int:

@@ -37,7 +37,7 @@ def test_text_typed_before_a_permission_prompt_does_not_answer_it(stub: StubServ
         aloop.wait_for(">")
         aloop.send_line("write it")
         aloop.wait_for("Well")
-        aloop.send_unread("y\ryes, and more\r")
+        aloop.send("y\ryes, and more\r")
         gate.open()
         aloop.wait_for("allow?")
         aloop.send_line("n")
@@ -52,11 +52,11 @@ def test_dumb_terminal_offers_typed_ahead_text_and_prints_undone_text(stub: Stub
         aloop.wait_for(">")
         aloop.send_line("write it")
         aloop.wait_for("Well")
-        aloop.send_unread("y\r")
+        aloop.send("y\ry\r")
         gate.open()
         aloop.wait_for("allow?")
         aloop.send_line("n")
-        aloop.wait_for("As you wish.\n> y\nTyped earlier. Press Enter to send it or Ctrl-C to discard it.")
+        aloop.wait_for("As you wish.\n> y\ny\nTyped earlier. Press Enter to send it or Ctrl-C to discard it.")
         aloop.send("\x03")
         aloop.wait_for("to quit.\n>")
         aloop.send_line("/undo")
@@ -121,39 +121,60 @@ def test_sigterm_during_a_turn_saves_the_partial_answer(stub: StubServer, is_ask
         assert not Path("notes.txt").exists()
 
 
-def test_text_typed_during_an_answer_appears_only_on_the_next_prompt(stub: StubServer) -> None:
+def test_line_entered_during_an_answer_is_sent_after_it(stub: StubServer) -> None:
+    gate = Gate()
+    stub.script(Text("Well\n", gate, "now"), "As you wish.", "Bye.")
+    with Shell("--plain", env=stub.env) as aloop:
+        aloop.wait_for(">")
+        aloop.send_line("Hi")
+        aloop.wait_for("Well")
+        aloop.send("and \x1b[Athen\r")
+        aloop.wait_for("Well\nQueued: and then")
+        aloop.send("really\r")
+        aloop.wait_for("Queued: really")
+        gate.open()
+        aloop.wait_for("now\n> and then\nAs you wish.\n> really\nBye.\n>")
+        assert [request.last_user_text for request in stub.requests] == ["Hi", "and then", "really"]
+
+
+@pytest.mark.parametrize(("typed", "shown"), [("and th", "> and th"), ("one\rtwo\r", "> one\ntwo")])
+def test_text_typed_or_pasted_during_an_answer_appears_only_on_the_next_prompt(
+    stub: StubServer, typed: str, shown: str
+) -> None:
     gate = Gate()
     stub.script(Text("Well\nnow", gate), "As you wish.")
     with Shell("--plain", env=stub.env) as aloop:
         aloop.wait_for(">")
         aloop.send_line("Hi")
         aloop.wait_for("Well")
-        aloop.send_unread("and \x1b[Athen\r")
+        aloop.send(typed)
         gate.open()
-        aloop.wait_for("Well\nnow\n> and then")
+        aloop.wait_for(f"Well\nnow\n{shown}")
         assert len(stub.requests) == 1
         aloop.send_line("?")
-        aloop.wait_for("> and then?\nAs you wish.\n>")
+        aloop.wait_for(f"{shown}?\nAs you wish.\n>")
 
 
-def test_typed_ahead_text_replaces_an_unanswered_text_on_the_prompt(stub: StubServer) -> None:
+def test_queued_line_replaces_an_unanswered_text_on_the_prompt(stub: StubServer) -> None:
     stub.script(Text(Gate(), "Well"))
     with Shell("--plain", env=stub.env) as aloop:
         aloop.wait_for(">")
         aloop.send_line("Hi")
         stub.wait_for_requests(1)
-        aloop.send_unread("and then\r")
+        aloop.send("and then\r")
+        aloop.wait_for("Queued: and then")
         aloop.send("\x03")
         aloop.wait_for("Text to enter again:\nHi\n> and then")
 
 
-def test_ctrl_c_during_an_answer_keeps_typed_ahead_text(stub: StubServer) -> None:
+def test_ctrl_c_during_an_answer_returns_a_queued_line(stub: StubServer) -> None:
     stub.script(Text("Well\n", Gate()))
     with Shell("--plain", env=stub.env) as aloop:
         aloop.wait_for(">")
         aloop.send_line("Hi")
         aloop.wait_for("Well")
-        aloop.send_unread("and then\r")
+        aloop.send("and then\r")
+        aloop.wait_for("Queued: and then")
         aloop.send("\x03")
         aloop.wait_for("is kept.\n> and then")
 
@@ -196,12 +217,12 @@ def test_dumb_terminal_sends_typed_ahead_text_only_after_enter(stub: StubServer)
         aloop.wait_for(">")
         aloop.send_line("Hi")
         stub.wait_for_requests(1)
-        aloop.send_unread("and then\r")
+        aloop.send("and\rthen\r")
         gate.open()
-        aloop.wait_for("Well\n> and then\nTyped earlier. Press Enter to send it or Ctrl-C to discard it.")
+        aloop.wait_for("Well\n> and\nthen\nTyped earlier. Press Enter to send it or Ctrl-C to discard it.")
         aloop.send("\r")
         aloop.wait_for("As you wish.\n>")
-        assert stub.requests[1].last_user_text == "and then"
+        assert stub.requests[1].last_user_text == "and\nthen"
 
 
 def test_without_readline_the_terminal_edits_the_line(stub: StubServer, tmp_path: Path) -> None:
