@@ -33,7 +33,6 @@ from aloop.cli.sessions import SessionsAction, SessionsOptions
 from aloop.config import Settings
 from aloop.errors import SessionNotFound
 from aloop.export.document import export_path, render, write_export
-from aloop.export.formats import read_format
 from aloop.formatting import quantity
 from aloop.llm.cost.pricing import PriceList
 from aloop.llm.cost.spending import SpendingLog
@@ -51,13 +50,12 @@ _STDOUT = "-"
 
 
 def _export(options: SessionsOptions, library: SessionLibrary, runner: asyncio.Runner) -> int:
-    form = read_format(options.form)
     session = runner.run(library.load(options.id))
-    text = render(session, form)
+    text = render(session, options.form)
     if options.path in ("", _STDOUT):
         sys.stdout.write(text)
         return 0
-    path = export_path(session, form, options.path, Path.cwd())
+    path = export_path(session, options.form, options.path, Path.cwd())
     write_export(path, text)
     print_note(f"Exported to {path}")
     return 0

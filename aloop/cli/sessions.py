@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from aloop.cli.arguments import CommandOptions, Parser, non_empty, positive_integer, session_prefix
-from aloop.export.formats import EXPORT_FORMATS
+from aloop.export.formats import DOCUMENTS
 
 SessionsAction = Literal[
     "list", "search", "show", "stats", "export", "check", "delete", "trash", "restore", "purge", "git-setup"
@@ -110,7 +110,7 @@ def _add_action_arguments(action: SessionsAction, parser: Parser) -> None:
     if action in ("list", "search"):
         add("--all", dest="all_projects", action="store_true", help="the sessions of all your projects")
     if action == "export":
-        add("form", choices=EXPORT_FORMATS, metavar="FORMAT", help=", ".join(EXPORT_FORMATS))
+        add("form", choices=DOCUMENTS, metavar="FORMAT", help=", ".join(DOCUMENTS))
         add("path", nargs="?", metavar="PATH", help="the file to write (default: -, standard output)")
         return
     if action == "list":

@@ -1,14 +1,12 @@
-"""Export a session as one document: Markdown, HTML or JSON."""
+"""Export a session as one document, in one of DOCUMENTS."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from importlib import import_module
 from pathlib import Path
 
 from aloop.errors import SHORT_ID, StorageError
-from aloop.export.formats import ExportFormat
-from aloop.export.json import to_json
-from aloop.export.markdown import to_markdown
 from aloop.memory.disk import filesystem
 from aloop.memory.disk.filesystem import explained, write_atomic
 from aloop.memory.session import Session
@@ -22,16 +20,25 @@ class ExportExists(StorageError):
         super().__init__(f"{path} already exists and was not changed. Choose another file.", path)
 
 
-def render(session: Session, form: ExportFormat) -> str:
-    """Return ``session`` as a document, with control characters made visible."""
-    if form == "md":
-        return to_markdown(session)
-    if form == "json":
-        return to_json(session)
-    # Imported here for start-up time: only HTML needs the Markdown parser.
-    from aloop.export.page.html import to_html
+_EXPORTERS = {
+    "md": "markdown.to_markdown",
+    "json": "json.to_json",
+    "openai": "messages.openai.to_openai",
+    "anthropic": "messages.anthropic.to_anthropic",
+    "sharegpt": "messages.sharegpt.to_sharegpt",
+}
 
-    return to_html(session, _read_media(session))
+
+def render(session: Session, form: str) -> str:
+    """Return ``session`` in one of DOCUMENTS, safe to print."""
+    # Imported here for start-up time: only HTML needs the Markdown parser.
+    if form == "html":
+        from aloop.export.page.html import to_html
+
+        return to_html(session, _read_media(session))
+    module, _, name = _EXPORTERS[form].rpartition(".")
+    export: Callable[[Session], str] = getattr(import_module(f"aloop.export.{module}"), name)
+    return export(session)
 
 
 MAX_EMBEDDED = 20_000_000
@@ -49,12 +56,13 @@ def _read_media(session: Session) -> Mapping[str, bytes]:
     return found
 
 
-def export_path(session: Session, form: ExportFormat, wanted: str, folder: Path) -> Path:
+def export_path(session: Session, form: str, wanted: str, folder: Path) -> Path:
     """Return the file to write: ``wanted``, or a file named after the session.
 
     The latter is in ``wanted`` if that is a folder, or else in ``folder``.
     """
-    name = f"{session.created_at:%Y-%m-%d}_{session.id[:SHORT_ID]}.{form}"
+    ending = form if form in ("md", "html", "json") else f"{form}.json"
+    name = f"{session.created_at:%Y-%m-%d}_{session.id[:SHORT_ID]}.{ending}"
     if not wanted:
         return folder / name
     path = folder / Path(wanted).expanduser()

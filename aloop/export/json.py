@@ -30,5 +30,10 @@ def to_json(session: Session) -> str:
     record |= session.extra.as_dict()
     record["system_messages"] = [message_record(message) for message in session.system_messages]
     record["messages"] = [message_record(message) for message in session.messages]
-    text = json.dumps(record, ensure_ascii=False, indent=2)
+    return json_document(record)
+
+
+def json_document(value: object) -> str:
+    """Return a value as JSON in which no character controls a terminal."""
+    text = json.dumps(value, ensure_ascii=False, indent=2)
     return _ESCAPED.sub(lambda found: f"\\u{ord(found.group()):04x}", text) + "\n"

@@ -1,4 +1,4 @@
-"""/export: write the conversation to a file that can be read without aloop."""
+"""/export: write the conversation to a file, or into the store of another tool."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from commands.registry import Argument, Command
 from commands.session_browser import save_before_leaving
 
 if TYPE_CHECKING:
+    from aloop.memory import Session
     from commands.context import Context
 
 
@@ -18,7 +19,7 @@ async def export(context: Context, argument: str) -> None:
     """Export the open session; ``argument`` is a format and optionally a path."""
     # Imported late for start-up time.
     from aloop.export.document import ExportExists, export_path, render, write_export
-    from aloop.export.formats import read_format
+    from aloop.export.formats import TOOLS, read_format
 
     memory, view = context.memory, context.view
     if not memory.message_count and memory.path is None:
@@ -33,6 +34,9 @@ async def export(context: Context, argument: str) -> None:
         # Continue: if the disk is full or session.yaml is broken, an export saves the conversation elsewhere.
         view.error(str(error))
         session = memory.snapshot()
+    if form in TOOLS:
+        await _to_tool(context, session, form, Path(wanted.strip()) if wanted.strip() else None)
+        return
     path = export_path(session, form, wanted.strip(), Path.cwd())
     text = await asyncio.to_thread(render, session, form)
     try:
@@ -45,9 +49,19 @@ async def export(context: Context, argument: str) -> None:
     view.info(f"Exported to {path}")
 
 
+async def _to_tool(context: Context, session: Session, tool: str, wanted: Path | None) -> None:
+    # Imported late for start-up time.
+    from aloop.export.targets import deliver, to_tool
+
+    exported = await asyncio.to_thread(to_tool, session, tool, Path.cwd())
+    path = await asyncio.to_thread(deliver, exported, wanted)
+    lines = [f"Exported to {path}", exported.losses, "Resume it there with:", *exported.commands_for(path)]
+    context.view.info("\n".join(filter(None, lines)))
+
+
 COMMAND = Command(
     name="export",
-    summary="Export this session to a file: md, html or json",
+    summary="Export this session to a file, or into another tool",
     handler=export,
     usage="FORMAT [PATH]",
     argument=Argument.TEXT,

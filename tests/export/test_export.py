@@ -19,7 +19,7 @@ from markdown_it import MarkdownIt
 
 from aloop.errors import StorageError, UsageError
 from aloop.export.document import ExportExists, export_path, render, write_export
-from aloop.export.formats import EXPORT_FORMATS, ExportFormat, read_format
+from aloop.export.formats import DOCUMENTS, read_format
 from aloop.export.messages.anthropic import to_anthropic
 from aloop.export.messages.openai import to_openai
 from aloop.export.messages.sharegpt import to_sharegpt
@@ -130,7 +130,7 @@ def test_page_shows_each_result_in_its_call_and_each_message_once() -> None:
 
 
 @pytest.mark.parametrize("form", ["md", "html"])
-def test_arguments_of_several_lines_are_readable_in_documents(form: ExportFormat) -> None:
+def test_arguments_of_several_lines_are_readable_in_documents(form: str) -> None:
     call = ToolCall("call_1", "write_file", '{"path": "a.py", "content": "import os\\n\\nprint()\\n"}')
     text = render(session(LLMMessage("assistant", None, (call,))), form)
     written = Page(text).text if form == "html" else text
@@ -174,9 +174,9 @@ def test_page_colors_code_arguments_and_diffs() -> None:
     assert '<span class="a">+new' in text
 
 
-@pytest.mark.parametrize("form", EXPORT_FORMATS)
+@pytest.mark.parametrize("form", DOCUMENTS)
 @pytest.mark.parametrize("role", ["user", "assistant", "tool", "system"])
-def test_hostile_text_is_shown_as_text(form: ExportFormat, role: str) -> None:
+def test_hostile_text_is_shown_as_text(form: str, role: str) -> None:
     message = LLMMessage(role, HOSTILE, tool_call_id=HOSTILE, name=HOSTILE)  # type: ignore[arg-type] # role is one of them
     calls = (ToolCall(HOSTILE, HOSTILE, HOSTILE),)
     call = LLMMessage("assistant", HOSTILE, calls, thinking=(ThinkingBlock(HOSTILE),), model=HOSTILE)
@@ -212,7 +212,7 @@ def test_json_keeps_every_text(said: str, title: str) -> None:
 
 def test_format_is_read_in_any_case_and_unknown_ones_are_errors() -> None:
     assert read_format("HTML") == "html"
-    with pytest.raises(UsageError, match=r"Unknown format 'pdf'\. Choose md, html or json"):
+    with pytest.raises(UsageError, match=r"Unknown format 'pdf'\. Choose md, html, json, openai, .* or pi\."):
         read_format("pdf")
     with pytest.raises(UsageError, match="No format given"):
         read_format("")
@@ -243,7 +243,7 @@ def test_unwritable_path_is_a_storage_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("form", ["md", "html"])
-def test_times_of_readable_exports_have_a_zone(form: ExportFormat) -> None:
+def test_times_of_readable_exports_have_a_zone(form: str) -> None:
     zone = timezone(timedelta(hours=5, minutes=30))
     session = replace(TALK, created_at=datetime(2025, 1, 31, 12, 0, tzinfo=zone))
     assert "2025-01-31 12:00 +0530" in render(session, form)

@@ -16,8 +16,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from aloop.export.document import render
 from aloop.export.formats import TOOLS
-from aloop.export.targets import to_document, to_tool
+from aloop.export.targets import to_tool
 from aloop.export.transcript import transcript
 from aloop.importers.run import Scan, Selection, find_files
 from aloop.importers.store import ImportStore
@@ -82,7 +83,7 @@ def _again(session: Session, form: str, folder: Path) -> Session | None:
         exported = to_tool(session, form, Path("/work/project"))
         path, text = folder / exported.path.name, exported.text
     else:
-        path, text = folder / "talk.json", to_document(session, form)
+        path, text = folder / "talk.json", render(session, form)
     path.write_text(text, "utf-8")
     found = list(_stored([path], folder / "again"))
     path.unlink()

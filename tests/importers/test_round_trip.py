@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from aloop.export.document import render
 from aloop.export.formats import TOOLS
-from aloop.export.targets import to_document, to_tool
+from aloop.export.targets import to_tool
 from aloop.importers.draft import Imported
 from aloop.importers.run import Scan, Selection
 from aloop.llm.message_types import LLMMessage, ToolCall, Usage
@@ -104,7 +105,7 @@ def test_messages_calls_and_results_survive(form: str, messages: tuple[LLMMessag
         imported = back(exported.text, exported.path.name)
         assert imported.cwd == "/work/project"
     else:
-        imported = back(to_document(session, form), "talk.json")
+        imported = back(render(session, form), "talk.json")
     errors = form not in ("codex", "openai")  # formats without a mark for a failure
     before, after = essence(messages, errors=errors), essence(imported.messages, errors=errors)
     if form == "opencode":
@@ -122,7 +123,7 @@ def test_sharegpt_keeps_all_but_ids_and_failures(messages: tuple[LLMMessage, ...
             continue
         results = {each.tool_call_id: each for each in messages if each.role == "tool"}
         ordered += [message, *(results[call.id] for call in message.tool_calls)]
-    imported = back(to_document(session_of(tuple(ordered)), "sharegpt"), "talk.json")
+    imported = back(render(session_of(tuple(ordered)), "sharegpt"), "talk.json")
     kept = essence(tuple(ordered), ids=False, errors=False)
     assert essence(imported.messages, ids=False, errors=False) == kept
 
@@ -135,7 +136,7 @@ def test_sharegpt_pairs_results_that_came_in_another_order() -> None:
         LLMMessage("tool", "second", tool_call_id="c2", name="run"),
         LLMMessage("tool", "first", tool_call_id="c1", name="look"),
     )
-    imported = back(to_document(session_of(messages), "sharegpt"), "talk.json")
+    imported = back(render(session_of(messages), "sharegpt"), "talk.json")
     assert [(message.name, message.content) for message in imported.messages[2:]] == [
         ("look", "first"),
         ("run", "second"),

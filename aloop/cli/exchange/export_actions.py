@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import shlex
 import sys
 from collections import Counter
 from pathlib import Path
 
 from aloop.cli.console import ProgressBar, print_line, print_note
 from aloop.cli.exchange.exporting import ExportOptions
-from aloop.errors import SHORT_ID, SessionError, UsageError
-from aloop.export.document import ExportExists, write_export
+from aloop.errors import SessionError, UsageError
+from aloop.export.document import ExportExists, export_path, render, write_export
 from aloop.export.formats import TOOLS
-from aloop.export.targets import deliver, ending_of, to_document, to_tool
+from aloop.export.targets import deliver, to_tool
 from aloop.formatting import quantity
 from aloop.memory import Session, SessionLibrary
 from aloop.memory.disk.filesystem import explained
@@ -36,29 +35,24 @@ def run_export(options: ExportOptions) -> int:
 
 
 def _to_document(options: ExportOptions, session: Session) -> int:
-    text = to_document(session, options.to)
+    text = render(session, options.to)
     if options.path in (None, _STDOUT):
         sys.stdout.write(text)
         return 0
-    path = options.path / _name(session, options.to) if options.path.is_dir() else options.path
+    path = export_path(session, options.to, str(options.path), Path.cwd())
     write_export(path, text)
     print_note(f"Exported to {path}")
     return 0
-
-
-def _name(session: Session, form: str) -> str:
-    return f"{session.created_at:%Y-%m-%d}_{session.id[:SHORT_ID]}.{ending_of(form)}"
 
 
 def _to_tool(options: ExportOptions, session: Session) -> int:
     exported = to_tool(session, options.to, Path.cwd())
     path = deliver(exported, options.path)
     print_note(f"Exported to {path}")
-    if exported.left_out:
-        listed = ", ".join(f"{what} ({count:,})" for what, count in exported.left_out.items())
-        print_note(f"Without a place there: {listed}.")
-    for command in exported.commands:
-        print_line(command.format(path=shlex.quote(str(path))))
+    if exported.losses:
+        print_note(exported.losses)
+    for command in exported.commands_for(path):
+        print_line(command)
     return 0
 
 
@@ -72,7 +66,7 @@ def _export_all(options: ExportOptions, library: SessionLibrary, runner: asyncio
             bar.show(number, len(titles))
             try:
                 session = runner.run(library.load(title.id))
-                path, text = folder / _name(session, options.to), to_document(session, options.to)
+                path, text = export_path(session, options.to, "", folder), render(session, options.to)
                 done[_written(path, text)] += 1
             except SessionError as error:
                 bar.clear()

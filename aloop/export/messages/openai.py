@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
+from aloop.export.json import json_document
 from aloop.export.transcript import transcript
 from aloop.llm.content.parts import ContentPart, marked_text, sendable_source, split_content
 from aloop.llm.message_types import LLMMessage
@@ -17,7 +17,7 @@ def to_openai(session: Session) -> str:
     messages = [_record(message) for message in session.system_messages]
     messages += [_record(entry.message) for entry in found.entries]
     record = {"model": session.model, "messages": messages} if session.model else {"messages": messages}
-    return json.dumps(record, ensure_ascii=False, indent=2) + "\n"
+    return json_document(record)
 
 
 def _record(message: LLMMessage) -> dict[str, Any]:

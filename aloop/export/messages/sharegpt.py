@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 
+from aloop.export.json import json_document
 from aloop.export.tools.target import input_of
 from aloop.export.transcript import transcript
 from aloop.llm.content.parts import marked_text
@@ -19,7 +20,7 @@ def to_sharegpt(session: Session) -> str:
     found = transcript(session, with_system=True)
     messages = (*session.system_messages, *_in_order_of_calls([entry.message for entry in found.entries]))
     turns = [{"from": author, "value": value} for message in messages for author, value in _turns(message)]
-    return json.dumps([{"id": session.id, "conversations": turns}], ensure_ascii=False, indent=2) + "\n"
+    return json_document([{"id": session.id, "conversations": turns}])
 
 
 def _in_order_of_calls(messages: Sequence[LLMMessage]) -> Iterator[LLMMessage]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -24,6 +25,16 @@ class ToolExport:
     path: Path
     commands: tuple[str, ...]
     left_out: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def losses(self) -> str:
+        """A sentence about what was left out, or an empty text."""
+        listed = ", ".join(f"{what} ({count:,})" for what, count in self.left_out.items())
+        return f"Without a place there: {listed}." if listed else ""
+
+    def commands_for(self, path: Path) -> list[str]:
+        """Return the commands that resume the session from the file ``path``."""
+        return [command.format(path=shlex.quote(str(path))) for command in self.commands]
 
 
 def new_uuid() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import stat
 from pathlib import Path
 
@@ -73,3 +74,20 @@ async def test_export_of_a_new_session_does_nothing(bench: SetUp) -> None:
     stage = bench()
     await dispatch("/export md", stage.context)
     assert "nothing to export" in str(stage.view.of("info")[0])
+
+
+async def test_export_into_a_tool_prints_the_command_that_resumes_it(bench: SetUp, private_home: Path) -> None:
+    stage = await _talk(bench)
+    await dispatch("/export codex", stage.context)
+    (path,) = (private_home / ".codex").rglob("*.jsonl")
+    said = str(stage.view.of("info")[-1])
+    assert said.startswith(f"Exported to {path}\n")
+    assert said.splitlines()[-2] == "Resume it there with:"
+    assert said.splitlines()[-1].startswith("codex resume ")
+
+
+async def test_export_in_the_format_of_an_api_has_its_ending(bench: SetUp) -> None:
+    stage = await _talk(bench)
+    await dispatch("/export openai", stage.context)
+    (path,) = Path.cwd().glob("*.openai.json")
+    assert json.loads(path.read_text())["messages"][1] == {"role": "user", "content": "What is 2+2?"}
