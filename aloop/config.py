@@ -40,10 +40,13 @@ Titles = Literal["words", "model"]
 AuthScheme = Literal["bearer", "x-api-key"]
 
 Notify = Literal["off", "bell", "desktop"]
+SandboxMode = Literal["auto", "require", "off"]
+"""Run the model's commands in a sandbox: if there is one, always, or never."""
 TOOLBAR_PARTS = ("model", "title", "messages", "context", "cost", "branch", "mode")
 """The parts of the toolbar in their usual order."""
 
-_BOOLEANS = ("plain", "verbose", "thinking", "all_projects", "terminal_title")  # keys of the config file
+# Keys of the config file.
+_BOOLEANS = ("plain", "verbose", "thinking", "all_projects", "terminal_title", "sandbox_network")
 _AMOUNTS = {"stall_timeout": "a positive number of seconds", "max_cost": "a positive number of dollars"}
 _CHOICES: Mapping[str, tuple[str, ...]] = {
     "editing_mode": get_args(EditingMode),
@@ -51,6 +54,7 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "effort": EFFORTS,
     "titles": get_args(Titles),
     "notify": get_args(Notify),
+    "sandbox": get_args(SandboxMode),
 }
 _TABLES = ("endpoints", "prices")
 _ENDPOINT_NAME = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
@@ -106,6 +110,20 @@ class Prices:
 
 
 @dataclass(frozen=True, slots=True)
+class SandboxSettings:
+    """The sandbox for commands of the model.
+
+    ``writable`` are folders that commands may change besides the working directory, ``kept`` are paths that they may
+    not change even there.
+    """
+
+    mode: SandboxMode = "auto"
+    has_network: bool = False
+    writable: tuple[Path, ...] = ()
+    kept: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class FileSettings:
     """The contents of the config file, None for each key that it does not have."""
 
@@ -124,6 +142,9 @@ class FileSettings:
     title_model: str | None = None
     terminal_title: bool | None = None
     notify: Notify | None = None
+    sandbox: SandboxMode | None = None
+    sandbox_network: bool | None = None
+    sandbox_write: Sequence[Path] | None = None
     toolbar: Sequence[str] | None = None
     keys: Mapping[str, str] | None = None
     endpoints: Mapping[str, Endpoint] | None = None
@@ -205,6 +226,8 @@ def _checked(values: Mapping[str, Any]) -> FileSettings:
             checked[name] = _toolbar(value)
         elif name == "keys":
             checked[name] = _keys(value)
+        elif name == "sandbox_write":
+            checked[name] = _folders(value, name)
         else:
             _require_text(value, name)
         if name in _CHOICES and value not in _CHOICES[name]:
@@ -224,6 +247,14 @@ def _toolbar(value: object) -> tuple[str, ...]:
         raise UsageError('toolbar must be a list of strings such as ["model", "cost"].')
     _require_known(value, list(TOOLBAR_PARTS), "part", "toolbar")
     return tuple(dict.fromkeys(value))
+
+
+def _folders(value: object, name: str) -> tuple[Path, ...]:
+    if not isinstance(value, list) or not all(isinstance(path, str) and path.startswith(("/", "~/")) for path in value):
+        raise UsageError(
+            f'{name} must be a list of folders such as ["~/.cache/go-build"], each beginning with / or ~/.'
+        )
+    return tuple(Path(path).expanduser() for path in value)
 
 
 def _keys(value: object) -> Mapping[str, str]:
@@ -338,6 +369,7 @@ class Settings:
     title_model: str | None = None
     terminal_title: bool = True
     notify: Notify = "bell"
+    sandbox: SandboxSettings = SandboxSettings()
     toolbar: Sequence[str] = TOOLBAR_PARTS
     keys: Mapping[str, str] = field(default_factory=dict)
     endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
@@ -376,6 +408,9 @@ class Settings:
             title_model=file.title_model,
             terminal_title=file.terminal_title is not False,
             notify=file.notify or "bell",
+            sandbox=SandboxSettings(
+                file.sandbox or "auto", bool(file.sandbox_network), tuple(file.sandbox_write or ())
+            ),
             toolbar=TOOLBAR_PARTS if file.toolbar is None else file.toolbar,
             keys=file.keys or {},
             endpoints=file.endpoints or {},

@@ -42,7 +42,8 @@ class PermissionRequest:
 
     One without kinds only needs that no rule stops it. ``summary`` is one line; ``detail`` is the complete diff,
     command or path. ``paths`` are the names of the file or folder, the real path first. ``offer`` describes rules that
-    the user may accept, each a command or a path.
+    the user may accept, each a command or a path. ``is_unsandboxed`` is True for a command that will not run in the
+    sandbox although there is one.
     """
 
     kinds: tuple[Kind, ...]
@@ -51,6 +52,7 @@ class PermissionRequest:
     form: Form = "text"
     paths: tuple[Path, ...] = ()
     offer: tuple[str, ...] = ()
+    is_unsandboxed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,9 @@ _MOST_BYTES = 1_024
 _BRANCH = "ref: refs/heads/"
 _COMMIT_DIGITS = 7
 
+GUARDED = frozenset({".git", ".hg", ".svn", ".aloop"})
+"""Folders of a project that belong to its user: programs run what is in them, or they have the sessions."""
+
 
 def project_root(folder: Path) -> Path:
     """Return the real path of the git repository around ``folder``, or of ``folder``."""

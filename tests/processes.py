@@ -25,6 +25,13 @@ def children_of(process: int) -> list[int]:
     return [int(child) for child, parent in pairs if int(parent) == process and is_running(int(child))]
 
 
+def processes_with(text: str) -> list[str]:
+    """Return the command lines of running processes that contain ``text``."""
+    table = subprocess.run(["ps", "-A", "-o", "stat=,args="], capture_output=True, text=True, check=True).stdout
+    rows = (line.split(maxsplit=1) for line in table.splitlines())
+    return [row[1] for row in rows if len(row) > 1 and text in row[1] and not row[0].startswith("Z")]
+
+
 def wait_until_gone(process: int, patience: float = 20.0) -> None:
     """Block until a process that is not our child has ended."""
     ends_at = time.monotonic() + patience

@@ -40,7 +40,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "aloop.text",
         "aloop.width",
     ),
-    ("aloop.local_model*",),
+    ("aloop.local_model*", "aloop.sandbox*"),
     ("aloop.llm*",),
     (
         "aloop.memory.annotations",
@@ -94,6 +94,7 @@ SILENT = (
     "aloop.llm*",
     "aloop.local_model*",
     "aloop.memory*",
+    "aloop.sandbox*",
     "aloop.tools*",
 )
 CHILDREN = (

@@ -10,7 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from aloop.config import Endpoint, FileSettings, Prices, Settings, config_path, read_config_file, state_dir
+from aloop.config import (
+    Endpoint,
+    FileSettings,
+    Prices,
+    SandboxSettings,
+    Settings,
+    config_path,
+    read_config_file,
+    state_dir,
+)
 from aloop.errors import UsageError
 from aloop.llm import create_llm
 from tests.program import run
@@ -98,6 +107,11 @@ def test_absolute_xdg_config_home_locates_the_config_file(tmp_path: Path) -> Non
         ("stall_timeout = true", "stall_timeout must be a positive number of seconds"),
         ('max_cost = "2"', "max_cost must be a positive number of dollars"),
         ('notify = "loud"', "notify must be off, bell or desktop"),
+        ('sandbox = "on"', "sandbox must be auto, require or off"),
+        ("sandbox = true", "sandbox must be a non-empty string"),
+        ("sandbox_network = 1", "sandbox_network must be true or false"),
+        ('sandbox_write = "~/.cache"', "sandbox_write must be a list of folders"),
+        ('sandbox_write = ["cache"]', "each beginning with / or ~/"),
         ("terminal_title = 1", "terminal_title must be true or false"),
         ('toolbar = "model"', "toolbar must be a list of strings"),
         ('toolbar = ["modl"]', "Unknown part 'modl' in toolbar. Did you mean 'model'?"),
@@ -175,3 +189,10 @@ def test_settings_of_servers_and_costs_are_read_with_their_units(config: Path) -
 def test_missing_config_file_does_not_import_the_toml_parser() -> None:
     code = "import sys; from aloop.config import Settings; Settings.from_env(); sys.exit('tomllib' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
+
+
+def test_sandbox_settings_are_read_together(config: Path) -> None:
+    assert Settings.from_env().sandbox == SandboxSettings("auto", has_network=False, writable=())
+    config.write_text('sandbox = "require"\nsandbox_network = true\nsandbox_write = ["/opt/x", "~/.cache/go-build"]')
+    writable = (Path("/opt/x"), Path.home() / ".cache" / "go-build")
+    assert Settings.from_env().sandbox == SandboxSettings("require", has_network=True, writable=writable)

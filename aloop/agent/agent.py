@@ -24,7 +24,7 @@ from aloop.agent.notes import (
     section_note,
     with_notes,
 )
-from aloop.config import MAX_STEPS
+from aloop.config import MAX_STEPS, SandboxSettings
 from aloop.errors import SessionError, UsageError
 from aloop.llm.base import LLM, SupportsEffort, ToolSpec
 from aloop.llm.content.parts import MediaFile, reads_images
@@ -51,7 +51,8 @@ class ReActAgent:
     ``working_dir`` (by default the current directory); an empty sequence means no tools. ``on_event`` is called with
     each event; an exception from it ends the turn. Writing files, running commands and leaving the directory need
     permission: ``ask`` is called for each request, except for the kinds in ``allow`` and those that ``rules`` decide.
-    Without ``ask``, requests are denied. ``budget`` counts the cost of all requests and may limit it. ``jobs`` are the
+    Without ``ask``, requests are denied. ``sandbox`` makes the standard tools run commands in a sandbox, in which the
+    sessions cannot be changed. ``budget`` counts the cost of all requests and may limit it. ``jobs`` are the
     commands that the standard tools have started in the background.
 
     ``instructions`` and ``skills`` are those of the user and the project, None if they are not managed. They are part
@@ -78,6 +79,7 @@ class ReActAgent:
         rules: RuleSet | None = None,
         retry: RetryPolicy | None = None,
         budget: Budget | None = None,
+        sandbox: SandboxSettings | None = None,
     ) -> None:
         if max_steps < 1:
             raise UsageError(f"max_steps must be at least 1, not {max_steps}.")
@@ -92,8 +94,10 @@ class ReActAgent:
         self._working_dir = Path.cwd() if working_dir is None else Path(working_dir).absolute()
         self._permissions = PermissionGate(allow, ask, rules, lambda text: self._emit(Notice(text)))
         self.jobs = JobTable()
+        kept = self.memory.sessions_dir
+        self.sandbox = None if sandbox is None else replace(sandbox, kept=(*sandbox.kept, kept))
         if tools is None:
-            tools = default_tools(self._working_dir, jobs=self.jobs)
+            tools = default_tools(self._working_dir, jobs=self.jobs, sandbox=self.sandbox)
         self._runner = ToolRunner(tools, self._permissions)
         self.tools_tokens = estimate_tokens(str(self._runner.specs))
         self._reported: set[tuple[str, str]] = set()

@@ -240,6 +240,25 @@ def check_editor(here: Environment) -> Verdict:
     return Verdict("ok", f"{default}; set VISUAL or EDITOR to use another")
 
 
+def check_sandbox(here: Environment) -> Verdict:
+    """Check whether commands of the model can run in a sandbox, by trying it."""
+    try:
+        settings = Settings.from_env(here.env).sandbox
+    except UsageError:
+        return Verdict("warn", "not checked; fix the settings first")
+    if settings.mode == "off":
+        return Verdict("ok", "off in the settings; commands run without one")
+    # Imported here: only this check needs it.
+    from aloop.sandbox.sandbox import find_state
+
+    state = find_state(Path.cwd().resolve(), settings)
+    if state.works:
+        return Verdict("ok", f"commands run in a sandbox: {state.text}")
+    if settings.mode == "require":
+        return Verdict("fail", f"commands are refused: {state.text}", state.advice)
+    return Verdict("warn", f"commands run without a sandbox: {state.text}", state.advice)
+
+
 def check_local_model(here: Environment) -> Verdict:
     try:
         status = local_status(Settings.from_env(here.env))
@@ -361,6 +380,7 @@ CHECKS: dict[str, Check] = {
     "network": check_network,
     "clock": check_clock,
     "editor": check_editor,
+    "sandbox": check_sandbox,
     "local": check_local_model,
     "sessions": check_sessions,
     "private": check_privacy,

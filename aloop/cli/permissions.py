@@ -24,9 +24,11 @@ ACTIONS: dict[PermissionsAction, str] = {
 }
 
 _EPILOG = """\
-A rule is allow, ask or deny; then run, write or read; then a command or a path:
+A rule is allow, ask or deny; then run, unsandboxed, write or read; then a
+command or a path. unsandboxed is about running outside the sandbox:
 
   aloop permissions add --here "allow run git status *"
+  aloop permissions add --here "allow unsandboxed git commit *"
   aloop permissions add --here "allow write src/**"
   aloop permissions add "deny write .env"
 

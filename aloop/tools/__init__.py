@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from aloop.config import SandboxSettings
 from aloop.tools.base import Tool, ToolResult
 from aloop.tools.calculator import Calculator
 from aloop.tools.decorator import tool
@@ -20,11 +21,17 @@ from aloop.tools.todo import Todo
 __all__ = ["Tool", "ToolResult", "ToolRunner", "default_tools", "tool", "warm"]
 
 
-def default_tools(working_dir: Path, *, allow_outside: bool = False, jobs: JobTable | None = None) -> list[Tool]:
+def default_tools(
+    working_dir: Path,
+    *,
+    allow_outside: bool = False,
+    jobs: JobTable | None = None,
+    sandbox: SandboxSettings | None = None,
+) -> list[Tool]:
     """Return the built-in tools, in the order in which the model sees them.
 
     The file tools ask for permission before they leave ``working_dir``, unless ``allow_outside`` is set.
-    ``jobs`` keeps the commands that run in the background.
+    ``jobs`` keeps the commands that run in the background. Without ``sandbox``, commands run outside a sandbox.
     """
     jobs = jobs or JobTable()
     workspace = Workspace(working_dir, allow_outside=allow_outside)
@@ -35,7 +42,7 @@ def default_tools(working_dir: Path, *, allow_outside: bool = False, jobs: JobTa
         SearchFiles(workspace),
         WriteFile(workspace),
         EditFile(workspace),
-        RunShell(workspace, jobs),
+        RunShell(workspace, jobs, sandbox),
         JobOutput(jobs),
         StopJob(jobs),
         Todo(),

@@ -14,7 +14,7 @@ from pathlib import Path
 from aloop.errors import AloopError, ToolError
 from aloop.llm.content.provenance import Permission
 from aloop.permissions import Ask, Kind, Mode, PermissionRequest
-from aloop.tools.rules.rule import Rule, is_of_user
+from aloop.tools.rules.rule import COMMAND_VERBS, Rule, is_of_user
 from aloop.tools.rules.rule_set import Decision, RuleSet, verb_of
 
 NOT_NEEDED = Permission("allowed", "rule")
@@ -86,7 +86,9 @@ class PermissionGate:
                 return Permission("allowed", "rule", "a skill's folder")
             is_own = verb_of(request) == "write" and any(map(is_of_user, request.paths))
             must_ask = is_own or (decided is not None and decided.verdict == "ask")
-            missing = [kind for kind in request.kinds if must_ask or kind not in self._silent]
+            # The grants of a session are about commands in the sandbox.
+            silent = self._allowed if request.is_unsandboxed else self._silent
+            missing = [kind for kind in request.kinds if must_ask or kind not in silent]
             if not missing and not must_ask:
                 return self._without_asking(request.kinds)
             if self.ask is None:
@@ -144,7 +146,7 @@ class PermissionGate:
 
 def _offer_text(rule: Rule) -> str:
     """Return a rule as a question offers it."""
-    return rule.pattern.removesuffix("*") + "…" if rule.verb == "run" and rule.is_prefix else rule.pattern
+    return rule.pattern.removesuffix("*") + "…" if rule.verb in COMMAND_VERBS and rule.is_prefix else rule.pattern
 
 
 _FORBIDDEN = (

@@ -2,12 +2,16 @@
 
 aloop runs this file by its path, isolated and without site-packages, so it imports only the standard library. Its
 arguments are the descriptor of a socket to aloop, the seconds between SIGTERM and SIGKILL, the value of LC_CTYPE (which
-Python may change) and the command. Through the socket it sends the command's process ID, and the error number if the
+Python may change), "1" if the command begins with a program that runs the rest in a sandbox as its child, the number of
+blank folders, these, and the command. Through the socket it sends the command's process ID, and the error number if the
 command could not be started.
 
 - When the command ends, all its descendants are killed, and this process ends with the same exit code or signal.
 - After SIGTERM, the descendants get SIGTERM, and a while later SIGKILL.
 - When the socket closes, because aloop has ended or will not wait, they get SIGKILL at once.
+
+Blank folders are made before the command starts, and removed after it if they are empty and no other command needs
+them: a sandbox can protect only what exists.
 
 On Linux, descendants that have left their parent and group (``setsid``, double fork) become children of this process.
 Elsewhere, the process table is read once a second to know them.
@@ -15,6 +19,7 @@ Elsewhere, the process table is read once a second to know them.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import select
 import signal
@@ -31,13 +36,18 @@ _TABLE_INTERVAL = 1.0
 
 def main() -> int:
     """Run the command; return its exit code, or end by its signal."""
-    number, grace, locale, *command = sys.argv[1:]
+    number, grace, locale, is_sandboxed, count, *rest = sys.argv[1:]
+    blanks, command = rest[: int(count)], rest[int(count) :]
     line = socket.socket(fileno=int(number))
     line.set_inheritable(False)
     is_reaper = _prctl(_PR_SET_CHILD_SUBREAPER, 1)
     wake = _wake_on(signal.SIGCHLD, signal.SIGTERM)
+    held = [(path, descriptor) for path in blanks for descriptor in _hold(path)]
     leader = _start(command, locale, line)
-    status = _Family(leader, is_reaper=is_reaper).watch(line, wake, float(grace))
+    family = _Family(leader, is_reaper=is_reaper, spares_leader=bool(is_sandboxed))
+    status = family.watch(line, wake, float(grace))
+    for path, descriptor in held:
+        _release(path, descriptor)
     code = os.waitstatus_to_exitcode(status)
     if code < 0:
         _end_by(-code)
@@ -52,6 +62,30 @@ def _prctl(option: int, value: int) -> bool:
     import ctypes
 
     return int(ctypes.CDLL(None).prctl(option, ctypes.c_ulong(value), 0, 0, 0)) == 0
+
+
+def _hold(path: str) -> list[int]:
+    """Make a folder if it is missing, and return a descriptor with a lock on it.
+
+    If that is impossible, the list is empty, and starting the sandbox fails.
+    """
+    with suppress(OSError):
+        while True:
+            with suppress(FileExistsError):
+                os.mkdir(path, 0o700)  # noqa: PTH102  # without pathlib, for start-up time
+            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            fcntl.flock(descriptor, fcntl.LOCK_SH)
+            if os.path.exists(path) and os.path.samestat(os.fstat(descriptor), os.lstat(path)):  # noqa: PTH110
+                return [descriptor]
+            os.close(descriptor)  # another command has just removed it
+    return []
+
+
+def _release(path: str, descriptor: int) -> None:
+    """Remove a folder if it is empty and no other command holds it."""
+    with suppress(OSError):
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.rmdir(path)  # noqa: PTH106  # without pathlib, for start-up time
 
 
 _has_to_stop = [False]
@@ -96,11 +130,15 @@ def _start(command: list[str], locale: str, line: socket.socket) -> int:
 
 
 class _Family:
-    """The command and its descendants."""
+    """The command and its descendants.
 
-    def __init__(self, leader: int, *, is_reaper: bool) -> None:
+    ``spares_leader`` keeps SIGTERM from the leader, which would end all others at once.
+    """
+
+    def __init__(self, leader: int, *, is_reaper: bool, spares_leader: bool) -> None:
         self._leader = leader
         self._is_reaper = is_reaper
+        self._spared = {leader} if spares_leader else set()
         self._known: set[int] = set()
         self._status: int | None = None
 
@@ -146,7 +184,8 @@ class _Family:
         return False
 
     def _signal(self, number: signal.Signals) -> None:
-        for process in {*self._descendants(), *self._known}:
+        spared = self._spared if number == signal.SIGTERM else set()
+        for process in {*self._descendants(), *self._known} - spared:
             with suppress(OSError):  # it has ended, or it belongs to another user
                 os.kill(process, number)
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from aloop.sandbox.wrapper import NO_WRAPPER, Wrapper
 from aloop.text import HeadAndTail
 
 MOST_CHARACTERS = 5_000_000
@@ -37,6 +38,14 @@ NO_TERMINAL: Mapping[str, str] = {
 }
 """Environment variables with which no pager, editor or password prompt waits for the user."""
 
+_SHELL_SIGNAL = 128
+_ENDING_SIGNALS = frozenset(
+    {
+        *(signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGILL, signal.SIGTRAP, signal.SIGABRT, signal.SIGBUS),
+        *(signal.SIGFPE, signal.SIGKILL, signal.SIGSEGV, signal.SIGPIPE, signal.SIGALRM, signal.SIGTERM),
+        *(signal.SIGXCPU, signal.SIGXFSZ, signal.SIGSYS),
+    }
+)
 _SUPERVISOR = Path(__file__).with_name("command_supervisor.py")
 _PR_SET_DUMPABLE = 4
 _CHUNK = 1 << 16
@@ -56,9 +65,13 @@ class CommandResult:
 
 
 def describe_exit(code: int) -> str:
-    """Return ``code`` in words: ``exit code 1`` or ``ended by SIGKILL``."""
+    """Return ``code`` in words: ``exit code 1`` or ``ended by SIGKILL``.
+
+    Shells and sandboxes return 128 and the number of the signal by which their child was ended.
+    """
     if code >= 0:
-        return f"exit code {code}"
+        known = code - _SHELL_SIGNAL in _ENDING_SIGNALS
+        return f"exit code {code}{f' ({signal.Signals(code - _SHELL_SIGNAL).name})' if known else ''}"
     try:
         name = signal.Signals(-code).name
     except ValueError:
@@ -94,6 +107,7 @@ async def run_command(
     env: Mapping[str, str],
     seconds: float | None,
     on_output: Callable[[str], None],
+    wrapper: Wrapper = NO_WRAPPER,
 ) -> CommandResult:
     """Run ``command`` for at most ``seconds`` (None: no limit); raise OSError.
 
@@ -102,7 +116,7 @@ async def run_command(
     loop ends.
     """
     output = _Output(on_output)
-    running = asyncio.ensure_future(_run(command, folder, env, seconds, output))
+    running = asyncio.ensure_future(_run(command, folder, {**env, **wrapper.env}, seconds, output, wrapper))
     try:
         return await asyncio.shield(running)
     except asyncio.CancelledError:
@@ -125,25 +139,33 @@ def _forget(running: asyncio.Future[CommandResult]) -> None:
 
 
 async def _run(
-    command: Sequence[str], folder: Path, env: Mapping[str, str], seconds: float | None, output: _Output
+    command: Sequence[str],
+    folder: Path,
+    env: Mapping[str, str],
+    seconds: float | None,
+    output: _Output,
+    wrapper: Wrapper,
 ) -> CommandResult:
     _hide_environment()
+    blanks = [str(path) for path in wrapper.blanks]
     async with _pipe() as (reader, write_end):
         ours, theirs = socket.socketpair()
         try:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                *("-I", "-S", "-X", "utf8", "-W", "ignore", str(_SUPERVISOR)),
-                *(str(theirs.fileno()), str(_GRACE), env.get("LC_CTYPE", "")),
-                *command,
-                cwd=folder,
-                env=env,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=write_end,
-                stderr=write_end,
-                pass_fds=(theirs.fileno(),),
-                start_new_session=True,  # Ctrl-C in the terminal reaches the shell only
-            )
+            with wrapper.opened() as (words, descriptors):
+                process = await asyncio.create_subprocess_exec(
+                    sys.executable,
+                    *("-I", "-S", "-X", "utf8", "-W", "ignore", str(_SUPERVISOR)),
+                    *(str(theirs.fileno()), str(_GRACE), env.get("LC_CTYPE", "")),
+                    *("" if wrapper.replaces_itself else "1", str(len(blanks)), *blanks),
+                    *(*words, *command),
+                    cwd=folder,
+                    env=env,
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=write_end,
+                    stderr=write_end,
+                    pass_fds=(theirs.fileno(), *descriptors),
+                    start_new_session=True,  # Ctrl-C in the terminal reaches the shell only
+                )
         except BaseException:
             ours.close()
             raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import shutil
@@ -9,9 +10,11 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Any, ClassVar
 
+from aloop.config import SandboxSettings
 from aloop.errors import ToolError
 from aloop.formatting import quantity
-from aloop.permissions import PermissionRequest
+from aloop.permissions import Kind, PermissionRequest
+from aloop.sandbox.wrapper import NO_WRAPPER, Wrapper
 from aloop.sanitize import without_escape_codes
 from aloop.tools.base import Action, OutputCallback, Tool, ToolResult
 from aloop.tools.files.workspace import Workspace, quoted
@@ -34,6 +37,22 @@ _PROXY = re.compile(r"_proxy$", re.IGNORECASE)
 _PASSED = "ALOOP_PASS_ENV"
 _NAMES_SHOWN = 3
 
+_REQUIRED = (
+    'Refused, because the settings say sandbox = "require": no command runs outside the sandbox. Continue without it, '
+    "or ask the user to run the command."
+)
+# Messages of programs that the sandbox has refused something.
+_MAY_BE_SANDBOX = re.compile(
+    r"read-only file system|EROFS|operation not permitted|EPERM|network is unreachable|ENETUNREACH"
+    r"|name resolution|could not resolve|couldn't resolve|no such host|name or service not known|EAI_AGAIN|ENOTFOUND"
+    r"|nodename nor servname|cannot connect to the docker daemon",
+    re.IGNORECASE,
+)
+_HINT = (
+    "[The sandbox may be the reason: it allows {}changes only in the working directory without .git. "
+    "`unsandboxed` runs a command outside.]\n"
+)
+
 
 class RunShell(Tool):
     """Runs a command in the working directory, with the user's permission."""
@@ -45,7 +64,11 @@ class RunShell(Tool):
         "edit files: read_file, list_files, search_files, write_file and edit_file do that better. Each call starts "
         "a new shell, so `cd` and variables do not carry over; chain steps with `&&`. No terminal is attached, and "
         "standard input is empty, so pass flags that avoid prompts, such as `-y`. Environment variables that look "
-        "like secrets are not passed. Processes that a command leaves behind are killed when it ends. A command is "
+        "like secrets are not passed. Where the system has a sandbox, commands run in it: they can change only the "
+        "working directory without `.git` and some settings, and their own /tmp, which lasts as long as aloop runs and "
+        "which file tools do not see; and they have no network and no sockets to other programs. Set `unsandboxed` "
+        "for a command that needs more, such as `git commit` or installing packages. "
+        "Processes that a command leaves behind are killed when it ends. A command is "
         f"stopped after {SECONDS} seconds unless `seconds` allows more. For a server, a watcher or anything else that "
         "should continue while you work, set `background`: the call returns a job number at once, for job_output and "
         "stop_job. The user sees the command first and may deny it."
@@ -69,15 +92,23 @@ class RunShell(Tool):
                 "type": "boolean",
                 "description": "Return at once and let the command continue, without a time limit. Default false.",
             },
+            "unsandboxed": {
+                "type": "boolean",
+                "description": "Run the command outside the sandbox, which the user must allow. Only for a command "
+                "that cannot work in it. Default false.",
+            },
         },
         "required": ["command"],
         "additionalProperties": False,
     }
     headline = "command"
 
-    def __init__(self, workspace: Workspace, jobs: JobTable | None = None) -> None:
+    def __init__(
+        self, workspace: Workspace, jobs: JobTable | None = None, sandbox: SandboxSettings | None = None
+    ) -> None:
         self._folder = workspace.root
         self._jobs = jobs or JobTable()
+        self._sandbox_settings = sandbox or SandboxSettings("off")
 
     async def prepare(self, arguments: Mapping[str, Any]) -> Action:
         command: str = arguments["command"]
@@ -86,28 +117,72 @@ class RunShell(Tool):
         seconds = int(arguments.get("seconds", SECONDS))
         in_background = arguments.get("background", False)
         limit = "in the background" if in_background else f"for at most {seconds:,} s"
-        summary = f"{self.name} in {quoted(str(self._folder))}, {limit}{_without(os.environ)}"
-        request = PermissionRequest(("shell",), summary, command)
+        sandbox, place = await self._sandbox()
+        if is_unsandboxed := bool(sandbox and arguments.get("unsandboxed")):
+            if self._sandbox_settings.mode == "require":
+                raise ToolError(_REQUIRED)
+            sandbox, place = None, ", outside the sandbox"
+        summary = f"{self.name} in {quoted(str(self._folder))}, {limit}{place}{_without(os.environ)}"
+        kinds: tuple[Kind, ...] = ("shell", "outside") if is_unsandboxed else ("shell",)
+        request = PermissionRequest(kinds, summary, command, is_unsandboxed=is_unsandboxed)
         if in_background:
-            return Action(lambda _on_output: self._start(command), request)
-        return Action(lambda on_output: self._run(command, seconds, on_output), request)
+            return Action(lambda _on_output: self._start(command, sandbox), request)
+        return Action(lambda on_output: self._run(command, seconds, on_output, sandbox), request)
 
     async def run(self, arguments: Mapping[str, Any]) -> ToolResult:
         """Run the command without asking for permission."""
         action = await self.prepare(arguments)
         return await action.run(lambda _text: None)
 
-    async def _start(self, command: str) -> ToolResult:
-        return report(await self._jobs.start(_shell(), command, self._folder, environment(os.environ)))
+    async def _sandbox(self) -> tuple[SandboxSettings | None, str]:
+        """Return the sandbox, if there is one that works, and a note for the question.
 
-    async def _run(self, command: str, seconds: int, on_output: OutputCallback) -> ToolResult:
+        Raises ToolError if the settings require one.
+        """
+        if self._sandbox_settings.mode == "off":
+            return None, ""
+        # Imported late for start-up time: many sessions run no command.
+        from aloop.sandbox.sandbox import find_state
+
+        state = await asyncio.to_thread(find_state, self._folder, self._sandbox_settings)
+        if state.works:
+            return self._sandbox_settings, ", in the sandbox"
+        if self._sandbox_settings.mode == "require":
+            raise ToolError(f'Refused, because the settings say sandbox = "require", and {state.sentence}')
+        return None, ", without a sandbox"
+
+    async def _start(self, command: str, sandbox: SandboxSettings | None) -> ToolResult:
+        wrapper = await self._wrapper(sandbox)
+        job = await self._jobs.start(_shell(), command, self._folder, environment(os.environ), wrapper)
+        return report(job)
+
+    async def _run(
+        self, command: str, seconds: int, on_output: OutputCallback, sandbox: SandboxSettings | None
+    ) -> ToolResult:
+        wrapper = await self._wrapper(sandbox)
         try:
-            result = await run_command([*_shell(), command], self._folder, environment(os.environ), seconds, on_output)
+            result = await run_command(
+                [*_shell(), command], self._folder, environment(os.environ), seconds, on_output, wrapper
+            )
         except OSError as error:
             raise ToolError(f"The command could not be started: {error.strerror or error}.") from error
         printed = without_escape_codes(result.output).rstrip("\n")
         is_error = result.timed_out or result.code != 0
-        return ToolResult(f"{printed}\n[{_ending(result, seconds)}]".lstrip("\n"), is_error, "output")
+        hint = ""
+        if sandbox and result.code and _MAY_BE_SANDBOX.search(printed):
+            hint = _HINT.format("" if sandbox.has_network else "no network, and ")
+        return ToolResult(f"{printed}\n{hint}[{_ending(result, seconds)}]".lstrip("\n"), is_error, "output")
+
+    async def _wrapper(self, sandbox: SandboxSettings | None) -> Wrapper:
+        if sandbox is None:
+            return NO_WRAPPER
+        # Imported late, as above.
+        from aloop.sandbox.sandbox import make_wrapper
+
+        try:
+            return await asyncio.to_thread(make_wrapper, self._folder, sandbox)
+        except OSError as error:
+            raise ToolError(f"The sandbox could not be prepared: {error.strerror or error}.") from error
 
 
 def _shell() -> list[str]:

@@ -171,7 +171,7 @@ def _left_out(result: ToolResult) -> int:
     return max(0, count - {"diff": DIFF_LINES, "output": OUTPUT_LINES, "text": 0}[result.form])
 
 
-_EXIT = re.compile(r"\[exit code -?\d+\]\Z")
+_EXIT = re.compile(r"\[(?:exit code -?\d+(?: \(SIG[A-Z]+\))?|ended by SIG[A-Z]+)\]\Z")
 
 
 def _stored(message: LLMMessage) -> ToolResult:

@@ -158,7 +158,8 @@ def permission_title(request: PermissionRequest) -> str:
         what = "Make this change"
     else:
         what = "Allow this"
-    return f"{what}{' outside the working directory' if 'outside' in request.kinds else ''}?"
+    place = "sandbox" if request.is_unsandboxed else "working directory"
+    return f"{what}{f' outside the {place}' if 'outside' in request.kinds else ''}?"
 
 
 def permission_choices(request: PermissionRequest) -> list[tuple[str, str]]:
@@ -167,7 +168,7 @@ def permission_choices(request: PermissionRequest) -> list[tuple[str, str]]:
     return [
         ("y", "Yes"),
         *offer,
-        *([("a", f"Yes, and to all {_kinds(request)} in this session")] if request.kinds else []),
+        *([("a", f"Yes, and to all {_kinds(request)} in this session")] if _can_grant(request) else []),
         ("n", "No, because …"),
         (SHOW_ALL, ""),
     ]
@@ -184,7 +185,7 @@ def decide_by_key(key: str, reason: str = "") -> PermissionDecision:
 def choices(request: PermissionRequest) -> str:
     """Return the possible answers, for the line below the prompt."""
     offer = f" · {_RULE} yes, and don't ask again for {_offered(request)} here" if request.offer else ""
-    always = f" · a yes to all {_kinds(request)} in this session" if request.kinds else ""
+    always = f" · a yes to all {_kinds(request)} in this session" if _can_grant(request) else ""
     return f"y yes{offer}{always} · n no, or n and a reason"
 
 
@@ -193,7 +194,7 @@ def decide(answer: str, request: PermissionRequest) -> PermissionDecision | None
     words = answer.strip()
     if words.lower() in {"y", "yes"}:
         return PermissionDecision("once")
-    if request.kinds and words.lower() in {"a", "always"}:
+    if _can_grant(request) and words.lower() in {"a", "always"}:
         return PermissionDecision("session")
     if request.offer and words.lower() == _RULE:
         return PermissionDecision("rule")
@@ -221,7 +222,13 @@ def is_yes(answer: str) -> bool:
 
 
 def _offered(request: PermissionRequest) -> str:
-    return " and ".join(exact_line(f"`{each}`") for each in request.offer)
+    place = " outside the sandbox" if request.is_unsandboxed else ""
+    return " and ".join(exact_line(f"`{each}`") for each in request.offer) + place
+
+
+def _can_grant(request: PermissionRequest) -> bool:
+    """Return True if a yes can be for all requests of these kinds."""
+    return bool(request.kinds) and not request.is_unsandboxed
 
 
 def _kinds(request: PermissionRequest) -> str:

@@ -14,12 +14,14 @@ from aloop.__main__ import main
 from aloop.cli import doctor
 from aloop.cli.doctor import CHECKS, Check, Environment, Verdict, check_local_model, examine, verdict_lines
 from aloop.errors import StorageError
+from aloop.sandbox import sandbox
+from aloop.sandbox.sandbox import SandboxState
 from tests.local_model.installation import install_fake
 from tests.memory.faults import FaultyFileSystem
 from tests.saved_sessions import FIRST, SECOND, break_session, save
 
 FOLDER_TOPICS = ("sessions", "private", "git", "writing", "locks", "disk")
-OTHER_TOPICS = [topic for topic in CHECKS if topic not in (*FOLDER_TOPICS, "local")]
+OTHER_TOPICS = [topic for topic in CHECKS if topic not in (*FOLDER_TOPICS, "local", "sandbox")]
 
 GOOD = Environment(
     env={"TERM": "xterm-256color", "ANTHROPIC_API_KEY": "sk-secret", "EDITOR": "vim -u NONE"},
@@ -294,3 +296,27 @@ def test_help_explains_the_levels(arguments: list[str], capsys: pytest.CaptureFi
 def test_wrong_usage_of_doctor_exits_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments) == 2
     assert "doctor" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("mode", "works", "level", "text"),
+    [
+        ("auto", True, "ok", "commands run in a sandbox: bubblewrap"),
+        ("auto", False, "warn", "commands run without a sandbox: bubblewrap is not installed"),
+        ("require", False, "fail", "commands are refused: bubblewrap is not installed"),
+        ("off", True, "ok", "off in the settings"),
+    ],
+)
+def test_sandbox_check_depends_on_the_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str, works: bool, level: str, text: str
+) -> None:
+    state = SandboxState(
+        works, "bubblewrap" if works else "bubblewrap is not installed", "" if works else "Install it."
+    )
+    monkeypatch.setattr(sandbox, "find_state", lambda _folder, _settings: state)
+    config = tmp_path / "aloop" / "config.toml"
+    config.parent.mkdir()
+    config.write_text(f'sandbox = "{mode}"')
+    verdict = doctor.check_sandbox(replace(GOOD, env={"XDG_CONFIG_HOME": str(tmp_path)}))
+    assert (verdict.level, verdict.advice) == (level, state.advice if mode != "off" else "")
+    assert verdict.text.startswith(text)

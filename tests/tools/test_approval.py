@@ -16,6 +16,7 @@ from aloop.tools.approval import PermissionGate, Refused
 
 WRITE = PermissionRequest(("write",), "write_file notes.txt", "+hello", "diff")
 SHELL = PermissionRequest(("shell",), "run_shell", "make")
+UNSANDBOXED = PermissionRequest(("shell", "outside"), "run_shell", "make", is_unsandboxed=True)
 FAR = PermissionRequest(("write", "outside"), "write_file /etc/hosts", "+x", "diff")
 
 
@@ -152,3 +153,18 @@ async def test_decision_is_returned_to_be_stored() -> None:
     with pytest.raises(Refused) as refused:
         await PermissionGate().require(SHELL)
     assert refused.value.permission == Permission("refused", "rule", "no one can be asked in this run")
+
+
+async def test_command_outside_the_sandbox_is_asked_about_in_spite_of_grants() -> None:
+    user = User(SESSION, SESSION, ONCE, ONCE)
+    gate = PermissionGate(ask=user)
+    for request in (SHELL, FAR, UNSANDBOXED, UNSANDBOXED, SHELL):
+        await gate.require(request)
+    assert user.asked == [SHELL, FAR, UNSANDBOXED, UNSANDBOXED]
+
+
+async def test_command_outside_the_sandbox_needs_both_kinds_of_the_option() -> None:
+    with pytest.raises(ToolError, match="--allow outside would allow it"):
+        await PermissionGate(["shell"]).require(UNSANDBOXED)
+    decision = await PermissionGate(["shell", "outside"]).require(UNSANDBOXED)
+    assert decision == Permission("allowed", "rule", "--allow shell,outside")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from aloop.errors import ToolError
 from aloop.formatting import quantity
+from aloop.sandbox.wrapper import NO_WRAPPER, Wrapper
 from aloop.sanitize import without_escape_codes
 from aloop.text import HeadAndTail
 from aloop.tools.process import CommandResult, describe_exit, run_command
@@ -113,7 +114,9 @@ class JobTable:
         known = ", ".join(map(str, self._jobs))
         raise ToolError(f"There is no job {number}. " + (f"Known jobs: {known}." if known else "No job was started."))
 
-    async def start(self, shell: Sequence[str], command: str, folder: Path, env: Mapping[str, str]) -> Job:
+    async def start(
+        self, shell: Sequence[str], command: str, folder: Path, env: Mapping[str, str], wrapper: Wrapper = NO_WRAPPER
+    ) -> Job:
         """Start ``shell`` with ``command``; raise ToolError if too many jobs are running.
 
         Returns a moment later, so that a command that fails at once has already ended.
@@ -123,7 +126,7 @@ class JobTable:
             raise ToolError(f"Already running: {quantity(len(running), 'job')}. Stop one with stop_job first.")
         self._last += 1
         job = self._jobs[self._last] = Job(self._last, command)
-        self._tasks[job.number] = asyncio.create_task(self._run(job, [*shell, command], folder, env))
+        self._tasks[job.number] = asyncio.create_task(self._run(job, [*shell, command], folder, env, wrapper))
         self._forget_old()
         try:
             await job.wait(_START_WAIT)
@@ -139,9 +142,11 @@ class JobTable:
             self._tasks[job.number].cancel()
             await job.wait(_STOP_WAIT)
 
-    async def _run(self, job: Job, command: Sequence[str], folder: Path, env: Mapping[str, str]) -> None:
+    async def _run(
+        self, job: Job, command: Sequence[str], folder: Path, env: Mapping[str, str], wrapper: Wrapper
+    ) -> None:
         try:
-            job.result = await run_command(command, folder, env, None, job.add)
+            job.result = await run_command(command, folder, env, None, job.add, wrapper)
         except OSError as error:
             job.error = error.strerror or str(error)
         finally:

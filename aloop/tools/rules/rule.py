@@ -14,17 +14,17 @@ from typing import Literal, get_args
 
 from aloop.config import settings_folder, state_dir
 from aloop.errors import UsageError
+from aloop.project import GUARDED
 from aloop.tools.rules.command_words import Command, Word, split_command
 from aloop.tools.rules.options import is_covered
 from aloop.tools.rules.programs import is_open_ended, is_runner
 
 Verdict = Literal["allow", "ask", "deny"]
-Verb = Literal["run", "write", "read"]
+Verb = Literal["run", "unsandboxed", "write", "read"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 VERBS: tuple[Verb, ...] = get_args(Verb)
-
-GUARDED = frozenset({".git", ".hg", ".svn", ".aloop"})
-"""Folders that no rule allows to write to: programs run what is in them, and sessions belong to the user."""
+COMMAND_VERBS: frozenset[Verb] = frozenset({"run", "unsandboxed"})
+"""Verbs of rules about commands; "unsandboxed" is about running them outside the sandbox."""
 
 
 def is_guarded(path: Path, below: Path = Path("/")) -> bool:
@@ -52,8 +52,9 @@ _LOOSE_WORD = re.compile(r"[^\s;&|<>(){}$`'\"\\=]+")
 class Rule:
     """A rule; one with a ``project`` counts only there.
 
-    The pattern of ``run`` is the words of a command. With ``*`` at its end it covers all commands that begin with them.
-    That of ``write`` and ``read`` is a path, relative to the root of the project unless it begins with ``/`` or ``~``.
+    The pattern of ``run`` and ``unsandboxed`` is the words of a command. With ``*`` at its end it covers all commands
+    that begin with them. That of ``write`` and ``read`` is a path, relative to the root of the project unless it begins
+    with ``/`` or ``~``.
     """
 
     verdict: Verdict
@@ -66,12 +67,12 @@ class Rule:
 
     @cached_property
     def is_prefix(self) -> bool:
-        """True for a ``run`` rule that covers more than one command."""
+        """True for a rule about commands that covers more than one."""
         return self.pattern.endswith(_ANY)
 
     @cached_property
     def words(self) -> Command:
-        """The words of a ``run`` rule."""
+        """The words of a rule about commands."""
         commands = split_command(self.pattern.removesuffix(_ANY) if self.is_prefix else self.pattern)
         return commands[0] if commands and len(commands) == 1 else ()
 
@@ -137,13 +138,13 @@ def parse_rule(text: str, project: Path | None = None) -> Rule:
     pattern = pattern.strip()
     if verdict not in VERDICTS or verb not in VERBS or not pattern:
         raise UsageError(
-            f"{text.strip()!r} is not a rule. Write allow, ask or deny, then run, write or read, then a command or a "
-            "path: `allow run git diff *`."
+            f"{text.strip()!r} is not a rule. Write allow, ask or deny, then run, unsandboxed, write or read, then a "
+            "command or a path: `allow run git diff *`."
         )
     if not pattern.isprintable():
         raise UsageError("A rule cannot contain control characters or invisible characters.")
     rule = Rule(verdict, verb, pattern, project)
-    if verb == "run":
+    if verb in COMMAND_VERBS:
         _check_command(rule)
     elif pattern.startswith("~") and not pattern.startswith("~/"):
         raise UsageError(

@@ -46,7 +46,7 @@ class RuleSet:
 
     def decide(self, request: PermissionRequest) -> Decision | None:
         """Return the decision of the rules, None if none applies; raises AloopError."""
-        rules = [rule for rule in self._all() if rule.verb == verb_of(request)]
+        rules = [rule for rule in self._all() if _is_about(rule, request)]
         if not rules:
             return None
         if verb_of(request) == "run":
@@ -75,7 +75,7 @@ class RuleSet:
         if decision is not None and decision.verdict != "allow":
             return ()
         if verb_of(request) == "run":
-            offered = self._command_offers(request.detail)
+            offered = self._command_offers(request)
         elif request.kinds == ("write",) and request.paths:
             offered = self._write_offers(request.paths[0])
         else:
@@ -108,17 +108,18 @@ class RuleSet:
             reasons[str(found)] = None
         return Decision("allow", ", ".join(reasons))
 
-    def _command_offers(self, text: str) -> list[Rule]:
-        commands = split_command(text)
+    def _command_offers(self, request: PermissionRequest) -> list[Rule]:
+        commands = split_command(request.detail)
         if commands is None:
             return []
         is_alone = len(commands) == 1
-        rules = [rule for rule in self._all() if rule.verb == "run"]
+        rules = [rule for rule in self._all() if _is_about(rule, request)]
+        verb: Verb = "unsandboxed" if request.is_unsandboxed else "run"
         offered: dict[Rule, None] = {}
         for command in commands:
             if _find_allowing(rules, command, is_alone=is_alone):
                 continue
-            rule = _narrow_rule(command, self.root, is_alone=is_alone)
+            rule = _narrow_rule(command, verb, self.root, is_alone=is_alone)
             if rule is None:
                 return []
             offered[rule] = None
@@ -135,8 +136,21 @@ class RuleSet:
 
 
 def verb_of(request: PermissionRequest) -> Verb:
-    """Return the verb of the rules about a request."""
+    """Return the usual verb of the rules about a request."""
     return "run" if "shell" in request.kinds else "write" if "write" in request.kinds else "read"
+
+
+def _is_about(rule: Rule, request: PermissionRequest) -> bool:
+    """Return True if a rule counts for requests of this kind.
+
+    A command that may run outside the sandbox may also run in it. One that may not run in it may not run outside.
+    """
+    verb = verb_of(request)
+    if verb != "run":
+        return rule.verb == verb
+    if rule.verdict == "allow":
+        return rule.verb == "unsandboxed" or (rule.verb == "run" and not request.is_unsandboxed)
+    return rule.verb == "run" or (rule.verb == "unsandboxed" and request.is_unsandboxed)
 
 
 def _restricts(rule: Rule, commands: Sequence[Command] | None, text: str) -> bool:
@@ -152,14 +166,14 @@ def _find_allowing(rules: Sequence[Rule], command: Command, *, is_alone: bool) -
     )
 
 
-def _narrow_rule(command: Command, root: Path, *, is_alone: bool) -> Rule | None:
+def _narrow_rule(command: Command, verb: Verb, root: Path, *, is_alone: bool) -> Rule | None:
     """Return a rule for the beginning of a simple command, or for exactly this one."""
     texts = [word.text for word in command]
     for count in {usual_prefix_length(texts): None, 0: None}:
         words = texts[:count] if count else texts
         if any(word.expands for word in command[: len(words)]) or not all(map(_is_plain, words)):
             continue
-        rule = Rule("allow", "run", " ".join(words) + (" *" if count else ""), root)
+        rule = Rule("allow", verb, " ".join(words) + (" *" if count else ""), root)
         if rule.allows_command(command, is_alone=is_alone):
             return rule
     return None

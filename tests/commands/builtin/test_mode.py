@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from aloop.agent.notes import without_notes
+from aloop.config import SandboxMode, SandboxSettings
+from aloop.sandbox import sandbox
+from aloop.sandbox.sandbox import SandboxState
 from commands.dispatch import dispatch
 from tests.agent.scripted import answer
 from tests.commands.conftest import SetUp
@@ -59,3 +64,25 @@ async def test_plan_mode_stays_on_without_approval_or_without_a_plan(bench: SetU
     assert stage.view.of("confirm") == ["Carry out this plan?"]
     assert stage.context.agent.mode == "plan"
     assert stage.memory.message_count == 4
+
+
+@pytest.mark.parametrize(
+    ("mode", "works", "text"),
+    [
+        ("auto", True, "Commands run in a sandbox (bubblewrap, without network)."),
+        ("auto", False, "Commands run without a sandbox: bubblewrap is not installed. Install it."),
+        ("require", False, "Commands are refused: bubblewrap is not installed. Install it."),
+        ("off", True, "Commands run without a sandbox."),
+    ],
+)
+async def test_mode_shows_the_sandbox(
+    bench: SetUp, monkeypatch: pytest.MonkeyPatch, mode: SandboxMode, works: bool, text: str
+) -> None:
+    state = SandboxState(
+        works, "bubblewrap, without network" if works else "bubblewrap is not installed", "Install it."
+    )
+    monkeypatch.setattr(sandbox, "find_state", lambda _folder, _settings: state)
+    stage = bench()
+    stage.context.agent.sandbox = SandboxSettings(mode)
+    await dispatch("/mode", stage.context)
+    assert str(stage.view.of("info")[-1]).endswith(text)

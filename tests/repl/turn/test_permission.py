@@ -17,6 +17,7 @@ from repl.turn.permission import (
     decision_line,
     detail_lines,
     permission_choices,
+    permission_title,
     question_lines,
 )
 from tests.work import count_calls
@@ -179,3 +180,14 @@ def test_decision_line_shows_the_decision(decision: PermissionDecision, text: st
 def test_long_line_of_a_command_differs_from_the_next_line() -> None:
     request = PermissionRequest(("shell",), "run_shell", "echo one two three\nrm -rf ~")
     assert to_text(question_lines(request, 18)) == "● run\n  $ echo one two \n    three\n  > rm -rf ~\n"
+
+
+def test_question_about_a_command_outside_the_sandbox_offers_no_grant() -> None:
+    request = replace(OFFERED, kinds=("shell", "outside"), is_unsandboxed=True)
+    assert permission_title(request) == "Run this command outside the sandbox?"
+    label = "Yes, and don't ask again for `git diff …` and `head -5` outside the sandbox here"
+    assert ("d", label) in permission_choices(request)
+    assert "a" not in dict(permission_choices(request))
+    assert "all commands" not in choices(request)
+    assert decide("a", request) is None
+    assert permission_title(replace(SHELL, kinds=("shell",))) == "Run this command?"

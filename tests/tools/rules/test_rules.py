@@ -24,8 +24,8 @@ def write(*names: str, kinds: tuple[Kind, ...] = ("write",)) -> PermissionReques
     return PermissionRequest(kinds, "write_file", "+x", "diff", tuple(Path(name) for name in names))
 
 
-def run(command: str) -> PermissionRequest:
-    return PermissionRequest(("shell",), "run_shell", command)
+def run(command: str, *, is_unsandboxed: bool = False) -> PermissionRequest:
+    return PermissionRequest(("shell",), "run_shell", command, is_unsandboxed=is_unsandboxed)
 
 
 @pytest.fixture
@@ -352,3 +352,40 @@ async def test_without_a_user_a_rule_still_allows(file: RuleFile) -> None:
 
 def test_rules_are_compared_by_their_parts() -> None:
     assert parse_rule("allow  run   ls *") == Rule("allow", "run", "ls *")
+
+
+@pytest.mark.parametrize(
+    ("rule", "command", "in_sandbox", "outside"),
+    [
+        ("allow run git commit *", "git commit -a", "allow", None),
+        ("allow unsandboxed git commit *", "git commit -a", "allow", "allow"),
+        ("allow unsandboxed git commit *", "git push", None, None),
+        ("allow unsandboxed git commit *", "git commit -a && make", None, None),
+        ("deny run docker *", "docker ps", "deny", "deny"),
+        ("deny unsandboxed docker *", "docker ps", None, "deny"),
+        ("ask unsandboxed docker *", "x=$(docker ps)", None, "ask"),
+        ("deny read docker", "docker ps", None, None),
+    ],
+)
+def test_rules_about_commands_outside_the_sandbox(
+    file: RuleFile, rule: str, command: str, in_sandbox: str | None, outside: str | None
+) -> None:
+    rules = put(file, f"{rule}\n")
+    decisions = [rules.decide(run(command, is_unsandboxed=each)) for each in (False, True)]
+    assert [decision and decision.verdict for decision in decisions] == [in_sandbox, outside]
+
+
+async def test_rule_for_outside_the_sandbox_is_offered_and_remembered(file: RuleFile) -> None:
+    asked: list[PermissionRequest] = []
+
+    async def ask(request: PermissionRequest) -> PermissionDecision:
+        asked.append(request)
+        return PermissionDecision("rule")
+
+    gate = PermissionGate(ask=ask, rules=put(file, "allow run git commit *\n"))
+    request = run("git commit -m x", is_unsandboxed=True)
+    await gate.require(request)
+    decision = await gate.require(request)
+    assert [each.offer for each in asked] == [("git commit …",)]
+    assert decision.reason == "allow unsandboxed git commit *"
+    assert "allow unsandboxed git commit *" in file.path.read_text()

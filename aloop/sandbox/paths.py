@@ -1,0 +1,169 @@
+"""Folders that commands in the sandbox may change, and paths that they may not.
+
+Protected is what programs outside the sandbox run or obey without being told to: hooks and settings of git, start-up
+files of shells, settings of editors and agents, aloop itself, and its settings and sessions.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from aloop.config import SandboxSettings, settings_folder, state_dir
+from aloop.project import GUARDED, project_root
+
+BLANKS = (".git", ".aloop")
+"""Names in the working directory that commands may not create either."""
+
+# Settings of editors and agents, which may name programs to run.
+_TOOLS = frozenset({".vscode", ".idea", ".zed", ".cursor", ".claude", ".codex", ".gemini", ".mcp.json", ".gitmodules"})
+# Below the home directory: start-up files of shells and programs, keys, and folders from which programs are started.
+_START_UP = (
+    *(".profile", ".bashrc", ".bash_profile", ".bash_login", ".bash_logout", ".bash_aliases", ".inputrc", ".login"),
+    *(".zshenv", ".zprofile", ".zshrc", ".zlogin", ".zlogout", ".kshrc", ".cshrc", ".tcshrc", ".pam_environment"),
+    *(".xprofile", ".xinitrc", ".xsession", ".xsessionrc", ".tmux.conf", ".screenrc"),
+    *(".gitconfig", ".hgrc", ".netrc", ".npmrc", ".pypirc", ".vimrc", ".vim", ".emacs", ".emacs.d", ".ssh", ".gnupg"),
+    *(".config/git", ".config/hg", ".config/fish", ".config/zsh", ".config/tmux", ".config/nvim", ".config/systemd"),
+    *(".config/autostart", ".config/environment.d", ".config/anthropic", ".local/share/applications"),
+    *("bin", ".local/bin", "Library/LaunchAgents"),
+)
+_MOST_SUBMODULES = 200
+_LARGEST_CONFIG = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Real paths, each parent before what is in it.
+
+    ``writable`` are folders that may be changed, except for ``kept``, which exist. ``pinned`` are the folders between
+    them, which may be changed but not renamed. ``blanks`` do not exist, or are empty folders, and must stay so.
+    """
+
+    writable: tuple[Path, ...]
+    kept: tuple[Path, ...]
+    pinned: tuple[Path, ...]
+    blanks: tuple[Path, ...]
+
+
+def find_layout(folder: Path, settings: SandboxSettings, home: Path) -> Layout:
+    """Return the layout for commands that run in ``folder``, as the disk is now.
+
+    A working directory that contains the home directory, or that is itself protected, may not be changed at all.
+    """
+    here, home = _real(folder), _real(home)
+    protected = {_real(path) for path in (*_of_aloop(settings), *(home / name for name in _START_UP))}
+    roots = {_real(path) for path in settings.writable}
+    if not home.is_relative_to(here):
+        roots.add(here)
+    roots = {root for root in roots if root.is_dir() and not _is_protected(root, protected)}
+    kept = {path for path in protected if path.exists() and _is_below_any(path, roots)}
+    for root in roots:
+        kept.update(_named(root))
+    kept.update(path for path in _of_git(here) if _is_below_any(path, roots))
+    blanks: set[Path] = set()
+    if here in roots and os.access(here, os.W_OK):
+        blanks = {here / name for name in BLANKS if _is_blank(here / name)}
+    pinned = {
+        parent
+        for path in kept
+        for root in roots
+        if path.is_relative_to(root)
+        for parent in path.parents
+        if parent != root and parent.is_relative_to(root) and not _is_below_any(parent, kept)
+    }
+    return Layout(_sorted(roots), _sorted(kept - blanks), _sorted(pinned - roots), _sorted(blanks))
+
+
+def hidden_folders(home: Path, used: Iterable[Path]) -> tuple[Path, ...]:
+    """Return folders with credentials of aloop and of the desktop session.
+
+    Those that contain a folder in ``used`` are left out.
+    """
+    env = os.environ
+    folders = (
+        Path(env.get("ANTHROPIC_CONFIG_DIR") or home / ".config" / "anthropic"),
+        Path(env.get("XDG_DATA_HOME") or home / ".local" / "share") / "python_keyring",
+        Path(env.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}"),
+    )
+    reals = filter(Path.is_dir, map(_real, folders))
+    return tuple(real for real in reals if not any(_real(path).is_relative_to(real) for path in (home, *used)))
+
+
+def _of_aloop(settings: SandboxSettings) -> Iterator[Path]:
+    """Yield aloop's settings, state and program, which includes this interpreter."""
+    yield from (settings_folder(), state_dir() / "aloop", *settings.kept)
+    yield from (Path(sys.prefix), Path(sys.executable).parent)
+    package = Path(__file__).parents[1]
+    is_installed = package.parent.name in {"site-packages", "dist-packages"}
+    yield from [package.parent] if is_installed else (package.with_name(name) for name in ("aloop", "commands", "repl"))
+
+
+def _named(root: Path) -> Iterator[Path]:
+    with os.scandir(root) as entries:
+        for entry in entries:
+            name = entry.name.casefold()
+            if (name in GUARDED or name in _TOOLS) and _is_below_any(real := _real(Path(entry.path)), (root,)):
+                yield real
+
+
+def _of_git(folder: Path) -> Iterator[Path]:
+    """Yield what makes git run programs: submodules, and hooks in the project."""
+    root = project_root(folder)
+    for text in re.findall(r"^\s*path\s*=\s*(.+?)\s*$", _text(root / ".gitmodules"), re.MULTILINE)[:_MOST_SUBMODULES]:
+        module = root / text
+        if _real(module) != module or not module.is_dir():
+            continue
+        if os.path.lexists(module / ".git"):
+            yield module / ".git"
+        elif not any(module.iterdir()):
+            yield module  # git would run what is in a repository that is put here
+    for text in re.findall(
+        r'^\s*hookspath\s*=\s*"?(.+?)"?\s*$', _text(root / ".git" / "config"), re.MULTILINE | re.IGNORECASE
+    ):
+        if parts := Path(text).parts:
+            hooks = root / parts[0]
+            if hooks.is_dir() and _real(hooks) == hooks != root:
+                yield hooks
+
+
+def _text(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return file.read(_LARGEST_CONFIG).decode(errors="surrogateescape")
+    except OSError:
+        return ""  # there is none, or git cannot read it either
+
+
+def _is_protected(path: Path, protected: Iterable[Path]) -> bool:
+    return _is_below_any(path, protected) or any(part.casefold() in GUARDED for part in path.parts)
+
+
+def _is_below_any(path: Path, folders: Iterable[Path]) -> bool:
+    return any(path.is_relative_to(folder) for folder in folders)
+
+
+def _is_blank(path: Path) -> bool:
+    if not os.path.lexists(path):
+        return True
+    return path.is_dir() and not path.is_symlink() and not any(path.iterdir())
+
+
+def _sorted(paths: Iterable[Path]) -> tuple[Path, ...]:
+    return tuple(sorted(paths, key=lambda path: path.parts))
+
+
+def _real(path: Path | str) -> Path:
+    return Path(os.path.realpath(path))
+
+
+def ordered(*groups: Sequence[Path]) -> list[tuple[Path, int]]:
+    """Return paths with the number of their group, parents first.
+
+    A path in several groups is in the order of the groups.
+    """
+    pairs = [(path, number) for number, group in enumerate(groups) for path in group]
+    return sorted(pairs, key=lambda pair: (pair[0].parts, pair[1]))

@@ -1,0 +1,109 @@
+"""Which paths the sandbox lets commands change, and which it keeps."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from aloop.config import SandboxSettings, settings_folder
+from aloop.sandbox.paths import find_layout, hidden_folders, ordered
+
+
+@pytest.fixture
+def home(private_home: Path) -> Path:
+    return Path(os.path.realpath(private_home))
+
+
+def test_plain_folder_is_writable_but_for_a_new_repository_and_sessions(home: Path) -> None:
+    folder = home / "work"
+    layout = find_layout(folder, SandboxSettings(), home)
+    assert layout.writable == (folder,)
+    assert layout.kept == layout.pinned == ()
+    assert layout.blanks == (folder / ".aloop", folder / ".git")
+
+
+def test_repositories_and_settings_of_tools_are_kept(home: Path) -> None:
+    folder = home / "work"
+    for name in (".GIT/x", ".hg/x", ".aloop/x", ".vscode", ".claude"):
+        (folder / name).mkdir(parents=True)
+    (folder / ".mcp.json").touch()
+    layout = find_layout(folder, SandboxSettings(), home)
+    assert [path.name for path in layout.kept] == [".GIT", ".aloop", ".claude", ".hg", ".mcp.json", ".vscode"]
+    assert layout.blanks == ((folder / ".git",) if not (folder / ".git").exists() else ())
+
+
+def test_empty_repository_folder_counts_as_missing(home: Path) -> None:
+    (home / "work" / ".git").mkdir()
+    assert home / "work" / ".git" in find_layout(home / "work", SandboxSettings(), home).blanks
+
+
+@pytest.mark.parametrize("name", [".", ".."])
+def test_folder_that_contains_the_home_directory_is_not_writable(home: Path, name: str) -> None:
+    layout = find_layout(home / name, SandboxSettings(), home)
+    assert layout.writable == layout.blanks == ()
+
+
+@pytest.mark.parametrize("name", [".ssh", ".config/fish/functions", ".config/aloop/commands", "repo/.git/hooks"])
+def test_protected_folder_is_not_writable_as_the_working_directory(home: Path, name: str) -> None:
+    (home / name).mkdir(parents=True)
+    assert find_layout(home / name, SandboxSettings(), home).writable == ()
+    assert find_layout(home / "work", SandboxSettings(writable=(home / name,)), home).writable == (home / "work",)
+
+
+def test_settings_below_the_working_directory_are_kept_and_the_folders_above_them_pinned(home: Path) -> None:
+    settings_folder().mkdir(parents=True)
+    folder = home / ".config"
+    assert find_layout(folder, SandboxSettings(), home).kept == (settings_folder().resolve(),)
+    inner = home / "work" / "a" / "b" / "sessions"
+    inner.mkdir(parents=True)
+    layout = find_layout(home / "work", SandboxSettings(kept=(inner,)), home)
+    assert layout.kept == (inner,)
+    assert layout.pinned == (home / "work" / "a", home / "work" / "a" / "b")
+
+
+def test_program_below_the_working_directory_is_kept(home: Path) -> None:
+    folder = Path(sys.prefix).resolve().parent
+    assert Path(sys.prefix).resolve() in find_layout(folder, SandboxSettings(), home).kept
+
+
+def test_submodules_are_kept_if_they_exist_within_the_folder(home: Path) -> None:
+    root = home / "work"
+    (root / ".git" / "x").mkdir(parents=True)
+    for name in ("sub/full/.git", "sub/empty", "other/.git"):
+        (root / name).mkdir(parents=True)
+    (root / "link").symlink_to(root / "other")
+    paths = ("sub/full", "sub/empty", "link", "missing", "../../outside", "/etc")
+    (root / ".gitmodules").write_text("".join(f"[submodule]\n\tpath = {path}\n" for path in paths))
+    kept = find_layout(root, SandboxSettings(), home).kept
+    assert set(kept) == {root / name for name in (".git", ".gitmodules", "sub/full/.git", "sub/empty")}
+    # The same from a folder of the project.
+    assert find_layout(root / "sub", SandboxSettings(), home).kept == (root / "sub/empty", root / "sub/full/.git")
+
+
+@pytest.mark.parametrize("line", ["hooksPath = .husky/_", 'HOOKSPATH = ".husky"', "hookspath=.husky/"])
+def test_hooks_in_the_project_are_kept(home: Path, line: str) -> None:
+    root = home / "work"
+    for name in (".git", ".husky/_"):
+        (root / name).mkdir(parents=True)
+    (root / ".git" / "config").write_text(f"[core]\n\t{line}\n")
+    assert root / ".husky" in find_layout(root, SandboxSettings(), home).kept
+
+
+def test_folders_with_credentials_are_hidden_unless_the_command_runs_there(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime = home / "runtime"
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    for path in (runtime / "x", home / ".config" / "anthropic"):
+        path.mkdir(parents=True)
+    assert hidden_folders(home, [home / "work"]) == (home / ".config" / "anthropic", runtime)
+    assert hidden_folders(home, [runtime / "x"]) == (home / ".config" / "anthropic",)
+
+
+def test_parents_come_first() -> None:
+    a, b = Path("/a"), Path("/a/b")
+    assert ordered([b, Path("/a/b/c")], [a, b]) == [(a, 1), (b, 0), (b, 1), (Path("/a/b/c"), 0)]
