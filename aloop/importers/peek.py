@@ -11,7 +11,7 @@ from pathlib import Path
 from aloop.errors import AloopError
 from aloop.importers.draft import Imported
 from aloop.importers.formats import FORMATS
-from aloop.importers.places import files_of
+from aloop.importers.places import files_of, is_here
 from aloop.importers.run import Scan, Selection
 from aloop.importers.source import Source
 from aloop.importers.store import session_id_of, title_of
@@ -20,6 +20,8 @@ from aloop.llm.message_types import LLMMessage
 TOOLS = ("claude-code", "codex", "pi", "gemini-cli")
 """Tools with a file for each session, whose lines can be read from any place."""
 _PIECE = 65_536
+_PIECES = (_PIECE, 16 * _PIECE, 256 * _PIECE)
+"""Bytes that are read until there is a message: a line can be long, and some files are one document."""
 _NEWEST = 200
 
 
@@ -39,7 +41,7 @@ def glimpses(folder: Path, known: frozenset[str] = frozenset()) -> list[Glimpse]
 
     Only the newest files of each tool are looked at. Sessions with ``known`` IDs are left out.
     """
-    found = [glimpse for tool in TOOLS for glimpse in _of_tool(tool, folder) if glimpse.session_id not in known]
+    found = [each for tool in TOOLS for each in glimpses_of(tool, folder, _NEWEST) if each.session_id not in known]
     return sorted(found, key=lambda each: each.updated_at, reverse=True)
 
 
@@ -49,29 +51,45 @@ def summary(found: Sequence[Glimpse]) -> str:
     return ", ".join(f"{count:,} from {FORMATS[tool].label}" for tool, count in counts.most_common())
 
 
-def _of_tool(tool: str, folder: Path) -> Iterator[Glimpse]:
+def glimpses_of(tool: str, folder: Path, limit: int | None = None) -> Iterator[Glimpse]:
+    """Yield a tool's sessions for ``folder``, from its newest ``limit`` files."""
     dated = []
     for path in files_of(tool, folder):
         try:
             dated.append((path.stat().st_mtime, path))
         except OSError:
             continue  # removed by its tool
-    for changed, path in sorted(dated, reverse=True)[:_NEWEST]:
-        imported = _read(tool, path, _head(path))
-        if imported and (not imported.cwd or Path(imported.cwd) == folder):
+    for changed, path in sorted(dated, reverse=True)[:limit]:
+        imported = _beginning(tool, path, folder)
+        if imported and is_here(tool, imported.cwd, folder):
             session_id = session_id_of(tool, imported.foreign_id)
             title = title_of(imported) or path.stem
             yield Glimpse(tool, path, session_id, datetime.fromtimestamp(changed, UTC), title)
 
 
-def _head(path: Path) -> bytes:
+def _beginning(tool: str, path: Path, folder: Path) -> Imported | None:
+    """Return the first messages of a session; None if it has none or is elsewhere."""
+    for size in _PIECES:
+        data, is_whole = _head(path, size)
+        # Most files of some tools are of other folders. A path with other characters is compared only when it is read.
+        if str(folder).isascii() and b'"cwd":' in data and str(folder).encode() not in data:
+            return None
+        imported = _read(tool, path, data)
+        if imported or is_whole:
+            return imported
+    return None
+
+
+def _head(path: Path, size: int) -> tuple[bytes, bool]:
+    """Return the whole lines at the start of a file, and True if that is all of it."""
     try:
         with path.open("rb") as stream:
-            data = stream.read(_PIECE)
+            data = stream.read(size)
     except OSError:
-        return b""
-    # Without a line that is cut off.
-    return data if len(data) < _PIECE or b"\n" not in data else data[: data.rindex(b"\n") + 1]
+        return b"", True
+    if len(data) < size:
+        return data, True
+    return data[: data.rindex(b"\n") + 1] if b"\n" in data else data, False
 
 
 def _read(tool: str, path: Path, data: bytes) -> Imported | None:
@@ -85,6 +103,9 @@ def _read(tool: str, path: Path, data: bytes) -> Imported | None:
 
 def ending(glimpse: Glimpse) -> tuple[LLMMessage, ...]:
     """Return the last messages of a session; raises OSError."""
+    if glimpse.path.suffix == ".json":  # one document, which has no lines
+        imported = _read(glimpse.tool, glimpse.path, _head(glimpse.path, _PIECES[-1])[0])
+        return _sent(imported)
     with glimpse.path.open("rb") as stream:
         first = stream.readline(_PIECE)
         size = stream.seek(0, 2)
@@ -92,7 +113,10 @@ def ending(glimpse: Glimpse) -> tuple[LLMMessage, ...]:
         data = stream.read()
     if start > len(first):
         data = data.partition(b"\n")[2]
-    imported = _read(glimpse.tool, glimpse.path, first + data)
+    return _sent(_read(glimpse.tool, glimpse.path, first + data))
+
+
+def _sent(imported: Imported | None) -> tuple[LLMMessage, ...]:
     return tuple(message for message in imported.messages if not message.skip) if imported else ()
 
 

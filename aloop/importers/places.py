@@ -139,3 +139,12 @@ def files_of(tool: str, folder: Path, *, everywhere: bool = False) -> list[Path]
 def notes_folders(tool: str) -> bool:
     """Return True if a tool notes in which folder a conversation took place."""
     return not any(place.is_shared for place in places_of(tool, Path())) and bool(places_of(tool, Path()))
+
+
+def is_here(tool: str, cwd: str, folder: Path) -> bool:
+    """Return True if a session in ``cwd`` is one of the sessions for ``folder``."""
+    if not cwd or cwd == str(folder):
+        return True
+    # The path of the file names the folder. The working directory may have changed to a folder below since.
+    is_told = any(place.here for place in places_of(tool, folder))
+    return is_told and cwd.startswith(f"{str(folder).rstrip('/')}/")

@@ -17,6 +17,7 @@ from aloop.errors import StorageError, UsageError
 from aloop.importers.detect import COMPANION, recognize
 from aloop.importers.draft import Imported
 from aloop.importers.formats import FORMATS
+from aloop.importers.places import is_here
 from aloop.importers.source import Source
 
 _ENDINGS = frozenset({".json", ".jsonl", ".md", ".db", ".sqlite", ".yaml", ".yml", ".zip", ".zst"})
@@ -44,7 +45,7 @@ class Selection:
             return False
         if self.since and imported.updated_at and imported.updated_at < self.since:
             return False
-        return self.folder is None or not imported.cwd or _is_below(imported.cwd, self.folder)
+        return self.folder is None or is_here(imported.tool, imported.cwd, self.folder)
 
 
 @dataclass(slots=True)
@@ -82,7 +83,8 @@ class Scan:
             for imported in FORMATS[form].reader()(source):
                 if not imported.messages or not self.selection.admits(imported):
                     continue
-                if imported.kind == "session" or self.selection.branches or self.selection.session:
+                is_named = imported.foreign_id == self.selection.session
+                if imported.kind == "session" or self.selection.branches or is_named:
                     yield imported
                 else:
                     self.left_out[imported.kind] += 1
@@ -149,7 +151,3 @@ def find_files(path: Path) -> list[Path]:
         # Not a link, which may lead anywhere, nor a named pipe.
         found += [path for path in paths if stat.S_ISREG(path.lstat().st_mode)]
     return found
-
-
-def _is_below(cwd: str, folder: Path) -> bool:
-    return cwd == str(folder) or cwd.startswith(f"{str(folder).rstrip('/')}/")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from aloop.importers.peek import ending, glimpses, read_whole, summary
 from tests.cli.exchange.test_import import claude_session
-from tests.importers.reading import AT, write_lines
+from tests.importers.reading import AT, write_json, write_lines
 
 
 def codex_session(home: Path, folder: Path, number: int) -> Path:
@@ -54,3 +55,27 @@ def test_files_that_are_no_sessions_are_ignored(private_home: Path, data: bytes)
     path = codex_session(private_home, Path.cwd(), 1)
     path.write_bytes(data)
     assert glimpses(Path.cwd()) == []
+
+
+def test_session_whose_first_line_is_long_or_that_is_one_document_is_found(private_home: Path) -> None:
+    here = Path.cwd()
+    path = claude_session(here, private_home)
+    snapshot = {"type": "file-history-snapshot", "messageId": "1", "snapshot": {"text": "x" * 300_000}}
+    rest = path.read_bytes()
+    write_lines(path, snapshot)
+    path.write_bytes(path.read_bytes() + rest)
+    name = hashlib.sha256(str(here).encode()).hexdigest()
+    messages = [{"id": "1", "type": "user", "content": "Start"}, {"id": "2", "type": "gemini", "content": "x" * 90_000}]
+    gemini = {"sessionId": "g1", "projectHash": name, "messages": messages}
+    write_json(private_home / ".gemini/tmp" / name / "chats/session-1.json", gemini)
+    found = {each.tool: each for each in glimpses(here)}
+    assert {tool: each.title for tool, each in found.items()} == {"claude-code": "Asked in work", "gemini-cli": "Start"}
+    assert [message.role for message in ending(found["gemini-cli"])] == ["user", "assistant"]
+
+
+def test_session_in_a_subfolder_is_found_only_if_the_path_of_its_file_names_this_folder(private_home: Path) -> None:
+    here = Path.cwd()
+    codex_session(private_home, here / "part", 1)
+    path = claude_session(here, private_home)
+    path.write_text(path.read_text().replace(f'"cwd": "{here}"', f'"cwd": "{here}/part"'))
+    assert [each.tool for each in glimpses(here)] == ["claude-code"]

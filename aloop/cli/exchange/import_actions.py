@@ -10,6 +10,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from aloop.cli.console import ProgressBar, json_line, print_line, print_note
 from aloop.cli.exchange.importing import ImportOptions
@@ -17,6 +18,7 @@ from aloop.errors import SHORT_ID, UsageError
 from aloop.formatting import quantity
 from aloop.importers.draft import Imported
 from aloop.importers.formats import FORMATS
+from aloop.importers.peek import TOOLS, glimpses_of
 from aloop.importers.places import files_of, notes_folders
 from aloop.importers.run import Scan, Selection, find_files
 from aloop.importers.source import Source
@@ -89,14 +91,14 @@ def _import(options: ImportOptions, scan: Scan, found: Iterable[Imported], total
             code = _STOPPED
     _summarize(options, scan, store, done, lost)
     is_unknown = scan.unknown and not done and not Path(options.what).expanduser().is_dir()
-    is_failed = bool(scan.problems or is_unknown)
+    is_failed = bool(scan.problems or is_unknown or (options.session and not done))
     return code or int(is_failed)
 
 
 def _report(options: ImportOptions, imported: Imported, outcome: Outcome) -> None:
     """Print one line for a conversation."""
     if options.as_json:
-        print_line(json_line(_record(imported, outcome)))
+        print_line(json_line(_record(options, imported, outcome)))
         return
     if outcome.action == "unchanged" and not options.dry_run:
         return
@@ -121,9 +123,10 @@ def _report(options: ImportOptions, imported: Imported, outcome: Outcome) -> Non
         print_line(f"    {outcome.reason}")
 
 
-def _record(imported: Imported, outcome: Outcome) -> dict[str, object]:
+def _record(options: ImportOptions, imported: Imported, outcome: Outcome) -> dict[str, object]:
     return {
         "action": outcome.action,
+        "dry_run": options.dry_run,
         "id": outcome.session_id,
         "from": imported.tool,
         "foreign_id": imported.foreign_id,
@@ -149,7 +152,9 @@ def _summarize(options: ImportOptions, scan: Scan, store: ImportStore, done: Cou
     if parts:
         print_note(f"{quantity(sum(done.values()), 'conversation')}: {', '.join(parts)}.")
     else:
-        print_note("No conversations were found.")
+        print_note(
+            f"No conversation has the ID {options.session}." if options.session else "No conversations were found."
+        )
     if left := [f"{count:,} {_KINDS[kind][count != 1]}" for kind, count in scan.left_out.items()]:
         print_note(f"Left out: {' and '.join(left)}. Add --branches to import them too.")
     if lost and not options.dry_run:
@@ -170,26 +175,41 @@ def _listed(counts: Counter[str]) -> str:
 def _list_here(options: ImportOptions) -> int:
     """List the tools that have sessions for this folder."""
     rows = list(_count_here())
-    for name, count, size in rows:
+    for row in rows:
         if options.as_json:
-            print_line(json_line({"tool": name, "files": count, "bytes": size}))
+            print_line(json_line({"tool": row.tool, "sessions": row.sessions, "files": row.files, "bytes": row.size}))
         else:
-            print_line(f"{name:<13} {FORMATS[name].label:<14} {quantity(count, 'file')}, {size / 1e6:,.1f} MB")
+            counted = quantity(row.files, "file") if row.sessions is None else quantity(row.sessions, "session")
+            print_line(f"{row.tool:<13} {FORMATS[row.tool].label:<14} {counted}, {row.size / 1e6:,.1f} MB")
     if not rows:
         print_note("No other tool has sessions for this folder. `aloop import --help` shows what can be imported.")
     elif not options.as_json:
-        print_note(f"Run `aloop import {rows[0][0]}` to import them.")
+        print_note(f"Run `aloop import {rows[0].tool}` to import them.")
     return 0
 
 
-def _count_here() -> Iterator[tuple[str, int, int]]:
+class _Row(NamedTuple):
+    """The sessions of a tool; None if the files would have to be read to count them."""
+
+    tool: str
+    sessions: int | None
+    files: int
+    size: int
+
+
+def _count_here() -> Iterator[_Row]:
     here = Path.cwd()
-    for name in FORMATS:
-        found = files_of(name, here)
-        if notes_folders(name):
-            found = [path for path in found if _may_be_here(path, here)]
+    for tool in FORMATS:
+        sessions = None
+        if tool in TOOLS:
+            found = [glimpse.path for glimpse in glimpses_of(tool, here)]
+            sessions = len(found)
+        else:
+            found = files_of(tool, here)
+            if notes_folders(tool):
+                found = [path for path in found if _may_be_here(path, here)]
         if found:
-            yield name, len(found), sum(path.stat().st_size for path in found)
+            yield _Row(tool, sessions, len(found), sum(path.stat().st_size for path in found))
 
 
 def _may_be_here(path: Path, here: Path) -> bool:

@@ -59,7 +59,7 @@ def test_without_a_name_the_tools_with_sessions_here_are_listed(
     claude_session(Path.cwd(), private_home)
     assert run() == 0
     out, err = capsys.readouterr()
-    assert out.startswith("claude-code")
+    assert out.split()[:5] == ["claude-code", "Claude", "Code", "1", "session,"]
     assert "aloop import claude-code" in err
     assert not Path(".aloop").exists()
 
@@ -104,8 +104,8 @@ def test_session_and_since_select(tmp_path: Path, sessions_dir: Path, capsys: py
     path = claude_session(tmp_path, tmp_path)
     assert run(str(path), "--since", "2026-02-01", *folder) == 0
     assert "No conversations were found." in capsys.readouterr().err
-    assert run(str(path), "--session", "2222", *folder) == 0
-    assert "No conversations were found." in capsys.readouterr().err
+    assert run(str(path), "--session", "2222", *folder) == 1
+    assert "No conversation has the ID 2222." in capsys.readouterr().err
     assert run(str(path), "--session", "1111", "--since", "2026-01-01", *folder) == 0
     assert "1 imported" in capsys.readouterr().err
 
@@ -144,3 +144,15 @@ def test_ctrl_c_keeps_what_was_imported(
     assert run(str(chat(tmp_path / "c.json", 3)), "--sessions-dir", str(sessions_dir)) == 130
     assert "run the same command again" in capsys.readouterr().err
     assert len(list(sessions_dir.glob("2*"))) == 1
+
+
+def test_session_id_selects_one_conversation_and_fails_if_there_is_none(
+    private_home: Path, sessions_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    claude_session(Path.cwd(), private_home)
+    claude_session(Path.cwd(), private_home, "21111111-2222-4333-8444-555555555555")
+    assert run("claude-code", "--session", "2111", "--json", "--dry-run", "--sessions-dir", str(sessions_dir)) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert (record["foreign_id"], record["dry_run"]) == ("21111111-2222-4333-8444-555555555555", True)
+    assert run("claude-code", "--session", "3", "--sessions-dir", str(sessions_dir)) == 1
+    assert "No conversation has the ID 3." in capsys.readouterr().err
