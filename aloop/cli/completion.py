@@ -18,7 +18,7 @@ from typing import Literal, get_args
 from aloop.cli.arguments import CommandOptions, Parser
 from aloop.cli.console import print_line
 from aloop.cli.parser import program_parser
-from aloop.config import LOCAL_MODEL, OFFLINE_MODEL, Settings
+from aloop.config import Settings
 from aloop.errors import SHORT_ID, AloopError, StorageError
 from aloop.memory.disk.filesystem import SYSTEM
 from aloop.memory.sessions_dir.index import read_index
@@ -247,12 +247,12 @@ def _tags(sessions_dir: Path | None) -> set[str]:
 def _models() -> Iterable[str]:
     """Return the names that are known without asking a server, each once."""
     # Imported late for start-up time: few completions need it.
-    from aloop.llm.models.names import LINES, listed_models, sdk_models
+    from aloop.llm.models.names import known_models, listed_models
 
     listed: tuple[str, ...] = ()
     with suppress(AloopError):  # the settings cannot be read; starting aloop reports why
         listed = listed_models(Settings.from_env().state_folder)
-    return dict.fromkeys((*LINES, *sdk_models(), *listed, LOCAL_MODEL, OFFLINE_MODEL))
+    return dict.fromkeys((*known_models(), *listed))
 
 
 def _summary(parser: Parser) -> str:

@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from aloop.config import LOCAL_MODEL, OFFLINE_MODEL, Endpoint, Settings, has_credentials
+from aloop.config import OFFLINE_MODEL, Endpoint, Settings, has_credentials
 from aloop.errors import MissingCredentials, ModelNotFound, UsageError
 from aloop.llm.anthropic.errors import no_credentials
 from aloop.llm.base import LLM
 from aloop.llm.models.endpoints import find_endpoint
-from aloop.llm.models.names import LINES, resolve_alias, sdk_models
+from aloop.llm.models.names import resolve_alias
 from aloop.local_model.models import InstallPaths, default_model, find_model, is_local
 from aloop.stored_key import stored_key
 
@@ -76,11 +76,6 @@ def missing_key(endpoint: Endpoint) -> str:
     """Return the sentence about an endpoint whose key is not set."""
     name = endpoint.api_key_env
     return f"The endpoint {endpoint.name} needs a key. Set it with `export {name}=…`."
-
-
-def known_models() -> tuple[str, ...]:
-    """Return the aliases, the models of the SDK, and those that need no key."""
-    return (*(line for line in LINES if resolve_alias(line) != line), *sdk_models(), LOCAL_MODEL, OFFLINE_MODEL)
 
 
 @contextmanager

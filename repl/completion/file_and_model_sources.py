@@ -110,7 +110,7 @@ def _is_wanted(name: str, prefix: str) -> bool:
 def load_models() -> Sequence[str]:
     """Return the names that are known without asking a server."""
     # Imported here for start-up time.
-    from aloop.llm.providers import known_models
+    from aloop.llm.models.names import known_models
 
     return known_models()
 

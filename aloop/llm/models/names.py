@@ -11,6 +11,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
+from aloop.config import LOCAL_MODEL, OFFLINE_MODEL
 from aloop.llm.models.limits import read_cache, write_cache
 from aloop.text import closest_match
 
@@ -58,6 +59,11 @@ def resolve_alias(name: str, models: Sequence[str] | None = None) -> str:
     known = sdk_models() if models is None else models
     matching = (model for model in known if re.match(rf"claude-{name.lower()}-\d", model))
     return next(matching, name)
+
+
+def known_models() -> tuple[str, ...]:
+    """Return the aliases, the models of the SDK, and those that need no key."""
+    return (*(line for line in LINES if resolve_alias(line) != line), *sdk_models(), LOCAL_MODEL, OFFLINE_MODEL)
 
 
 def closest_model(name: str, known: Iterable[str]) -> str | None:
