@@ -18,6 +18,7 @@ from aloop.memory.codec.splice import splice
 from aloop.memory.codec.text_layout import (
     InsertionPoint,
     InsertionPoints,
+    TextLayout,
     canonical_insertion_points,
     find_insertion_points,
     section_edit,
@@ -34,6 +35,14 @@ NEWS = (
     (user("\x07bell\r\n and é🎈\n"), answer("x\n\n")),
     RICH,
 )
+
+
+def test_characters_of_a_long_text_are_converted_to_bytes_in_any_order() -> None:
+    content = "".join(random.Random(1).choices("aé漢🎈", k=35_000))
+    text = f'id: {ID}\nmessages:\n  - role: user\n    content: "{content}"\n'
+    layout = TextLayout(parse(text.encode(), NOWHERE))
+    for offset in (0, 25_000, 9_999, 10_000, 10_001, 30_000, len(text), 7):
+        assert layout.at(offset) == len(text[:offset].encode())
 
 
 def prepare(text: str) -> tuple[ParsedDocument, InsertionPoints]:

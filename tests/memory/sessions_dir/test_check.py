@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import errno
 import os
+import time
 from difflib import SequenceMatcher
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from aloop.memory import MemoryManager, SessionLibrary
 from aloop.memory.codec.serialization import load_session
 from aloop.memory.disk.filesystem import SYSTEM, temporary_name
 from aloop.memory.sessions_dir.check import Checker
+from aloop.memory.sessions_dir.text_check import check_text, repair_text
 from aloop.memory.sessions_dir.yaml_backend import YamlBackend
 from tests.memory.faults import FaultyFileSystem
 from tests.saved_sessions import check_all
@@ -94,6 +96,18 @@ def test_transcript_problems_are_reported_by_message(sessions_dir: Path) -> None
         f"{name}:20:5: the tool result (call_9) does not belong to an earlier tool call",
         f"{name}:22:25: the end marker (...) is missing: the file may have been cut short",
     ]
+
+
+def test_many_problems_take_linear_time() -> None:
+    seconds = {}
+    for count in (500, 2_000):
+        data = (HEAD + ("  - role: tool\n    content: |\n" + "      漢字🎈 in a line\n" * 50) * count).encode()
+        start = time.process_time()
+        report = check_text(data, Path("session.yaml"))
+        seconds[count] = time.process_time() - start
+        assert [finding.line for finding in report.findings][:-1] == [6 + 52 * number for number in range(count)]
+        assert repair_text(data, Path("session.yaml"), report) is not None
+    assert seconds[2_000] < 10 * seconds[500]  # 16 times as much is quadratic
 
 
 def test_repair_loses_nothing_and_keeps_a_copy(sessions_dir: Path) -> None:
