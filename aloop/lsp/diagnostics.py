@@ -38,8 +38,14 @@ def find_beside(path: Path) -> list[Finding]:
 
 def beside_diagnostics(findings: Sequence[Finding], path: Path) -> list[Diagnostic]:
     """Return findings that have no place in the text, at its start."""
-    diagnostics = []
-    for finding in findings:
-        name = finding.path.relative_to(path.parent) if finding.path != path.parent else path.parent.name
-        diagnostics.append(Diagnostic(_START, f"{name}: {finding.message}", DiagnosticSeverity.Warning, source=SOURCE))
-    return diagnostics
+    return [
+        Diagnostic(
+            _START, f"{_name(each.path, path.parent)}: {each.message}", DiagnosticSeverity.Warning, source=SOURCE
+        )
+        for each in findings
+    ]
+
+
+def _name(path: Path, folder: Path) -> str:
+    """Return the path below a session's folder, or a name."""
+    return str(path.relative_to(folder)) if folder in path.parents else path.name

@@ -99,23 +99,22 @@ async def test_columns_after_wide_characters_are_in_the_units_agreed_on(
 
 async def test_findings_beside_the_text_are_at_its_start(sessions_dir: Path) -> None:
     path = write(sessions_dir)
-    path.chmod(0o644)
-    (path.parent / "session (conflicted copy).yaml").write_text(CHAT)
+    copy = path.parent / "session (conflicted copy).yaml"
+    copy.write_text(CHAT)
+    path.parent.chmod(0o755)
     async with connected() as editor:
         uri = editor.open(path)
-        (await editor.diagnostics(uri))
-        start = {"line": 0, "character": 0}
-        other = "is perhaps a conflicting version of session.yaml by another program; aloop does not read it"
-        expected = [
-            "session.yaml: is accessible to other users: its mode is 0644, not 0600",
-            f"session (conflicted copy).yaml: {other}",
+        found = [
+            each for each in await SessionLibrary(sessions_dir).check() if path.parent in (each.path, each.path.parent)
         ]
+        start = {"start": on(0, 0), "end": on(0, 0)}
         wanted = [
-            {"range": {"start": start, "end": start}, "message": each, "severity": 2, "source": "aloop"}
-            for each in expected
+            {"range": start, "message": f"{each.path.name}: {each.message}", "severity": 2, "source": "aloop"}
+            for each in found
         ]
+        assert [each.path for each in found] == [path.parent, copy]
         await editor.received("textDocument/publishDiagnostics", uri=uri, diagnostics=wanted)
-        path.chmod(0o600)
+        path.parent.chmod(0o700)
         editor.notify("textDocument/didSave", {"textDocument": {"uri": uri}})
         await editor.received("textDocument/publishDiagnostics", uri=uri, diagnostics=wanted[1:])
 
