@@ -28,15 +28,15 @@ from aloop.errors import AloopError, UsageError
 from aloop.permissions import PermissionDecision, PermissionRequest
 from aloop.sanitize import safe_text
 from aloop.tools.approval import unattended
-from aloop.width import flow, rows, wrap
+from aloop.width import flow, rows
 from commands.context import Verbosity
 from commands.model_browser import ModelBrowser
-from commands.pages import Page, Question, Questions
+from commands.pages import KeyHelp, Page, Question, Questions
 from commands.session_browser import Choice, SessionBrowser
 from repl.input.editor import edit_file, hand_over
 from repl.output.styled import Line, line, to_text
 from repl.pages.render import render
-from repl.pages.transcript import Paper
+from repl.pages.transcript import Paper, keep_words
 from repl.plain.line_source import InteractiveSource
 from repl.plain.signals import Interrupted
 from repl.turn.lines import ThinkingBuffer, finished_lines, retrying_text, waiting_text
@@ -48,10 +48,25 @@ from repl.turn.permission import (
     decision_line,
     detail_lines,
     is_yes,
+    permission_title,
     question_lines,
 )
 
 _WIDTH = 100
+_KEYS = (
+    ("Enter", "send; during a turn, queue the line"),
+    ("Up", "earlier lines"),
+    ("Ctrl-C", "stop the turn; otherwise discard the line"),
+    ("Alt-Enter", "new line"),
+    ("Tab", "complete"),
+    ("Ctrl-R", "search earlier lines"),
+    ("Ctrl-Z", "suspend"),
+    ("Ctrl-D", "leave"),
+    ("/", "command"),
+    ("@", "file"),
+    ("!", "run a command"),
+)
+"""The keys of readline and of a terminal, the most useful first."""
 
 
 def _as_written(text: str, _width: int | None) -> str:
@@ -195,11 +210,12 @@ class InteractiveView(PlainView):
                 super().event(AnswerDelta(self._wrapped(unfinished)))
                 super().event(event)
 
-    def info(self, text: str) -> None:
-        super().info("\n".join(wrap(safe_text(text), self._width)))
+    async def show(self, page: Page) -> None:
+        await super().show(KeyHelp(_KEYS) if isinstance(page, KeyHelp) else page)
 
-    def error(self, text: str) -> None:
-        super().error("\n".join(wrap(safe_text(text), self._width)))
+    def _write(self, stream: TextIO, lines: Iterable[Line]) -> None:
+        rows = (row for text in to_text(lines).split("\n")[:-1] for row in keep_words(text, self._width))
+        super()._write(stream, map(line, rows))
 
     async def edit(self, path: Path, line: int) -> bool:
         try:
@@ -222,14 +238,15 @@ class InteractiveView(PlainView):
 
     async def ask_permission(self, request: PermissionRequest) -> PermissionDecision:
         self._lines.hold_typed_ahead()
-        self._write(self._out, question_lines(request))
+        self._write(self._out, question_lines(request, self._width, ""))
         decision = None
         while decision is None:
+            self.info(permission_title(request))
             self.info("\n".join(flow(choices(request), self._width)))
             answer = await self._read(PERMISSION_PROMPT)
             decision = decide(answer, request)
             if answer.strip().lower() == SHOW_ALL:
-                self._write(self._out, detail_lines(request))
+                self._write(self._out, detail_lines(request, self._width))
         self._write(self._out, [decision_line(request, decision)])
         return decision
 

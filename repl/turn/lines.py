@@ -97,17 +97,23 @@ def stored_result(result: LLMMessage, width: int | None) -> list[Line]:
     return [*shown, *result_lines(stored, width)]
 
 
-def finished_text(event: ToolFinished) -> str:
-    """Return a finished call in words, for a screen reader and for files."""
+def finished_text(event: ToolFinished, *, is_whole: bool = False) -> str:
+    """Return a finished call in words, for a screen reader and for files.
+
+    If the result ``is_whole`` below, the lines that are left out are not counted.
+    """
     result = event.result
     named = "".join(text for _, text in _named(event.call, event.headline, _LONGEST_ARGUMENT))
-    seconds = f" ({event.seconds:.1f} s)" if event.seconds >= _LEAST_SECONDS else ""
-    return f"{named}{' failed' if result.is_error else ''}: {_first_row(result)}{seconds}"
+    more = _left_out(result) if result.form == "text" and not is_whole else 0
+    notes = [f"{quantity(more, 'more line')}"] if more else []
+    notes += [f"{event.seconds:.1f} s"] if event.seconds >= _LEAST_SECONDS else []
+    about = f" ({', '.join(notes)})" if notes else ""
+    return f"{named}{' failed' if result.is_error else ''}: {_first_row(result)}{about}"
 
 
 def finished_lines(event: ToolFinished, *, verbose: bool) -> list[Line]:
     """Return a finished call in words, if ``verbose`` with its arguments and result."""
-    head = line(finished_text(event))
+    head = line(finished_text(event, is_whole=verbose))
     if not verbose:
         return [head]
     result = event.result

@@ -26,20 +26,19 @@ MOST_LINES = 100
 _LAST_LINES = 40  # of MOST_LINES
 _LONGEST_ROW = 4_000  # characters of a line that are shown with the question
 _MOST_BLANK_ROWS = 5
-_MARK = "● "
 _BLANK_ROWS = frozenset({"", " ", "+", "-"})
 
 _NAMES: dict[Kind, str] = {"write": "file changes", "shell": "commands", "outside": "outside paths"}
 _NO = re.compile(r"(?:no|n)(?:[\s:,]+(.*))?", re.IGNORECASE | re.DOTALL)
 
 
-def question_lines(request: PermissionRequest, width: int | None = None) -> list[Line]:
-    """Return the question with the details of the request.
+def question_lines(request: PermissionRequest, width: int | None = None, mark: str = "● ") -> list[Line]:
+    """Return the question, after ``mark``, with the details of the request.
 
-    Of more than MOST_LINES lines, and of very long lines, the middle is left out with a note, never the end. A diff is
-    wrapped in ``width`` cells if that is not None.
+    Of more than MOST_LINES lines, and of very long lines, the middle is left out with a note, never the end. The rows
+    have ``width`` cells at most if that is not None.
     """
-    head = _head(request, width)
+    head = _head(request, width, mark)
     rows = _folded(request.detail)
     left_out = len(rows) - MOST_LINES
     if left_out <= 0:
@@ -50,12 +49,12 @@ def question_lines(request: PermissionRequest, width: int | None = None) -> list
     return [*head, *_detail(request, [rows[:first], rows[first:last], rows[last:]], width, _without_middle, note)]
 
 
-def _head(request: PermissionRequest, width: int | None) -> list[Line]:
+def _head(request: PermissionRequest, width: int | None, mark: str) -> list[Line]:
     """Return the action and its object, which is exact."""
     name, space, rest = request.summary.partition(" ")
     text = exact_line(f"{VERBS.get(name, name)}{space}{rest}")
-    rows = [text] if width is None else _exact_rows(text, width - len(_MARK))
-    return [line((Style.STRONG, f"{'  ' if place else _MARK}{row}")) for place, row in enumerate(rows)]
+    rows = [text] if width is None else _exact_rows(text, width - len(mark))
+    return [line((Style.STRONG, f"{' ' * len(mark) if place else mark}{row}")) for place, row in enumerate(rows)]
 
 
 def detail_lines(request: PermissionRequest, width: int | None = None) -> list[Line]:
@@ -90,8 +89,8 @@ def _detail(
 def _marked_rows(texts: list[str], mark: str, width: int | None, *, is_first: bool) -> list[Line]:
     """Return ``texts`` below each other, the first after ``mark``.
 
-    On a screen, the others have the mark of a shell for the lines that continue a command, so that they differ from the
-    rest of a long line. A screen reader would read it aloud.
+    If rows are wrapped, the others have the mark of a shell for the lines that continue a command, so that they differ
+    from the rest of a long line.
     """
     blank = " " * len(mark)
     more = blank if width is None or not mark else "> "
@@ -104,9 +103,10 @@ def _marked_rows(texts: list[str], mark: str, width: int | None, *, is_first: bo
 
 
 def _exact_rows(text: str, width: int) -> list[str]:
-    """Return ``text`` in rows of at most ``width`` cells, without leaving out a blank."""
-    ends = row_ends(text, max(width, 1))
-    return [text[start:end] for start, end in pairwise((0, *ends))]
+    """Return ``text`` in rows of at most ``width`` cells, broken between words."""
+    *ends, last = row_ends(text, max(width, 1))
+    # A run of blanks that could hide something is shown as its number.
+    return [*(text[start:end].rstrip(" ") for start, end in pairwise((0, *ends))), text[ends[-1] if ends else 0 : last]]
 
 
 def _diff(parts: list[_Rows], width: int | None, shorten: Callable[[str], str], note: Line) -> list[Line]:

@@ -24,6 +24,7 @@ from aloop.llm.message_types import LLMMessage, ToolCall, Usage
 from aloop.permissions import PermissionRequest
 from aloop.tools.base import ToolResult
 from commands.context import Verbosity
+from commands.pages import KeyHelp
 from repl.plain.views import InteractiveView, PlainView
 
 FINISHED = AnswerFinished(LLMMessage("assistant", "text"))
@@ -156,11 +157,34 @@ def test_thoughts_are_wrapped_at_the_current_width(
     assert capsys.readouterr().err == "  one two\n  three\n  four\n"
 
 
-async def test_permission_question_is_repeated_until_the_answer_is_valid(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_permission_question_is_repeated_until_the_answer_is_valid(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
     lines = Answers("what?", "y")
     decision = await InteractiveView(lines).ask_permission(REQUEST)
     assert (decision.answer, lines.asked) == ("once", ["hold", "allow? ", "allow? "])
-    assert "$ make" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert printed.startswith("run in here\n  $ make\nRun this command?\ny yes · ")
+
+
+async def test_help_about_keys_names_those_of_readline(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    await InteractiveView(Answers()).show(KeyHelp([("Esc Esc", "go back to an earlier message")]))
+    printed = capsys.readouterr().out
+    assert "Alt-Enter  new line" in printed
+    assert "Esc" not in printed
+
+
+async def test_rows_are_broken_between_words(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "31")
+    request = PermissionRequest(("shell",), "run_shell in here", "make one two three four five six")
+    await InteractiveView(Answers("n not today, as it is Sunday")).ask_permission(request)
+    assert all(len(row) <= 30 for row in capsys.readouterr().out.splitlines())
 
 
 async def test_text_typed_before_a_question_is_held() -> None:

@@ -70,6 +70,7 @@ def test_started_line_shows_action_and_argument() -> None:
 
 def test_finished_text_has_words_in_place_of_marks() -> None:
     assert finished_text(finished("4")) == "calculate 2+2: 4 (0.1 s)"
+    assert finished_text(finished("4\nand more")) == "calculate 2+2: 4 (1 more line, 0.1 s)"
     assert finished_text(finished("no", is_error=True)) == "calculate 2+2 failed: no (0.1 s)"
 
 

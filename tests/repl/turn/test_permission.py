@@ -179,7 +179,7 @@ def test_decision_line_shows_the_decision(decision: PermissionDecision, text: st
 
 def test_long_line_of_a_command_differs_from_the_next_line() -> None:
     request = PermissionRequest(("shell",), "run_shell", "echo one two three\nrm -rf ~")
-    assert to_text(question_lines(request, 18)) == "● run\n  $ echo one two \n    three\n  > rm -rf ~\n"
+    assert to_text(question_lines(request, 18)) == "● run\n  $ echo one two\n    three\n  > rm -rf ~\n"
 
 
 def test_question_about_a_command_outside_the_sandbox_offers_no_grant() -> None:
