@@ -85,19 +85,19 @@ class ReActAgent:
             raise UsageError(f"max_steps must be at least 1, not {max_steps}.")
         self.memory = MemoryManager(llm, sessions_dir=sessions_dir) if memory is None else memory
         self._llm = self.memory.llm = llm
-        self.memory.on_notice = lambda text: self._emit(Notice(text))
+        self.memory.on_notice = self._notice
         self.on_event = on_event
         self._system = system
         self._max_steps = max_steps
         self._retry = retry or RetryPolicy()
         self.budget = budget or Budget()
         self._working_dir = Path.cwd() if working_dir is None else Path(working_dir).absolute()
-        self._permissions = PermissionGate(allow, ask, rules, lambda text: self._emit(Notice(text)))
+        self._permissions = PermissionGate(allow, ask, rules, self._notice)
         self.jobs = JobTable()
         kept = self.memory.sessions_dir
         self.sandbox = None if sandbox is None else replace(sandbox, kept=(*sandbox.kept, kept))
         if tools is None:
-            tools = default_tools(self._working_dir, jobs=self.jobs, sandbox=self.sandbox)
+            tools = default_tools(self._working_dir, jobs=self.jobs, sandbox=self.sandbox, report=self._notice)
         self._runner = ToolRunner(tools, self._permissions)
         self.tools_tokens = estimate_tokens(str(self._runner.specs))
         self._reported: set[tuple[str, str]] = set()
@@ -310,6 +310,9 @@ class ReActAgent:
             if (key := (self.memory.session_id, repair)) not in self._reported:
                 self._reported.add(key)
                 self._emit(Notice(repair))
+
+    def _notice(self, text: str) -> None:
+        self._emit(Notice(text))
 
     def _emit(self, event: AgentEvent) -> None:
         if self.on_event is not None:

@@ -39,8 +39,8 @@ _LARGEST_CONFIG = 1_000_000
 class Layout:
     """Real paths, each parent before what is in it.
 
-    ``writable`` are folders that may be changed, except for ``kept``, which exist. ``pinned`` are the folders between
-    them, which may be changed but not renamed. ``blanks`` do not exist, or are empty folders, and must stay so.
+    ``writable`` are folders that may be changed, except for ``kept``, which exist. ``pinned`` are folders between them,
+    which may be changed but not renamed. ``blanks`` do not exist, or are empty folders, and must stay so.
     """
 
     writable: tuple[Path, ...]
@@ -55,27 +55,29 @@ def find_layout(folder: Path, settings: SandboxSettings, home: Path) -> Layout:
     A working directory that contains the home directory, or that is itself protected, may not be changed at all.
     """
     here, home = _real(folder), _real(home)
-    protected = {_real(path) for path in (*_of_aloop(settings), *(home / name for name in _START_UP))}
+    own = {_real(path) for path in (*_of_aloop(settings), *(home / name for name in _START_UP))}
     roots = {_real(path) for path in settings.writable}
     if not home.is_relative_to(here):
         roots.add(here)
-    roots = {root for root in roots if root.is_dir() and not _is_protected(root, protected)}
-    kept = {path for path in protected if path.exists() and _is_below_any(path, roots)}
-    for root in roots:
-        kept.update(_named(root))
-    kept.update(path for path in _of_git(here) if _is_below_any(path, roots))
-    blanks: set[Path] = set()
-    if here in roots and os.access(here, os.W_OK):
-        blanks = {here / name for name in BLANKS if _is_blank(here / name)}
+    roots = {root for root in roots if root.is_dir() and not _is_protected(root, own)}
+    # Commands have no influence on these, so that they cannot choose which folders between are opened for writing.
+    own.update(_modules(project_root(here)))
+    own = {path for path in own if _is_below_any(path, roots)}
+    blanks = {_first_missing(path) for path in own if not os.path.lexists(path)}
+    blanks.update(here / name for name in BLANKS if here in roots and _is_blank(here / name))
+    blanks = {path for path in blanks if os.access(path.parent, os.W_OK)}
+    own = blanks | {path for path in own if path.exists()}
+    kept = {path for root in roots for path in _named(root)}
+    kept.update(path for path in _of_project(project_root(here)) if _is_below_any(path, roots))
     pinned = {
         parent
-        for path in kept
+        for path in own
         for root in roots
         if path.is_relative_to(root)
         for parent in path.parents
-        if parent != root and parent.is_relative_to(root) and not _is_below_any(parent, kept)
+        if parent != root and parent.is_relative_to(root) and not _is_below_any(parent, own)
     }
-    return Layout(_sorted(roots), _sorted(kept - blanks), _sorted(pinned - roots), _sorted(blanks))
+    return Layout(_sorted(roots), _sorted((own | kept) - blanks), _sorted(pinned - roots), _sorted(blanks))
 
 
 def hidden_folders(home: Path, used: Iterable[Path]) -> tuple[Path, ...]:
@@ -96,7 +98,9 @@ def hidden_folders(home: Path, used: Iterable[Path]) -> tuple[Path, ...]:
 def _of_aloop(settings: SandboxSettings) -> Iterator[Path]:
     """Yield aloop's settings, state and program, which includes this interpreter."""
     yield from (settings_folder(), state_dir() / "aloop", *settings.kept)
-    yield from (Path(sys.prefix), Path(sys.executable).parent)
+    yield from (Path(sys.executable).parent, Path(os.__file__).parent)
+    if sys.prefix != sys.base_prefix:
+        yield Path(sys.prefix)  # a virtual environment
     package = Path(__file__).parents[1]
     is_installed = package.parent.name in {"site-packages", "dist-packages"}
     yield from [package.parent] if is_installed else (package.with_name(name) for name in ("aloop", "commands", "repl"))
@@ -110,24 +114,37 @@ def _named(root: Path) -> Iterator[Path]:
                 yield real
 
 
-def _of_git(folder: Path) -> Iterator[Path]:
-    """Yield what makes git run programs: submodules, and hooks in the project."""
-    root = project_root(folder)
+def _modules(root: Path) -> Iterator[Path]:
+    """Yield the ``.git`` of each submodule that git has set up."""
+    waiting = [root / ".git" / "modules"]
+    while waiting:
+        folder = waiting.pop()
+        for text in re.findall(r"^\s*worktree\s*=\s*(.+?)\s*$", _text(folder / "config"), re.MULTILINE):
+            yield _real(folder / text) / ".git"
+            folder /= "modules"  # those of the submodule
+        if folder.is_dir():
+            waiting += [path for path in folder.iterdir() if path.is_dir() and not path.is_symlink()]
+
+
+def _of_project(root: Path) -> Iterator[Path]:
+    """Yield other paths from which git may run programs.
+
+    They are submodules that are not set up, in which git would run what is in a repository put there, and a folder of
+    hooks.
+    """
     for text in re.findall(r"^\s*path\s*=\s*(.+?)\s*$", _text(root / ".gitmodules"), re.MULTILINE)[:_MOST_SUBMODULES]:
         module = root / text
-        if _real(module) != module or not module.is_dir():
-            continue
-        if os.path.lexists(module / ".git"):
-            yield module / ".git"
-        elif not any(module.iterdir()):
-            yield module  # git would run what is in a repository that is put here
+        if _real(module) == module and module.is_dir():
+            if os.path.lexists(module / ".git"):
+                yield module / ".git"
+            elif not any(module.iterdir()):
+                yield module
     for text in re.findall(
         r'^\s*hookspath\s*=\s*"?(.+?)"?\s*$', _text(root / ".git" / "config"), re.MULTILINE | re.IGNORECASE
     ):
-        if parts := Path(text).parts:
-            hooks = root / parts[0]
-            if hooks.is_dir() and _real(hooks) == hooks != root:
-                yield hooks
+        hooks = root / Path(text).parts[0]
+        if hooks.is_dir() and _real(hooks) == hooks != root:
+            yield hooks
 
 
 def _text(path: Path) -> str:
@@ -144,6 +161,13 @@ def _is_protected(path: Path, protected: Iterable[Path]) -> bool:
 
 def _is_below_any(path: Path, folders: Iterable[Path]) -> bool:
     return any(path.is_relative_to(folder) for folder in folders)
+
+
+def _first_missing(path: Path) -> Path:
+    """Return the first part of a path that does not exist."""
+    while not os.path.lexists(path.parent):
+        path = path.parent
+    return path
 
 
 def _is_blank(path: Path) -> bool:

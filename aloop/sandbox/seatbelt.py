@@ -7,11 +7,14 @@ Services, launchd or Apple events, because it would run outside.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import product
 from pathlib import Path
 
 from aloop.sandbox.paths import Layout
 
 PROGRAM = "/usr/bin/sandbox-exec"
+
+_MOST_LETTERS = 8  # of a name whose spellings are listed
 
 _HEAD = """\
 (version 1)
@@ -60,9 +63,17 @@ def seatbelt_command(layout: Layout, temporary: Path, hidden: Iterable[Path], *,
 
     # The last rule that matches counts.
     rule("allow file-write*", "WRITABLE_", (*layout.writable, temporary))
-    rule("deny file-write*", "KEPT_", (*layout.kept, *layout.blanks))
+    # Its file systems usually ignore case, but a name that does not exist yet is compared as it is written.
+    blanks = (path.with_name(name) for path in layout.blanks for name in _spellings(path.name))
+    rule("deny file-write*", "KEPT_", (*layout.kept, *blanks))
     # A folder that is renamed would take what is protected in it along.
     rule("deny file-write-unlink", "PINNED_", layout.pinned, "literal")
     rule("deny file-read*", "HIDDEN_", hidden)
     definitions = [word for name, path in paths.items() for word in ("-D", f"{name}={path}")]
     return [PROGRAM, "-p", "".join(profile), *definitions]
+
+
+def _spellings(name: str) -> list[str]:
+    """Return ``name`` in all combinations of upper and lower case."""
+    letters = (sorted({letter.lower(), letter.upper()}) for letter in name[:_MOST_LETTERS])
+    return [f"{''.join(each)}{name[_MOST_LETTERS:]}" for each in product(*letters)]

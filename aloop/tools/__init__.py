@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from aloop.config import SandboxSettings
@@ -27,11 +28,13 @@ def default_tools(
     allow_outside: bool = False,
     jobs: JobTable | None = None,
     sandbox: SandboxSettings | None = None,
+    report: Callable[[str], None] = lambda _sentence: None,
 ) -> list[Tool]:
     """Return the built-in tools, in the order in which the model sees them.
 
     The file tools ask for permission before they leave ``working_dir``, unless ``allow_outside`` is set.
-    ``jobs`` keeps the commands that run in the background. Without ``sandbox``, commands run outside a sandbox.
+    ``jobs`` keeps the commands that run in the background. Without ``sandbox``, commands run outside a sandbox;
+    ``report`` is called with a sentence if it does not work.
     """
     jobs = jobs or JobTable()
     workspace = Workspace(working_dir, allow_outside=allow_outside)
@@ -42,7 +45,7 @@ def default_tools(
         SearchFiles(workspace),
         WriteFile(workspace),
         EditFile(workspace),
-        RunShell(workspace, jobs, sandbox),
+        RunShell(workspace, jobs, sandbox, report),
         JobOutput(jobs),
         StopJob(jobs),
         Todo(),

@@ -6,7 +6,7 @@ import asyncio
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any, ClassVar
 
@@ -45,7 +45,7 @@ _REQUIRED = (
 _MAY_BE_SANDBOX = re.compile(
     r"read-only file system|EROFS|operation not permitted|EPERM|network is unreachable|ENETUNREACH"
     r"|name resolution|could not resolve|couldn't resolve|no such host|name or service not known|EAI_AGAIN|ENOTFOUND"
-    r"|nodename nor servname|cannot connect to the docker daemon",
+    r"|nodename nor servname|connection refused|ECONNREFUSED|couldn't connect|cannot connect to the docker daemon",
     re.IGNORECASE,
 )
 _HINT = (
@@ -55,7 +55,10 @@ _HINT = (
 
 
 class RunShell(Tool):
-    """Runs a command in the working directory, with the user's permission."""
+    """Runs a command in the working directory, with the user's permission.
+
+    ``report`` is called with a sentence, once, if there should be a sandbox but none works.
+    """
 
     name = "run_shell"
     description = (
@@ -66,8 +69,9 @@ class RunShell(Tool):
         "standard input is empty, so pass flags that avoid prompts, such as `-y`. Environment variables that look "
         "like secrets are not passed. Where the system has a sandbox, commands run in it: they can change only the "
         "working directory without `.git` and some settings, and their own /tmp, which lasts as long as aloop runs and "
-        "which file tools do not see; and they have no network and no sockets to other programs. Set `unsandboxed` "
-        "for a command that needs more, such as `git commit` or installing packages. "
+        "which file tools do not see; and they reach neither the network nor other programs, and no other command "
+        "reaches their servers. Set `unsandboxed` for a command that needs more, such as `git commit`, installing "
+        "packages, or a server that the user or other commands should reach. "
         "Processes that a command leaves behind are killed when it ends. A command is "
         f"stopped after {SECONDS} seconds unless `seconds` allows more. For a server, a watcher or anything else that "
         "should continue while you work, set `background`: the call returns a job number at once, for job_output and "
@@ -104,11 +108,17 @@ class RunShell(Tool):
     headline = "command"
 
     def __init__(
-        self, workspace: Workspace, jobs: JobTable | None = None, sandbox: SandboxSettings | None = None
+        self,
+        workspace: Workspace,
+        jobs: JobTable | None = None,
+        sandbox: SandboxSettings | None = None,
+        report: Callable[[str], None] = lambda _sentence: None,
     ) -> None:
         self._folder = workspace.root
         self._jobs = jobs or JobTable()
         self._sandbox_settings = sandbox or SandboxSettings("off")
+        self._report = report
+        self._has_reported = False
 
     async def prepare(self, arguments: Mapping[str, Any]) -> Action:
         command: str = arguments["command"]
@@ -149,6 +159,10 @@ class RunShell(Tool):
             return self._sandbox_settings, ", in the sandbox"
         if self._sandbox_settings.mode == "require":
             raise ToolError(f'Refused, because the settings say sandbox = "require", and {state.sentence}')
+        if not self._has_reported:
+            # Rules and earlier answers may allow the command without a question.
+            self._has_reported = True
+            self._report(f"Commands run without a sandbox: {state.sentence}")
         return None, ", without a sandbox"
 
     async def _start(self, command: str, sandbox: SandboxSettings | None) -> ToolResult:

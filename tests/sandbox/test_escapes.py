@@ -128,11 +128,13 @@ async def test_state_of_aloop_is_protected_in_the_working_directory(run: Run, wo
     }[name]
     folder = {"sessions": work, "program": Path(sys.prefix).parent}.get(name, inner.parent)
     assert folder != home
-    inner.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     settings = SandboxSettings("require", kept=(work / "sessions",))
-    result = await run(f"touch {shlex.quote(str(inner))}/new-file", settings=settings, folder=folder)
-    assert result.is_error
-    assert not (inner / "new-file").exists()
+    path = shlex.quote(str(inner))
+    for command in (f"mkdir -p {path} && touch {path}/new-file", f"mv {path} {path}-2"):
+        assert (await run(command, settings=settings, folder=folder)).is_error
+        assert not (inner / "new-file").exists()
+        inner.mkdir(exist_ok=True)
 
 
 async def test_home_as_working_directory_cannot_be_changed(run: Run) -> None:
@@ -157,6 +159,8 @@ async def test_submodules_are_protected_with_the_folders_above_them(run: Run, wo
     (work / "a" / "module" / ".git").write_text("gitdir: ../../.git/modules/module\n")
     (work / "a" / "empty").mkdir()
     (work / ".gitmodules").write_text("[submodule]\n\tpath = a/module\n[submodule]\n\tpath = a/empty\n")
+    (work / ".git" / "modules" / "module").mkdir(parents=True)
+    (work / ".git" / "modules" / "module" / "config").write_text("[core]\n\tworktree = ../../../a/module\n")
     for command in ("rm a/module/.git", "mv a b", "mv a/module a/m", "mkdir a/empty/.git", "rm .gitmodules"):
         assert (await run(command)).is_error, command
     assert not (await run("touch a/module/new a/new; ls a/module")).is_error

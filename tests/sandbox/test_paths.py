@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -69,18 +70,55 @@ def test_program_below_the_working_directory_is_kept(home: Path) -> None:
     assert Path(sys.prefix).resolve() in find_layout(folder, SandboxSettings(), home).kept
 
 
-def test_submodules_are_kept_if_they_exist_within_the_folder(home: Path) -> None:
+def test_submodules_that_git_has_set_up_are_kept_with_the_folders_above_them(home: Path) -> None:
     root = home / "work"
-    (root / ".git" / "x").mkdir(parents=True)
-    for name in ("sub/full/.git", "sub/empty", "other/.git"):
+    for name, worktree in {
+        "a/full": "../../../../sub/full",
+        "b": "../../../b",
+        "b/modules/c": "../../../../../b/c",
+    }.items():
+        (root / ".git" / "modules" / name).mkdir(parents=True)
+        (root / ".git" / "modules" / name / "config").write_text(f"[core]\n\tworktree = {worktree}\n")
+    for name in ("sub/full", "b/c"):
+        (root / name).mkdir(parents=True)
+        (root / name / ".git").write_text("gitdir: x\n")
+    (root / "b" / ".git").write_text("gitdir: x\n")
+    layout = find_layout(root, SandboxSettings(), home)
+    assert set(layout.kept) == {root / name for name in (".git", "b/.git", "b/c/.git", "sub/full/.git")}
+    assert layout.pinned == (root / "b", root / "b/c", root / "sub", root / "sub/full")
+    layout = find_layout(root / "sub", SandboxSettings(), home)  # a folder of the project
+    assert (layout.kept, layout.pinned) == ((root / "sub/full/.git",), (root / "sub/full",))
+
+
+def test_submodules_in_a_file_that_commands_could_have_made_open_no_folder(home: Path) -> None:
+    root = home / "work"
+    for name in (".git/x", "sub/full/.git/x", "sub/empty", "other/.git"):
         (root / name).mkdir(parents=True)
     (root / "link").symlink_to(root / "other")
     paths = ("sub/full", "sub/empty", "link", "missing", "../../outside", "/etc")
     (root / ".gitmodules").write_text("".join(f"[submodule]\n\tpath = {path}\n" for path in paths))
-    kept = find_layout(root, SandboxSettings(), home).kept
-    assert set(kept) == {root / name for name in (".git", ".gitmodules", "sub/full/.git", "sub/empty")}
-    # The same from a folder of the project.
-    assert find_layout(root / "sub", SandboxSettings(), home).kept == (root / "sub/empty", root / "sub/full/.git")
+    layout = find_layout(root, SandboxSettings(), home)
+    assert set(layout.kept) == {root / name for name in (".git", ".gitmodules", "sub/full/.git", "sub/empty")}
+    assert layout.pinned == ()
+
+
+@pytest.mark.parametrize(
+    ("folder", "blank"),
+    [(".config", ".config/aloop"), (".local", ".local/state"), (".local/state", ".local/state/aloop")],
+)
+def test_missing_settings_and_state_stay_missing(home: Path, folder: str, blank: str) -> None:
+    shutil.rmtree(home / ".local")
+    (home / folder).mkdir(parents=True)
+    layout = find_layout(home / folder, SandboxSettings(), home)
+    assert home / blank in layout.blanks
+    assert layout.writable == (home / folder,)
+
+
+def test_folder_below_the_prefix_of_the_interpreter_is_writable(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # As in containers with a project in /usr/src.
+    monkeypatch.setattr(sys, "prefix", str(home))
+    monkeypatch.setattr(sys, "base_prefix", str(home))
+    assert find_layout(home / "work", SandboxSettings(), home).writable == (home / "work",)
 
 
 @pytest.mark.parametrize("line", ["hooksPath = .husky/_", 'HOOKSPATH = ".husky"', "hookspath=.husky/"])

@@ -274,7 +274,11 @@ async def test_required_sandbox_refuses_to_run_anything_outside(work: Path) -> N
 async def test_sandbox_that_does_not_work_is_left_out_or_refused(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     missing = SandboxState(False, "bubblewrap is not installed", "Install it.")
     monkeypatch.setattr(module, "find_state", lambda _folder, _settings: missing)
-    action = await RunShell(Workspace(work), sandbox=SandboxSettings()).prepare({"command": "ls", "unsandboxed": True})
+    notices: list[str] = []
+    shell = RunShell(Workspace(work), sandbox=SandboxSettings(), report=notices.append)
+    action = await shell.prepare({"command": "ls", "unsandboxed": True})
+    await shell.prepare({"command": "ls"})
+    assert notices == ["Commands run without a sandbox: bubblewrap is not installed. Install it."]
     assert action.request is not None
     assert ", without a sandbox" in action.request.summary
     assert (action.request.kinds, action.request.is_unsandboxed) == (("shell",), False)

@@ -8,7 +8,8 @@ from aloop.sandbox.paths import Layout
 from aloop.sandbox.seatbelt import seatbelt_command
 
 WORK = Path('/Users/me/a "b"')
-LAYOUT = Layout((WORK,), (WORK / ".git", WORK / "lib/x/.git"), (WORK / "lib", WORK / "lib/x"), (WORK / ".aloop",))
+LAYOUT = Layout((WORK,), (WORK / ".aloop", WORK / "lib/x/.git"), (WORK / "lib", WORK / "lib/x"), (WORK / ".git",))
+SPELLINGS = (".GIT", ".GIt", ".GiT", ".Git", ".gIT", ".gIt", ".giT", ".git")
 
 
 def profile(*, has_network: bool = False) -> tuple[list[str], dict[str, str]]:
@@ -22,19 +23,20 @@ def profile(*, has_network: bool = False) -> tuple[list[str], dict[str, str]]:
 
 def test_profile_refuses_by_default_and_its_rules_are_in_order() -> None:
     lines, parameters = profile()
+    kept = " ".join(f'(subpath (param "KEPT_{number}"))' for number in range(10))
     assert lines[:2] == ["(version 1)", "(deny default)"]
     assert lines[-4:] == [
         '(allow file-write* (subpath (param "WRITABLE_0")) (subpath (param "WRITABLE_1")))',
-        '(deny file-write* (subpath (param "KEPT_0")) (subpath (param "KEPT_1")) (subpath (param "KEPT_2")))',
+        f"(deny file-write* {kept})",
         '(deny file-write-unlink (literal (param "PINNED_0")) (literal (param "PINNED_1")))',
         '(deny file-read* (subpath (param "HIDDEN_0")))',
     ]
     assert parameters == {
         "WRITABLE_0": str(WORK),
         "WRITABLE_1": "/private/tmp/x",
-        "KEPT_0": str(WORK / ".git"),
+        "KEPT_0": str(WORK / ".aloop"),
         "KEPT_1": str(WORK / "lib/x/.git"),
-        "KEPT_2": str(WORK / ".aloop"),
+        **{f"KEPT_{number}": str(WORK / name) for number, name in enumerate(SPELLINGS, 2)},
         "PINNED_0": str(WORK / "lib"),
         "PINNED_1": str(WORK / "lib/x"),
         "HIDDEN_0": "/Users/me/.config/anthropic",
