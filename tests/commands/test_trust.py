@@ -39,7 +39,8 @@ async def test_sessions_folder_of_a_clone_is_made_private_once(bench: SetUp, ses
     stage = bench(answer("Hello."), answer("Again."))
     await dispatch("Hi", stage.context)
     ignore = sessions_dir.parent / ".gitignore"
-    assert f"Added {ignore}, so that git ignores your sessions. Delete it to commit them." in stage.view.of("info")
+    how = "To commit them, run `aloop sessions git-setup`."
+    assert f"Added {ignore}, so that git ignores your sessions. {how}" in stage.view.of("info")
     ignore.unlink()
     await dispatch("Hi again", stage.context)
     assert not ignore.exists(), "the user's choice was undone"

@@ -63,7 +63,7 @@ def _put_rules(sessions_dir: Path) -> list[str]:
         return []
     new = rules if not text or "*" not in text.splitlines() else _extended(text, missing)
     write_atomic(SYSTEM, path, [new.encode()])
-    return [f"{path}: only session files, attributes the outputs of tools and images are committed."]
+    return [f"{path}: git commits only session files, images and the outputs of tools."]
 
 
 def _extended(text: str, missing: Sequence[str]) -> str:

@@ -457,7 +457,8 @@ class YamlBackend:
             path = aloop / GITIGNORE
             if not self.fs.exists(path):
                 write_atomic(self.fs, path, [_IGNORED.encode()])
-                notices.append(f"Added {path}, so that git ignores your sessions. Delete it to commit them.")
+                how = "To commit them, run `aloop sessions git-setup`."
+                notices.append(f"Added {path}, so that git ignores your sessions. {how}")
         return notices
 
     def _make_folder(self, session: Session) -> Path:
