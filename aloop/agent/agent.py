@@ -28,7 +28,7 @@ from aloop.config import MAX_STEPS, SandboxSettings
 from aloop.errors import SessionError, UsageError
 from aloop.llm.base import LLM, SupportsEffort, ToolSpec
 from aloop.llm.content.parts import MediaFile, reads_images
-from aloop.llm.json_values import JsonObject, digest_of
+from aloop.llm.json_values import digest_of
 from aloop.llm.message_types import LLMMessage
 from aloop.llm.prompts import system_prompt
 from aloop.llm.retry import RetryPolicy
@@ -290,7 +290,7 @@ class ReActAgent:
         if not changed or self.memory.recovered_path is not None:
             return
         try:
-            await self.memory.edit_header(lambda extra: JsonObject({**extra.as_dict(), **changed}))
+            await self.memory.edit_header(lambda extra: extra.with_values(**changed))
         except SessionError as error:
             self._emit(Notice(f"The digest of the {' and '.join(changed)} was not saved: {error}"))
 

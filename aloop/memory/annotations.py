@@ -56,7 +56,6 @@ def header_text(extra: Mapping[str, Any]) -> str:
 
 def with_header_pin(extra: JsonObject, *, pinned: bool) -> JsonObject:
     """Return the unknown keys of a header with a pin, or without one."""
-    # Not by way of plain values: numbers keep their digits.
     return extra.with_values(pinned=True if pinned else None)
 
 
@@ -77,22 +76,19 @@ def annotation_text(message: LLMMessage) -> str:
 
 def with_note(message: LLMMessage, note: str) -> LLMMessage:
     """Return the message with a note, or without one if ``note`` is empty."""
-    values = message.extra.with_values(note=None).as_dict()
-    return replace(message, extra=JsonObject({**values, "note": note} if note else values))
+    return replace(message, extra=message.extra.with_values(note=note or None))
 
 
 def with_pin(message: LLMMessage, *, pinned: bool) -> LLMMessage:
     """Return the message with a pin, or without one."""
-    values = message.extra.with_values(pinned=None).as_dict()
-    return replace(message, extra=JsonObject({**values, "pinned": True} if pinned else values))
+    return replace(message, extra=message.extra.with_values(pinned=True if pinned else None))
 
 
 def with_tags(extra: JsonObject, added: Iterable[str], removed: Iterable[str]) -> JsonObject:
     """Return unknown keys with other tags."""
     gone = set(removed)
     tags = [tag for tag in dict.fromkeys((*tags_of(extra), *added)) if tag not in gone]
-    values = extra.with_values(tags=None).as_dict()
-    return JsonObject({**values, "tags": tags} if tags else values)
+    return extra.with_values(tags=tags or None)
 
 
 def read_tag(word: str) -> str:

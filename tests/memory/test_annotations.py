@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -49,6 +50,23 @@ def test_annotations_written_by_hand_are_read() -> None:
     assert is_pinned(second.extra)
     assert annotation_text(second) == "pinned #a"
     assert [each.number for each in find_annotated(session.messages, "a")] == [2]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda message: with_note(message, "why"),
+        lambda message: with_pin(message, pinned=True),
+        lambda message: replace(message, extra=with_tags(message.extra, ["a"], [])),
+    ],
+    ids=["note", "pin", "tags"],
+)
+def test_annotation_keeps_the_digits_of_unknown_numbers(change: Callable[[LLMMessage], LLMMessage]) -> None:
+    hand = HAND.replace(b"    note: 3\n", b"    note: 3\n    price: 5.50\n    size: {most: 1e400, least: 012}\n")
+    message = load_session(hand, NOWHERE).messages[0]
+    annotated = dict(change(message).extra.frozen())
+    assert annotated["price"] == "5.50"
+    assert dict(annotated["size"].frozen()) == {"most": "1e400", "least": "012"}
 
 
 def test_annotations_are_added_and_removed_without_a_trace() -> None:
