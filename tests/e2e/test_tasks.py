@@ -1,4 +1,4 @@
-"""Thirty tasks of users, done by the whole program with a scripted model.
+"""Tasks of users, done by the whole program with a scripted model.
 
 Ten are those of ``tests/agent/tasks``. Each of the others is about one feature of the agent.
 """
@@ -21,6 +21,7 @@ from tests.agent.tasks.task import Task
 from tests.e2e.conftest import Open
 from tests.e2e.shell import Shell
 from tests.processes import wait_until_gone
+from tests.sandbox.conftest import require_sandbox
 from tests.stub.parts import Answer, Gate, Text, ToolUse
 from tests.stub.server import StubServer
 
@@ -74,8 +75,14 @@ def _text(content: Any) -> Any:
     return "\n".join(part.get("text", part["type"]) for part in content) if isinstance(content, list) else content
 
 
+def processes(command: str) -> list[int]:
+    """Return the processes that run exactly this command, wherever it was started."""
+    table = subprocess.run(["ps", "-A", "-o", "pid=,args="], capture_output=True, text=True, check=True).stdout
+    return [int(row.split()[0]) for row in table.splitlines() if row.split(maxsplit=1)[1:] == [command]]
+
+
 def wait_for_question(shell: Shell) -> None:
-    shell.wait_until(lambda: re.search(r"\n╰ y/(?:d/)?a/n", shell.screen()) is not None, "a question")
+    shell.wait_until(lambda: re.search(r"\n╰ y/(?:d/)?(?:a/)?n ", shell.screen()) is not None, "a question")
 
 
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
@@ -204,7 +211,7 @@ def test_plan_mode_changes_nothing_until_the_plan_is_approved(shell_with_key: Op
     aloop.wait_for("The mode is plan.")
     aloop.wait_for_prompt()
     aloop.send_line("Change it")
-    aloop.wait_for("╰ y/n")
+    wait_for_question(aloop)
     assert "Carry out this plan?" in aloop.screen()
     assert Path("a.txt").read_text() == "old\n"
     aloop.send("y")
@@ -232,20 +239,48 @@ def test_background_command_is_polled_and_stopped(stub: StubServer) -> None:
 
 
 def test_background_command_is_listed_and_ends_with_the_shell(stub: StubServer) -> None:
-    command = {"command": "echo $$ > process; exec sleep 1000", "background": True}
-    stub.script(Answer(ToolUse("run_shell", command)), "Started.")
+    command = f"sleep {100_000 + os.getpid()}"
+    stub.script(Answer(ToolUse("run_shell", {"command": command, "background": True})), "Started.")
     with Shell("--allow", "shell", env=stub.env) as aloop:
         aloop.wait_for_prompt()
         aloop.send_line("Start it")
         aloop.wait_for("Started.")
-        aloop.wait_until(lambda: Path("process").exists() and Path("process").read_text() != "", "the process")
+        aloop.wait_until(lambda: bool(processes(command)), "the process")
+        found = processes(command)
         aloop.wait_for_prompt()
         aloop.send_line("/jobs")
         aloop.wait_for("1  running")
         aloop.wait_for_prompt()
         aloop.send("\x04")
         assert aloop.wait_for_exit() == 0
-    wait_until_gone(int(Path("process").read_text()))
+    for process in found:
+        wait_until_gone(process)
+
+
+def test_command_in_the_sandbox_changes_only_the_working_directory(stub: StubServer) -> None:
+    require_sandbox(Path())
+    command = "echo inside > here.txt; echo outside > ~/there.txt; echo $?"
+    stub.script(Answer(ToolUse("run_shell", {"command": command})), "Done.")
+    run(stub, "Try both", "--allow", "shell")
+    assert Path("here.txt").read_text() == "inside\n"
+    assert not Path("~/there.txt").expanduser().exists()
+    [(_, text)] = results(stub)
+    assert "Read-only file system" in text or "not permitted" in text
+
+
+def test_command_outside_the_sandbox_is_asked_about_in_spite_of_allow(shell_with_key: Open, stub: StubServer) -> None:
+    require_sandbox(Path())
+    command = {"command": "echo outside > ~/there.txt", "unsandboxed": True}
+    stub.script(Answer(ToolUse("run_shell", command)), Answer(ToolUse("run_shell", command)), "Done.")
+    aloop = shell_with_key("--allow", "shell")
+    aloop.send_line("Write there")
+    wait_for_question(aloop)
+    assert not Path("~/there.txt").expanduser().exists()
+    aloop.send("y")
+    aloop.wait_until(lambda: Path("~/there.txt").expanduser().exists(), "the file")
+    wait_for_question(aloop)
+    aloop.send("y")
+    aloop.wait_for("Done.")
 
 
 def todo(*statuses: str) -> ToolUse:
