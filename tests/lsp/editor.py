@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import json
 import os
 import sys
@@ -48,7 +47,7 @@ class Editor:
         self.capabilities: Json = {}
         self.texts: dict[str, str] = {}
         self.versions: dict[str, int] = {}
-        self._ids = itertools.count(1)
+        self.last_id = 0
         self._answers: dict[int, asyncio.Future[Any]] = {}
         self._received: list[Json] = []
         self._news = asyncio.Condition()
@@ -86,7 +85,7 @@ class Editor:
 
     async def request(self, method: str, params: Json | None = None) -> Any:
         """Return the result of a request; raises Refused."""
-        number = next(self._ids)
+        self.last_id = number = self.last_id + 1
         self._answers[number] = answer = asyncio.get_running_loop().create_future()
         self._send({"id": number, "method": method, **({} if params is None else {"params": params})})
         return await asyncio.wait_for(answer, _TIMEOUT)

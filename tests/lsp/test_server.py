@@ -309,6 +309,20 @@ async def test_other_documents_answer_while_one_is_parsed(sessions_dir: Path) ->
         assert len(await slow_folds) == 4_001
 
 
+async def test_canceled_request_does_not_cancel_the_parse_that_others_wait_for(sessions_dir: Path) -> None:
+    block = "  - role: user\n    content: |\n" + "      some text in a line\n" * 50
+    path = write(sessions_dir, HEAD + block * 2_000)
+    async with connected() as editor:
+        uri = editor.open(path)
+        canceled = asyncio.ensure_future(editor.about(uri, "foldingRange"))
+        await asyncio.sleep(0)  # it is sent
+        editor.notify("$/cancelRequest", {"id": editor.last_id})
+        with pytest.raises(Refused) as refused:
+            await canceled
+        assert refused.value.code == -32800
+        assert len(await editor.about(uri, "foldingRange")) == 4_001
+
+
 async def test_closed_document_loses_its_diagnostics(sessions_dir: Path) -> None:
     async with connected() as editor:
         uri = editor.open(write(sessions_dir, BROKEN))
