@@ -11,9 +11,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from aloop.cli.session_actions import run_sessions
-from aloop.cli.sessions import SessionsAction as Action
-from aloop.cli.sessions import SessionsOptions
+from aloop.cli.sessions.actions import run_sessions
+from aloop.cli.sessions.command import SessionsAction as Action
+from aloop.cli.sessions.command import SessionsOptions
 from aloop.memory.sessions_dir.check import Checker
 from aloop.memory.sessions_dir.text_check import Finding
 from commands.trust_store import TrustFile

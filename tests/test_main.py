@@ -117,7 +117,7 @@ def test_ctrl_c_exits_with_130_and_no_traceback(
     def interrupted(options: object) -> int:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("aloop.cli.session_actions.run_sessions", interrupted)
+    monkeypatch.setattr("aloop.cli.sessions.actions.run_sessions", interrupted)
     assert main(["sessions", "list"]) == 130
     assert capsys.readouterr() == ("", "")
 

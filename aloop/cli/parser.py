@@ -42,10 +42,10 @@ class Command:
 _SESSIONS = "Manage sessions: list, search, show, stats, export, check, delete, trash, restore, purge, git-setup"
 
 COMMANDS = {
-    "sessions": Command(_SESSIONS, "aloop.cli.sessions"),
+    "sessions": Command(_SESSIONS, "aloop.cli.sessions.command"),
     "import": Command("Import conversations of other tools", "aloop.cli.exchange.importing"),
     "export": Command("Export sessions as documents, or into other tools", "aloop.cli.exchange.exporting"),
-    "notes": Command("List the notes, tags and pins in all sessions", "aloop.cli.notes"),
+    "notes": Command("List the notes, tags and pins in all sessions", "aloop.cli.sessions.notes"),
     "doctor": Command("Check that aloop can run here", "aloop.cli.doctor"),
     "completions": Command("Print the completion script for bash, zsh or fish", "aloop.cli.completion"),
     "merge-driver": Command("Merge two versions of a session for git", "aloop.cli.git.merge_driver"),

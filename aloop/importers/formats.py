@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
+from typing import TYPE_CHECKING
 
-from aloop.importers.draft import Imported
-from aloop.importers.source import Source
+if TYPE_CHECKING:
+    from aloop.importers.draft import Imported
+    from aloop.importers.source import Source
 
-Reader = Callable[[Source], Iterator[Imported]]
+    Reader = Callable[[Source], Iterator[Imported]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from lsprotocol.types import Hover, MarkupContent, MarkupKind, Position
 
-from aloop.cli.session_output import usage_text
+from aloop.cli.sessions.output import usage_text
 from aloop.errors import SHORT_ID
 from aloop.export.facts import message_facts, time_text
 from aloop.export.markdown import format_marks

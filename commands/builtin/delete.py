@@ -44,7 +44,7 @@ async def _delete(context: Context, session_id: str) -> None:
     if not rows:
         raise SessionNotFound(session_id)
     # Imported late for start-up time.
-    from aloop.cli.session_output import describe
+    from aloop.cli.sessions.output import describe
 
     if not await context.view.confirm(f"Delete {describe(rows[0])}?"):
         context.view.info("Nothing was deleted.")

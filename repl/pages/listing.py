@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from aloop.cli.session_output import changed_text, cost_text, model_rows, usage_text
+from aloop.cli.sessions.output import changed_text, cost_text, model_rows, usage_text
 from aloop.errors import SHORT_ID
 from aloop.formatting import age, duration_text, format_time, thousands
 from aloop.llm.cost.pricing import Cost

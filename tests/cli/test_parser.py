@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from aloop import __version__
 from aloop.cli.options import STDIN, RunOptions
 from aloop.cli.parser import COMMANDS, Options, parse_arguments, program_help
-from aloop.cli.sessions import ACTIONS, SessionsAction, SessionsOptions
+from aloop.cli.sessions.command import ACTIONS, SessionsAction, SessionsOptions
 from aloop.errors import UsageError
 from tests.properties import scaled
 

@@ -27,7 +27,7 @@ from aloop.agent.events import (
     TurnStarted,
 )
 from aloop.cli.console import print_line, print_note
-from aloop.cli.session_output import list_lines, message_lines, show_lines
+from aloop.cli.sessions.output import list_lines, message_lines, show_lines
 from aloop.errors import LLMError
 from aloop.llm.cost.pricing import Cost
 from aloop.llm.message_types import LLMMessage, ToolCall, Usage

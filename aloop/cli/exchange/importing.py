@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from aloop.cli.arguments import CommandOptions, Parser, non_empty
+from aloop.importers.formats import FORMATS
 
 _AGO = re.compile(r"(\d{1,5})([hdw])")
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
@@ -63,7 +64,7 @@ def add_arguments(parser: Parser) -> None:
     parser.epilog = _EPILOG
     add = parser.add_argument
     add("what", nargs="?", type=non_empty, metavar="WHAT", help="a file, a folder, a tool, or -")
-    add("--from", dest="form", type=_format, metavar="FORMAT", help="the format, if it is not recognized")
+    add("--from", dest="form", choices=tuple(FORMATS), metavar="FORMAT", help="the format, if it is not recognized")
     add("--session", type=non_empty, metavar="ID", help="only the conversation with this ID in the other tool")
     add("--all", action="store_true", help="with a tool: the sessions of every folder")
     add("--since", type=_since, metavar="TIME", help="only those changed since a date, or 12h, 30d or 8w ago")
@@ -72,15 +73,6 @@ def add_arguments(parser: Parser) -> None:
     add("--json", dest="as_json", action="store_true", help="print one JSON object per line")
     parser.add_sessions_dir()
     parser.add_help_option()
-
-
-def _format(name: str) -> str:
-    # Imported late: the names are needed only for this option.
-    from aloop.importers.formats import FORMATS
-
-    if name not in FORMATS:
-        raise ArgumentTypeError(f"{name!r} is not one of {', '.join(FORMATS)}")
-    return name
 
 
 def _since(text: str) -> datetime:

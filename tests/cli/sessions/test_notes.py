@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from aloop.cli.notes import NotesOptions
-from aloop.cli.sessions import SessionsOptions
+from aloop.cli.sessions.command import SessionsOptions
+from aloop.cli.sessions.notes import NotesOptions
 from tests.saved_sessions import FIRST, SECOND, THIRD, save
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from aloop.cli.sessions import SessionsOptions
+from aloop.cli.sessions.command import SessionsOptions
 from aloop.memory.sessions_dir.registry import Registry
 from tests.saved_sessions import FIRST, SECOND, save
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from aloop.cli.session_output import (
+from aloop.cli.sessions.output import (
     describe,
     list_lines,
     message_lines,

@@ -1,6 +1,6 @@
 """The arguments of ``aloop sessions``.
 
-Apart from its functions in ``session_actions``, which import the YAML parser: a shell asks for these at each Tab.
+Apart from its functions in ``actions``, which import the YAML parser: a shell asks for these at each Tab.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class SessionsOptions(CommandOptions):
 
     def run(self) -> int:
         # Imported here for start-up time: completion needs the arguments only.
-        from aloop.cli.session_actions import run_sessions
+        from aloop.cli.sessions.actions import run_sessions
 
         return run_sessions(self)
 

@@ -12,7 +12,8 @@ from typing import Any
 
 from aloop.cli.console import ProgressBar, confirm, json_line, output_width, print_line, print_marked, print_note
 from aloop.cli.git.setup import set_up
-from aloop.cli.session_output import (
+from aloop.cli.sessions.command import SessionsAction, SessionsOptions
+from aloop.cli.sessions.output import (
     describe,
     finding_record,
     hit_line,
@@ -29,7 +30,6 @@ from aloop.cli.session_output import (
     trash_lines,
     trashed_record,
 )
-from aloop.cli.sessions import SessionsAction, SessionsOptions
 from aloop.config import Settings
 from aloop.errors import SessionNotFound
 from aloop.export.document import export_path, render, write_export

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from aloop.cli.parser import parse_arguments
-from aloop.cli.session_actions import run_sessions
-from aloop.cli.sessions import SessionsAction as Action
-from aloop.cli.sessions import SessionsOptions
+from aloop.cli.sessions.actions import run_sessions
+from aloop.cli.sessions.command import SessionsAction as Action
+from aloop.cli.sessions.command import SessionsOptions
 from aloop.errors import AmbiguousPrefix, SessionFileError, SessionNotFound, StorageError, UsageError
 from tests.saved_sessions import FIRST, SECOND, ask, break_session, save
 

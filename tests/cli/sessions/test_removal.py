@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from aloop.cli import session_actions
+from aloop.cli.sessions import actions
 from aloop.errors import AmbiguousPrefix, InvalidPrefix, SessionBusy, SessionExists, SessionNotFound
 from tests.saved_sessions import FIRST, SECOND, THIRD, Terminal, ask, break_session, open_elsewhere, save
 from tests.test_main import run
@@ -120,7 +120,7 @@ def test_delete_keeps_a_session_that_the_prefix_matches_later(
         save(sessions_dir, SECOND)
         return True
 
-    monkeypatch.setattr(session_actions, "confirm", agree_late)
+    monkeypatch.setattr(actions, "confirm", agree_late)
     with pytest.raises(SessionNotFound):
         ask(sessions_dir, "delete", "a1b2")
     assert (sessions_dir / f"2025-01-01_{SECOND[:8]}").exists()

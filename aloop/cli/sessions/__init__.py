@@ -1,0 +1,1 @@
+"""``aloop sessions`` and ``aloop notes``, and the printed form of sessions."""

@@ -1,0 +1,1 @@
+"""Tests of ``aloop.cli.sessions``."""
