@@ -1,4 +1,4 @@
-"""Ctrl-C at the start and end of the program, and during imports: exit at once.
+"""Ctrl-C at the start and end of the program, and where it has to wait.
 
 Python raises KeyboardInterrupt between any two statements, also where nothing can catch it, and where other code turns
 it into another error, such as an ImportError or a SyntaxError.
@@ -38,6 +38,24 @@ def restore_interrupts() -> None:
     """Restore the default, which ``asyncio.run`` needs to cancel its main task."""
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+class DelayedInterrupt:
+    """A block during which Ctrl-C waits; KeyboardInterrupt is raised at its end."""
+
+    def __enter__(self) -> None:
+        self._is_pending = False
+        self._previous = signal.getsignal(signal.SIGINT)
+        if self._previous is not signal.SIG_IGN:
+            signal.signal(signal.SIGINT, self._note)
+
+    def __exit__(self, *_: object) -> None:
+        signal.signal(signal.SIGINT, self._previous)
+        if self._is_pending:
+            raise KeyboardInterrupt
+
+    def _note(self, _number: int, _frame: FrameType | None) -> None:
+        self._is_pending = True
 
 
 def is_importing(frame: FrameType | None) -> bool:

@@ -54,3 +54,13 @@ def test_interrupt_of_a_running_command_can_be_caught(tmp_path: Path) -> None:
 def test_ignored_interrupt_stays_ignored(tmp_path: Path) -> None:
     code = f"raise_on_interrupt()\nrestore_interrupts()\n{_INTERRUPT}"
     assert run(code, tmp_path, is_ignored=True) == (0, "")
+
+
+def test_delayed_interrupt_is_raised_at_the_end_of_the_block(tmp_path: Path) -> None:
+    block = f"with DelayedInterrupt():\n        {_INTERRUPT}\n        print('whole', file=sys.stderr)"
+    code = f"import sys\nraise_on_interrupt()\ntry:\n    {block}\nexcept KeyboardInterrupt:\n    "
+    assert run(f"{code}print('then stopped', file=sys.stderr)", tmp_path) == (0, "whole\nthen stopped\n")
+
+
+def test_delayed_interrupt_leaves_an_ignored_one_ignored(tmp_path: Path) -> None:
+    assert run(f"with DelayedInterrupt():\n    {_INTERRUPT}", tmp_path, is_ignored=True) == (0, "")

@@ -6,6 +6,7 @@ messages that the original has gained; every other copy is left alone.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import uuid
@@ -91,10 +92,16 @@ class ImportStore:
         session = to_session(session_id, imported)
         with explained("write the session", self.sessions_dir):
             folder = self.backend.make_folder(session)
-            with write_lock(self.backend.fs, folder, session_id):
-                self._write_files(folder, imported, session.messages)
-                messages = tuple(self._kept(folder, message) for message in session.messages)
-                self.backend.create(replace(session, messages=messages), folder)
+            try:
+                with write_lock(self.backend.fs, folder, session_id):
+                    self._write_files(folder, imported, session.messages)
+                    messages = tuple(self._kept(folder, message) for message in session.messages)
+                    self.backend.create(replace(session, messages=messages), folder)
+            except BaseException:
+                # A folder without its session.yaml would be a problem for each later check.
+                with contextlib.suppress(OSError):
+                    self.backend.fs.remove_tree(self.sessions_dir, folder.name)
+                raise
 
     def _update(self, session_id: str, imported: Imported) -> Outcome:
         try:

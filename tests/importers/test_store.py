@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import errno
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from aloop.errors import StorageError
 from aloop.export.json import to_json
 from aloop.importers.draft import Builder, Imported
 from aloop.importers.run import Scan, Selection
@@ -42,6 +44,20 @@ def talk(turns: int, result: str = "seen", **values: str) -> Imported:
 def test_attempt_to_find_a_mark_ends_at_the_next_bracket() -> None:
     # Otherwise, each of many open brackets would be followed to the end of the text.
     assert _MARKS.sub("", f"{'[image: files/' * 2}a.png]") == "[image: files/"
+
+
+def test_import_that_fails_leaves_no_folder(sessions_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = ImportStore(sessions_dir)
+    monkeypatch.setattr(store.backend, "create", raise_full)
+    with pytest.raises(StorageError):
+        store.put(talk(1, result="x" * 40_000))
+    assert not [path for path in sessions_dir.iterdir() if path.is_dir()]
+    monkeypatch.undo()
+    assert store.put(talk(1)).action == "imported"
+
+
+def raise_full(*_: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def load(folder: Path, session_id: str) -> Session:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from aloop.cli.console import ProgressBar, json_line, print_line, print_note
+from aloop.cli.console import ProgressBar, json_line, output_width, print_line, print_note
 from aloop.cli.exchange.importing import ImportOptions
 from aloop.errors import SHORT_ID, UsageError
 from aloop.formatting import quantity
@@ -23,10 +23,12 @@ from aloop.importers.places import files_of, notes_folders
 from aloop.importers.run import Scan, Selection, find_files
 from aloop.importers.source import Source
 from aloop.importers.store import ImportStore, Outcome, title_of
+from aloop.interrupts import INTERRUPTED, DelayedInterrupt
 from aloop.text import closest_match
+from aloop.width import fit
 
-_STOPPED = 130
 _STDIN = "-"
+_TITLE_WIDTH = 60
 _KINDS = {"branch": ("branch", "branches"), "subagent": ("run of a sub-agent", "runs of sub-agents")}
 
 
@@ -78,7 +80,8 @@ def _import(options: ImportOptions, scan: Scan, found: Iterable[Imported], total
         scan.on_read = show
         try:
             for imported in found:
-                outcome = store.put(imported)
+                with DelayedInterrupt():  # a conversation is written as a whole
+                    outcome = store.put(imported)
                 done[outcome.action] += 1
                 lost.update(imported.losses)
                 bar.clear()
@@ -88,7 +91,7 @@ def _import(options: ImportOptions, scan: Scan, found: Iterable[Imported], total
             print_note(
                 "Stopped. All conversations imported so far are complete; run the same command again for the rest."
             )
-            code = _STOPPED
+            code = INTERRUPTED
     _summarize(options, scan, store, done, lost)
     is_unknown = scan.unknown and not done and not Path(options.what).expanduser().is_dir()
     is_failed = bool(scan.problems or is_unknown or (options.session and not done))
@@ -112,9 +115,11 @@ def _report(options: ImportOptions, imported: Imported, outcome: Outcome) -> Non
         counts.append(quantity(imported.call_count, "tool call"))
     if outcome.action == "updated":
         counts = [quantity(outcome.added, "new message")]
-    title = title_of(imported)[:60]
+    title = fit(title_of(imported), _TITLE_WIDTH)
     kind = f" ({_KINDS[imported.kind][0]})" if imported.kind in _KINDS else ""
-    print_line(f"{action}  {outcome.session_id[:SHORT_ID]}  {', '.join(counts)}  {title}{kind}")
+    row = f"{action}  {outcome.session_id[:SHORT_ID]}  {', '.join(counts)}  {title}{kind}"
+    width = output_width()
+    print_line(row if width is None else fit(row, width))
     if options.dry_run and imported.losses:
         print_line(f"    has no place in a session: {_listed(imported.losses)}")
     if outcome.action == "continued":
