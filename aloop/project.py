@@ -19,10 +19,25 @@ GUARDED = frozenset({".git", ".hg", ".svn", ".aloop"})
 """Folders of a project that belong to its user: programs run what is in them, or they have the sessions."""
 
 
+def is_repository(folder: Path) -> bool:
+    """Return True if ``folder`` is the root of a git repository.
+
+    As for git, an empty ``.git`` does not count; the sandbox makes one while a command runs.
+    """
+    entry = folder / _REPOSITORY
+    try:
+        with os.scandir(entry) as entries:
+            return next(entries, None) is not None
+    except FileNotFoundError:
+        return False
+    except OSError:  # a file, as in a linked worktree, or not readable
+        return True
+
+
 def project_root(folder: Path) -> Path:
     """Return the real path of the git repository around ``folder``, or of ``folder``."""
     here = Path(os.path.realpath(folder))
-    return next((each for each in (here, *here.parents) if os.path.lexists(each / _REPOSITORY)), here)
+    return next((each for each in (here, *here.parents) if is_repository(each)), here)
 
 
 def find_branch(folder: Path | None = None) -> str:
@@ -35,10 +50,9 @@ def find_branch(folder: Path | None = None) -> str:
     except OSError:  # it was removed
         return ""
     for parent in (folder, *folder.parents):
-        entry = parent / _REPOSITORY
-        if os.path.lexists(entry):
+        if is_repository(parent):
             try:
-                return _branch(_git_folder(entry))
+                return _branch(_git_folder(parent / _REPOSITORY))
             except (OSError, ValueError):  # not a repository, or not readable
                 return ""
     return ""

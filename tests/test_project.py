@@ -23,6 +23,15 @@ def test_project_root_is_the_repository_or_the_folder_itself(tmp_path: Path) -> 
     assert project_root(parent) == parent
 
 
+def test_empty_folder_for_git_is_not_a_repository(tmp_path: Path) -> None:
+    project = repository(Path(os.path.realpath(tmp_path)) / "project", "ref: refs/heads/main\n")
+    (project / "src" / ".git").mkdir(parents=True)
+    assert project_root(project / "src") == project
+    assert find_branch(project / "src") == "main"
+    (project / "src" / ".git" / "objects").mkdir()
+    assert project_root(project / "src") == project / "src"
+
+
 @pytest.mark.parametrize(
     ("head", "branch"),
     [

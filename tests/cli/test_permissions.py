@@ -20,7 +20,7 @@ def test_rules_are_added_listed_and_removed(
     private_home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     project = private_home / "project"
-    (project / ".git").mkdir(parents=True)
+    (project / ".git" / "objects").mkdir(parents=True)
     (project / "src").mkdir()
     monkeypatch.chdir(project / "src")
     permissions("add", "deny write .env")

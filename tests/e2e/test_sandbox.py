@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -59,6 +60,7 @@ def test_command_refused_by_the_sandbox_runs_outside_after_another_question(
     assert "The sandbox may be the reason" in str(stub.requests[1].body)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="sandbox-exec is not found by PATH")
 def test_mode_and_questions_show_a_required_sandbox_that_is_missing(
     shell_with_key: Open, stub: StubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

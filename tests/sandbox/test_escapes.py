@@ -209,7 +209,7 @@ def python(code: str) -> str:
 
 
 @pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_DGRAM])
-@pytest.mark.parametrize("place", ["work", "outside", "temporary", "abstract"])
+@pytest.mark.parametrize("place", ["work", "outside", "temporary", pytest.param("abstract", marks=linux_only)])
 async def test_socket_file_cannot_be_reached(run: Run, work: Path, kind: int, place: str) -> None:
     path = {"abstract": f"\0aloop-{os.getpid()}", "temporary": f"/tmp/aloop-test-{os.getpid()}"}.get(
         place, os.path.relpath(work.parent / place / "socket")
@@ -283,6 +283,7 @@ async def test_network_is_off_unless_the_settings_allow_it(run: Run, kind: int) 
     assert received == [b"x"]
 
 
+@linux_only
 async def test_names_are_not_resolved_and_other_interfaces_are_missing(run: Run) -> None:
     code = """
         import socket

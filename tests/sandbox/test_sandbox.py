@@ -46,8 +46,8 @@ async def test_command_changes_the_working_directory_and_reads_others(run: Run, 
     [
         ("exit 3", "[exit code 3]"),
         ("exit 200", "[exit code 200]"),
-        ("kill -9 $$", "[exit code 137 (SIGKILL)]"),
-        ("kill -11 $$", "[exit code 139 (SIGSEGV)]"),
+        pytest.param("kill -9 $$", "[exit code 137 (SIGKILL)]", marks=linux_only),
+        pytest.param("kill -11 $$", "[exit code 139 (SIGSEGV)]", marks=linux_only),
         ("missing-program", "[exit code 127]"),
     ],
 )
@@ -139,6 +139,7 @@ async def test_more_folders_can_be_made_writable(run: Run, work: Path) -> None:
     assert names_in(outside / ".git") == []
 
 
+@linux_only
 async def test_missing_repository_and_settings_leave_no_trace(run: Run, tmp_path: Path) -> None:
     folder = tmp_path / "plain"
     folder.mkdir()
@@ -149,6 +150,7 @@ async def test_missing_repository_and_settings_leave_no_trace(run: Run, tmp_path
     assert names_in(folder) == ["file"]
 
 
+@linux_only
 async def test_blank_folders_stay_until_the_last_command_ends(run: Run, tmp_path: Path) -> None:
     folder = tmp_path / "plain"
     folder.mkdir()

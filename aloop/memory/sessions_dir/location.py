@@ -8,6 +8,7 @@ from pathlib import Path
 
 from aloop.config import sessions_dir
 from aloop.errors import StorageError
+from aloop.project import is_repository
 
 FOLDER = Path(".aloop") / "sessions"
 
@@ -54,7 +55,7 @@ def _nearest(here: Path) -> Path | None:
         candidate = folder / FOLDER
         if _is_own_folder(candidate):
             return _require_no_link(candidate)
-        if folder == home or os.path.lexists(folder / ".git"):
+        if folder == home or is_repository(folder):
             return None
     return None
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
+from aloop.project import is_repository
 from aloop.tools.files.folder_descriptor import opened_folder
 from aloop.tools.files.text_file import OPEN_FLAGS
 
@@ -67,7 +68,7 @@ def outer_rules(start: Path) -> list[tuple[str, IgnoreRules]]:
 
     Each comes with the path of ``start`` from its folder, which ends with a slash.
     """
-    root = next((folder for folder in (start, *start.parents) if (folder / ".git").exists()), start)
+    root = next((folder for folder in (start, *start.parents) if is_repository(folder)), start)
     found = []
     for folder in reversed([folder for folder in start.parents if folder.is_relative_to(root)]):
         with suppress(OSError), opened_folder(folder) as descriptor:

@@ -14,7 +14,7 @@ from commands.project.folders import FoundFile, Unreadable, find_instruction_fil
 def project(private_home: Path) -> Path:
     """Return a repository below the home directory, as a real path."""
     root = Path(os.path.realpath(private_home)) / "project"
-    (root / ".git").mkdir(parents=True)
+    (root / ".git" / "objects").mkdir(parents=True)
     (root / "src" / "deep").mkdir(parents=True)
     return root
 

@@ -25,7 +25,7 @@ QUESTION = "Trust the files in "
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     root = Path(os.path.realpath(tmp_path)) / "project"
-    (root / ".git").mkdir(parents=True)
+    (root / ".git" / "objects").mkdir(parents=True)
     monkeypatch.chdir(root)
     (root / "AGENTS.md").write_text("Use tabs.\n")
     return root

@@ -30,7 +30,7 @@ PDF = "---\nname: pdf\ndescription: Fill in PDF forms.\n---\n# PDF\n\nRun script
 @pytest.fixture
 def project(private_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     root = Path(os.path.realpath(private_home)) / "project"
-    (root / ".git").mkdir(parents=True)
+    (root / ".git" / "objects").mkdir(parents=True)
     (root / "src").mkdir()
     monkeypatch.chdir(root)
     return root

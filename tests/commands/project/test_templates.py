@@ -19,7 +19,7 @@ from tests.commands.conftest import Bench, SetUp
 @pytest.fixture
 def project(private_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     root = Path(os.path.realpath(private_home)) / "project"
-    (root / ".git").mkdir(parents=True)
+    (root / ".git" / "objects").mkdir(parents=True)
     monkeypatch.chdir(root)
     return root
 

@@ -52,7 +52,7 @@ def test_search_upwards_ends_at_the_repository_root(work: Path, monkeypatch: pyt
     deep = work / "a"
     deep.mkdir()
     monkeypatch.chdir(deep)
-    (work / ".git").mkdir() if kind == "folder" else (work / ".git").touch()
+    (work / ".git" / "objects").mkdir(parents=True) if kind == "folder" else (work / ".git").touch()
     assert resolve_sessions_dir() == deep / FOLDER
     (work / FOLDER).mkdir(parents=True)
     assert resolve_sessions_dir() == work / FOLDER

@@ -124,7 +124,7 @@ def banner(settings: Settings, width: int = 80, model: str | None = None) -> lis
 
 
 def test_banner_shows_model_folder_and_keys_in_aligned_columns(private_home: Path) -> None:
-    (private_home / "project" / ".git").mkdir(parents=True)
+    (private_home / "project" / ".git" / "objects").mkdir(parents=True)
     (private_home / "project" / ".git" / "HEAD").write_text("ref: refs/heads/feature/x\n")
     with chdir(private_home / "project"):
         rows = banner(WITH_KEY)
@@ -138,7 +138,7 @@ def test_banner_shows_model_folder_and_keys_in_aligned_columns(private_home: Pat
 
 
 def test_banner_names_the_instruction_files_and_asks_about_a_new_project(private_home: Path) -> None:
-    (private_home / "project" / ".git").mkdir(parents=True)
+    (private_home / "project" / ".git" / "objects").mkdir(parents=True)
     (private_home / "project" / "AGENTS.md").touch()
     with chdir(private_home / "project"):
         assert banner(WITH_KEY)[2].split() == ["reads", "AGENTS.md", "(asks", "first)"]
