@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from itertools import pairwise
 from typing import Any
 
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.completion import CompleteEvent, get_common_complete_suffix
 from prompt_toolkit.document import Document
 
-from aloop.width import clusters, text_width
+from aloop.width import clusters, row_ends, text_width
 from repl.input.pastes import Entry, Pastes, keep_markers_whole
 
 
@@ -90,15 +91,7 @@ class LineBuffer(Buffer):
         rows: list[tuple[int, str]] = []
         start = 0
         for text in self.text.split("\n"):
-            row, used, begin = "", 0, start
-            for cluster in clusters(text):
-                cells = text_width(cluster)
-                if used + cells > width and row:
-                    rows.append((begin, row))
-                    begin += len(row)
-                    row, used = "", 0
-                row, used = row + cluster, used + cells
-            rows.append((begin, row))
+            rows += [(start + begin, text[begin:end]) for begin, end in pairwise((0, *row_ends(text, width)))]
             start += len(text) + 1
         at = bisect_right(rows, self.cursor_position, key=lambda row: row[0]) - 1
         return rows, at, text_width(rows[at][1][: self.cursor_position - rows[at][0]])

@@ -39,7 +39,7 @@ from prompt_toolkit.utils import _CHAR_SIZES_CACHE
 from prompt_toolkit.widgets import SearchToolbar
 
 from aloop.sanitize import visible
-from aloop.width import FLAG_LETTERS, text_width, unjoined
+from aloop.width import FLAG_LETTERS, row_ends, text_width, unjoined
 from repl.output.styled import CONTINUATION
 from repl.output.theme import PROMPT_STYLES
 
@@ -69,6 +69,36 @@ class VisibleInput(Processor):
             shown,
             source_to_display=lambda index: columns[min(index, len(columns) - 1)],
             display_to_source=lambda column: bisect_right(columns, column) - 1,
+        )
+
+
+class WordWrap(Processor):
+    """Breaks rows between words, with blanks; the window breaks them anywhere."""
+
+    def apply_transformation(self, transformation_input: TransformationInput) -> Transformation:
+        fragments = transformation_input.fragments
+        text, room = fragment_list_to_text(fragments), max(1, _columns() - len(CONTINUATION))
+        if text_width(text) <= room:
+            return Transformation(fragments)
+        exploded = explode_text_fragments(fragments)
+        shown: StyleAndTextTuples = []
+        places: list[int] = []  # of each character, and of the end
+        start = 0
+        *ends, last = row_ends(text, room)
+        for end in ends:
+            used = 0
+            for fragment in exploded[start:end]:
+                places.append(len(shown))
+                used += text_width(fragment[1])
+                if used <= room:  # a blank beyond the margin is left out
+                    shown.append(fragment)
+            shown += [("", " ")] * (room - used)
+            start = end
+        places += range(len(shown), len(shown) + last - start + 1)
+        return Transformation(
+            [*shown, *exploded[start:]],
+            source_to_display=lambda index: places[min(index, len(places) - 1)],
+            display_to_source=lambda column: bisect_right(places, column) - 1,
         )
 
 
@@ -128,6 +158,7 @@ def build_layout(
             HighlightIncrementalSearchProcessor(),
             AppendAutoSuggestion(),
             VisibleInput(),
+            WordWrap(),
             Placeholder(placeholder),
         ],
         include_default_input_processors=False,

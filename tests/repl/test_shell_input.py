@@ -314,3 +314,12 @@ async def test_vi_mode_is_shown(stage: SetStage, private_home: Path) -> None:
         shell.type("i")
         await shell.terminal.wait_until(lambda: "NORMAL" not in shell.terminal.screen[-1], "insert mode")
         assert "".join(shell.terminal.writes).rstrip().rfind("\x1b[6 q") > 0
+
+
+async def test_long_line_is_broken_between_words_and_up_moves_by_rows(stage: SetStage) -> None:
+    rows = ["> a second thing that is queued, with a", "  long text which does not fit on one", "  row"]
+    async with stage(size=(40, 12)) as shell:
+        shell.type(" ".join(row[2:] for row in rows))
+        await shell.terminal.wait_until(lambda: shell.terminal.screen[-4:-1] == rows, "the rows")
+        shell.type("\x1b[A\x1b[Aold ")
+        await shell.see("> a sold econd thing that is queued,")
