@@ -20,7 +20,9 @@ BLANKS = (".git", ".aloop")
 """Names in the working directory that commands may not create either."""
 
 # Settings of editors and agents, which may name programs to run.
-_TOOLS = frozenset({".vscode", ".idea", ".zed", ".cursor", ".claude", ".codex", ".gemini", ".mcp.json", ".gitmodules"})
+_TOOLS = frozenset(
+    {".vscode", ".idea", ".zed", ".cursor", ".agents", ".claude", ".codex", ".gemini", ".mcp.json", ".gitmodules"}
+)
 # Below the home directory: start-up files of shells and programs, keys, and folders from which programs are started.
 _START_UP = (
     *(".profile", ".bashrc", ".bash_profile", ".bash_login", ".bash_logout", ".bash_aliases", ".inputrc", ".login"),
