@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from aloop.memory.trust_file import TrustFile
 from commands.attachments import Attachment
-from commands.trust_store import TrustFile
 
 if TYPE_CHECKING:
     from aloop.agent import ReActAgent

@@ -9,7 +9,7 @@ from aloop.memory.disk.filesystem import SYSTEM
 from aloop.memory.sessions_dir.ids import short_name
 from aloop.memory.sessions_dir.location import resolve_sessions_dir
 from aloop.memory.sessions_dir.registry import project_of
-from commands.trust_store import TrustFile
+from aloop.memory.trust_file import TrustFile
 
 TYPE_CHECKING = False  # as in typing, whose import is not needed otherwise
 if TYPE_CHECKING:

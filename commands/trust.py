@@ -13,8 +13,8 @@ from aloop.errors import SHORT_ID, SessionDeclined, StorageError
 if TYPE_CHECKING:
     from aloop.agent import ReActAgent
     from aloop.memory import Session
+    from aloop.memory.trust_file import TrustFile
     from commands.context import Context
-    from commands.trust_store import TrustFile
 
 _SHOWN_LINES = 8
 
@@ -71,8 +71,11 @@ def _text_concerns(session: Session, trust: TrustFile) -> Iterator[TrustConcern]
     from aloop.llm.prompts import is_system_prompt
 
     messages = [*session.system_messages, *(message for message in session.messages if message.role == "system")]
-    text = "\n\n".join(message.content or "" for message in messages)
-    if text.strip() and not is_system_prompt(text) and not trust.knows_text(text):
+    # One by one: a message about the origin of an imported session, for example, is beside aloop's own.
+    texts = [message.content or "" for message in messages]
+    unknown = [each for each in texts if each.strip() and not is_system_prompt(each) and not trust.knows_text(each)]
+    text = "\n\n".join(unknown)
+    if unknown and not trust.knows_text(text):
         lines = text.strip().splitlines()
         shown = [f"│ {line}" for line in lines[:_SHOWN_LINES]]
         more = (

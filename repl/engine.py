@@ -110,8 +110,8 @@ async def resume_session(
     that the caller can offer a copy.
     """
     # Imported here: the prompt is drawn without the commands.
+    from aloop.memory.trust_file import TrustFile
     from commands.builtin.model import follow
-    from commands.trust_store import TrustFile
 
     memory, trust = agent.memory, TrustFile.of_user()
     # First recover: the wanted session, or the latest one, may be one that a crash interrupted.

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 from aloop.errors import AloopError, StorageError
 from aloop.interrupts import restore_interrupts
+from aloop.memory.trust_file import TrustFile
 from commands.attachments import with_attachments
 from commands.context import Verbosity
 from commands.mentions import attach_mentions
 from commands.project.instructions import load_instructions, names_of, untrusted_notice
 from commands.project.skills import load_skills
 from commands.trust import find_concerns, remember_work
-from commands.trust_store import TrustFile
 from repl.crash_report import bug_text
 from repl.engine import build_agent, names_model, resume_session
 from repl.options import TaskOptions

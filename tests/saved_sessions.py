@@ -16,7 +16,7 @@ from aloop.cli.sessions.command import SessionsAction as Action
 from aloop.cli.sessions.command import SessionsOptions
 from aloop.memory.sessions_dir.check import Checker
 from aloop.memory.sessions_dir.text_check import Finding
-from commands.trust_store import TrustFile
+from aloop.memory.trust_file import TrustFile
 
 ROOT = Path(__file__).parents[1]
 

@@ -10,7 +10,7 @@ from aloop.errors import SHORT_ID, StorageError, UsageError
 from aloop.lsp.analysis import Analysis
 from aloop.memory import MemoryManager
 from aloop.memory.session import FILE_NAME
-from commands.trust_store import TrustFile
+from aloop.memory.trust_file import TrustFile
 
 
 @dataclass(frozen=True, slots=True)

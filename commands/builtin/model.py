@@ -15,8 +15,8 @@ from commands.registry import Argument, Command
 if TYPE_CHECKING:
     from aloop.agent import ReActAgent
     from aloop.memory import Session
+    from aloop.memory.trust_file import TrustFile
     from commands.context import Context
-    from commands.trust_store import TrustFile
 
 _ROW_DIGITS = 3
 

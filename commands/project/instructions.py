@@ -27,8 +27,8 @@ from commands.project.folders import (
 from commands.project.skills import load_skills
 
 if TYPE_CHECKING:
+    from aloop.memory.trust_file import TrustFile
     from commands.context import Context
-    from commands.trust_store import TrustFile
 
 MOST_BYTES = 32_000
 """Of all instruction files together."""

@@ -19,7 +19,7 @@ from aloop.memory.codec.nodes import ScalarNode
 from commands.project.folders import FoundFile, Unreadable, find_skill_files, read_text, without_invisible
 
 if TYPE_CHECKING:
-    from commands.trust_store import TrustFile
+    from aloop.memory.trust_file import TrustFile
 
 MOST_BYTES = 64_000
 """Of a file."""

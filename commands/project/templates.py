@@ -20,8 +20,8 @@ from commands.project.skills import SkillFile, load_skills
 from commands.registry import Argument, Command, Outcome
 
 if TYPE_CHECKING:
+    from aloop.memory.trust_file import TrustFile
     from commands.context import Context
-    from commands.trust_store import TrustFile
 
 _MOST_BYTES = 32_000
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")

@@ -133,7 +133,7 @@ def _read() -> str:
     if not found:
         return ""
     # Imported here for start-up time: most folders have no such files.
-    from commands.trust_store import TrustFile
+    from aloop.memory.trust_file import TrustFile
 
     project = next((file.project for file in found if file.project), None)
     is_new = project is not None and not TrustFile.of_user().knows_project(project)

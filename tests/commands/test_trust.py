@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
 import pytest
 
+from aloop.cli.parser import parse_arguments
 from aloop.config import state_dir
+from aloop.memory import SessionLibrary
 from commands.dispatch import dispatch
 from commands.session_browser import Choice, SessionBrowser
 from tests.agent.scripted import answer
@@ -63,6 +66,22 @@ async def test_own_system_message_causes_no_warning(bench: SetUp) -> None:
     again = bench()
     await dispatch(f"/resume {stage.memory.session_id}", again.context)
     assert again.view.of("announce") == []
+
+
+async def test_session_that_the_user_imported_causes_no_warning(
+    bench: SetUp, sessions_dir: Path, tmp_path: Path
+) -> None:
+    chat = tmp_path / "chat.json"
+    chat.write_text(json.dumps([{"messages": [{"role": "user", "content": "Hi"}]}]))
+    options = parse_arguments(["import", str(chat), "--sessions-dir", str(sessions_dir)])
+    assert options.run() == 0  # type: ignore[union-attr] # only the prompt has no run
+    (imported,) = [summary.id for summary in await SessionLibrary(sessions_dir).list_sessions()]
+    stage = bench(answer("Hello."))
+    await dispatch(f"/resume {imported}", stage.context)
+    await dispatch("And?", stage.context)
+    again = bench()
+    await dispatch(f"/resume {imported}", again.context)
+    assert stage.view.of("announce") == again.view.of("announce") == []
 
 
 @pytest.mark.usefixtures("from_elsewhere")

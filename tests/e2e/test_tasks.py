@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from commands.trust_store import TrustFile
+from aloop.memory.trust_file import TrustFile
 from tests.agent.tasks.catalogue import TASKS
 from tests.agent.tasks.task import Task
 from tests.e2e.conftest import Open

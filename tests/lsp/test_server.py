@@ -15,7 +15,7 @@ pytest.importorskip("pygls", reason="pygls is not installed")
 
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import MemoryManager, SessionLibrary
-from commands.trust_store import TrustFile
+from aloop.memory.trust_file import TrustFile
 from tests.lsp.editor import ROOT, Json, Refused, connected
 from tests.lsp.sessions import BROKEN, CHAT, CONFLICT, HEAD, ID, line_of, write
 from tests.saved_sessions import open_elsewhere, trust

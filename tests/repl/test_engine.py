@@ -17,8 +17,8 @@ from aloop.errors import MissingCredentials, SessionError, SessionNotFound
 from aloop.llm.message_types import LLMMessage
 from aloop.llm.offline import OfflineLLM
 from aloop.memory import MemoryManager
+from aloop.memory.trust_file import TrustFile
 from commands.builtin.model import follow
-from commands.trust_store import TrustFile
 from repl.engine import Engine, build_agent, resume_session, write_title
 from repl.options import ShellOptions
 from tests.commands.conftest import RecordingView, store

@@ -8,13 +8,13 @@ from __future__ import annotations
 import gc
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence, Set
 from pathlib import Path
 from typing import NamedTuple
 
 from aloop.cli.console import ProgressBar, json_line, output_width, print_line, print_note
 from aloop.cli.exchange.importing import ImportOptions
-from aloop.errors import SHORT_ID, UsageError
+from aloop.errors import SHORT_ID, StorageError, UsageError
 from aloop.formatting import quantity
 from aloop.importers.draft import Imported
 from aloop.importers.formats import FORMATS
@@ -22,8 +22,9 @@ from aloop.importers.peek import TOOLS, glimpses_of
 from aloop.importers.places import files_of, notes_folders
 from aloop.importers.run import Scan, Selection, find_files
 from aloop.importers.source import Source
-from aloop.importers.store import ImportStore, Outcome, title_of
+from aloop.importers.store import ImportStore, Outcome, describe_origin, title_of
 from aloop.interrupts import INTERRUPTED, DelayedInterrupt
+from aloop.memory.trust_file import TrustFile
 from aloop.text import closest_match
 from aloop.width import fit
 
@@ -68,6 +69,8 @@ def _import(options: ImportOptions, scan: Scan, found: Iterable[Imported], total
     store = ImportStore(options.sessions_dir, dry=options.dry_run)
     done: Counter[str] = Counter()
     lost: Counter[str] = Counter()
+    sessions: list[str] = []
+    texts: set[str] = set()
     code = 0
     read = 0
     with ProgressBar("Reading", "MB", is_wanted=not options.as_json) as bar:
@@ -83,6 +86,10 @@ def _import(options: ImportOptions, scan: Scan, found: Iterable[Imported], total
                 with DelayedInterrupt():  # a conversation is written as a whole
                     outcome = store.put(imported)
                 done[outcome.action] += 1
+                if outcome.action in ("imported", "updated"):
+                    sessions.append(outcome.session_id)
+                    if not imported.session:
+                        texts.add(describe_origin(imported))
                 lost.update(imported.losses)
                 bar.clear()
                 _report(options, imported, outcome)
@@ -92,10 +99,20 @@ def _import(options: ImportOptions, scan: Scan, found: Iterable[Imported], total
                 "Stopped. All conversations imported so far are complete; run the same command again for the rest."
             )
             code = INTERRUPTED
+    if not options.dry_run:
+        _accept(sessions, texts)
     _summarize(options, scan, store, done, lost)
     is_unknown = scan.unknown and not done and not Path(options.what).expanduser().is_dir()
     is_failed = bool(scan.problems or is_unknown or (options.session and not done))
     return code or int(is_failed)
+
+
+def _accept(sessions: Sequence[str], texts: Set[str]) -> None:
+    """Note that the user has asked for the sessions, so that aloop does not ask again."""
+    try:
+        TrustFile.of_user().remember(accepted=sessions, texts=texts)
+    except StorageError as error:
+        print_note(str(error))
 
 
 def _report(options: ImportOptions, imported: Imported, outcome: Outcome) -> None:

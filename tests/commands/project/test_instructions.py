@@ -11,9 +11,9 @@ import pytest
 from aloop.agent.notes import without_notes
 from aloop.config import Settings
 from aloop.memory import SessionLibrary
+from aloop.memory.trust_file import TrustFile
 from commands.dispatch import dispatch
 from commands.project.instructions import MOST_BYTES, load_instructions
-from commands.trust_store import TrustFile
 from repl.options import TaskOptions
 from repl.task import run_task
 from tests.agent.scripted import answer

@@ -15,10 +15,10 @@ from aloop.config import Settings
 from aloop.llm.message_types import ToolCall
 from aloop.llm.prompts import PROJECT_INSTRUCTIONS, SKILLS, briefly
 from aloop.memory import SessionLibrary
+from aloop.memory.trust_file import TrustFile
 from aloop.permissions import PermissionDecision, PermissionRequest
 from commands.dispatch import dispatch
 from commands.project.skills import LONGEST_DESCRIPTION, MOST_BYTES, LoadedSkills, load_skills
-from commands.trust_store import TrustFile
 from repl.options import TaskOptions
 from repl.task import run_task
 from tests.agent.scripted import ScriptedLLM, answer, calls

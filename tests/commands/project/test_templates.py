@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from aloop.errors import UsageError
+from aloop.memory.trust_file import TrustFile
 from commands.dispatch import dispatch
 from commands.project.folders import FoundFile, Unreadable
 from commands.project.templates import expand, parse_template
-from commands.trust_store import TrustFile
 from tests.agent.scripted import answer
 from tests.commands.conftest import Bench, SetUp
 

@@ -15,9 +15,9 @@ from aloop import __version__
 from aloop.agent import ReActAgent
 from aloop.config import DEFAULT_MODEL, Settings
 from aloop.llm.message_types import LLMMessage
+from aloop.memory.trust_file import TrustFile
 from commands.builtin import REGISTRY
 from commands.context import Context
-from commands.trust_store import TrustFile
 from repl.crash_report import bug_text
 from repl.input.toolbar import toolbar_line, toolbar_parts
 from repl.options import ShellOptions

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from aloop.errors import StorageError
-from commands.trust_store import TrustFile
+from aloop.memory.trust_file import TrustFile
 
 
 def test_remembered_entries_are_known_in_the_next_run(tmp_path: Path) -> None:
