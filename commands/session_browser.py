@@ -6,19 +6,20 @@ The last row is for the sessions of other tools, which are in a second list, and
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aloop.errors import SHORT_ID, SessionNotFound, StorageError, UsageError
-from aloop.formatting import quantity
-from aloop.memory.session import SessionTitle
+from aloop.formatting import OnRead, quantity
+from aloop.memory.session import SessionSummary, SessionTitle
 
 if TYPE_CHECKING:
     from aloop.importers.peek import Glimpse
     from aloop.llm.message_types import LLMMessage
     from aloop.memory import MemoryManager
+    from aloop.memory.search.search import Hit
 
 
 ROW = "import"
@@ -29,10 +30,14 @@ _WAIT = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The session to resume, or with ``fork`` the session to copy."""
+    """The session to resume, or with ``fork`` the session to copy.
+
+    ``hit`` is the match that the user found it by.
+    """
 
     session_id: str
     fork: bool = False
+    hit: Hit | None = None
 
 
 class SessionBrowser:
@@ -66,9 +71,19 @@ class SessionBrowser:
         """Return the first question of each session by ID."""
         return await self._memory.library.list_first_questions()
 
-    async def ending(self, session_id: str) -> Sequence[LLMMessage]:
+    async def details(self, sessions: Sequence[SessionTitle]) -> Mapping[str, SessionSummary]:
+        """Return the counts of those sessions that exist, by key."""
+        rows = await self._memory.library.summarize([session.id for session in sessions], is_quick=True)
+        return {row.id: row for row in rows}
+
+    async def search(self, words: str, on_read: OnRead) -> AsyncIterator[tuple[str, Hit]]:
+        """Yield the matches in messages, each with the key of its session."""
+        async for hit in self._memory.library.search(words, on_read):
+            yield hit.session.id, hit
+
+    async def ending(self, session: SessionTitle) -> Sequence[LLMMessage]:
         """Return at least the last messages of a session."""
-        return await self._memory.library.load_ending(session_id)
+        return await self._memory.library.load_ending(session.id)
 
     async def rename(self, session_id: str, title: str) -> None:
         """Change the title of a session."""
@@ -124,8 +139,11 @@ class BrowserWithImports(SessionBrowser):
     def number(self, titles: Sequence[SessionTitle]) -> None:
         super().number([title for title in titles if title.id != ROW])
 
-    async def ending(self, session_id: str) -> Sequence[LLMMessage]:
-        return () if session_id == ROW else await super().ending(session_id)
+    async def details(self, sessions: Sequence[SessionTitle]) -> Mapping[str, SessionSummary]:
+        return await super().details([session for session in sessions if session.id != ROW])
+
+    async def ending(self, session: SessionTitle) -> Sequence[LLMMessage]:
+        return () if session.id == ROW else await super().ending(session)
 
     async def rename(self, session_id: str, title: str) -> None:
         _require_session(session_id)
@@ -162,11 +180,17 @@ class ForeignBrowser(SessionBrowser):
     async def first_questions(self) -> Mapping[str, str]:
         return {}
 
-    async def ending(self, session_id: str) -> Sequence[LLMMessage]:
+    async def details(self, sessions: Sequence[SessionTitle]) -> Mapping[str, SessionSummary]:  # noqa: ARG002 - as in the base class
+        return {}
+
+    def search(self, words: str, on_read: OnRead) -> AsyncIterator[tuple[str, Hit]]:  # noqa: ARG002 - as in the base class
+        raise UsageError("The messages of other tools cannot be searched. Import them first.")
+
+    async def ending(self, session: SessionTitle) -> Sequence[LLMMessage]:
         # Imported late for start-up time.
         from aloop.importers.peek import ending
 
-        glimpse = self._found[session_id]
+        glimpse = self._found[session.id]
         try:
             return await asyncio.to_thread(ending, glimpse)
         except OSError as error:

@@ -52,9 +52,12 @@ class SessionLibrary:
         """Yield all sessions, newest first, each as soon as it has been read."""
         return in_slices(self.backend.iterate_sessions())
 
-    async def summarize(self, session_ids: Sequence[str]) -> list[SessionSummary]:
-        """Return the summaries of those of the given sessions that exist."""
-        return await self._run(lambda backend: backend.summarize(session_ids))
+    async def summarize(self, session_ids: Sequence[str], *, is_quick: bool = False) -> list[SessionSummary]:
+        """Return the summaries of those of the given sessions that exist.
+
+        If ``is_quick``, only small files are parsed.
+        """
+        return await self._run(lambda backend: backend.summarize(session_ids, is_quick=is_quick))
 
     async def list_titles(self, last_made: int | None = None) -> list[SessionTitle]:
         """Return the ID, time and title of all sessions, newest first.

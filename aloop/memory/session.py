@@ -56,7 +56,8 @@ class Session:
 class SessionSummary:
     """One row of a listing; ``problem`` is the reason if the session cannot be read.
 
-    If the file's ID cannot be read, ``id`` is the last eight characters of the folder name.
+    If the file's ID cannot be read, ``id`` is the last eight characters of the folder name. ``model`` is the one that
+    a resumed session uses, or that gave the last answer.
     """
 
     id: str
@@ -66,6 +67,7 @@ class SessionSummary:
     title: str
     path: Path
     problem: str | None = None
+    model: str | None = None
 
     @property
     def is_in_future(self) -> bool:
@@ -75,11 +77,20 @@ class SessionSummary:
 
 @dataclass(frozen=True, slots=True)
 class SessionTitle:
-    """The part of a session that its first lines contain, for completion."""
+    """The part of a session that its first lines contain, for completion.
+
+    ``sessions_dir`` is None for a session of the folder in use.
+    """
 
     id: str
     updated_at: datetime
     title: str
+    sessions_dir: Path | None = None
+
+    @property
+    def key(self) -> str:
+        """The ID, with the folder if that is another one: copies have the same ID."""
+        return self.id if self.sessions_dir is None else f"{self.sessions_dir}/{self.id}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ async def resume(context: Context, argument: str) -> None:
         if argument:
             await _open(context, read_session(context, argument), context.find_hit(argument))
         elif choice := await _pick(context):
-            await (_fork(context, choice.session_id) if choice.fork else _open(context, choice.session_id))
+            await (_fork(context, choice.session_id) if choice.fork else _open(context, choice.session_id, choice.hit))
     except SessionDeclined:
         context.view.info(_NOTHING_CHANGED)
 

@@ -13,11 +13,13 @@ from prompt_toolkit.keys import Keys
 from prompt_toolkit.layout import BufferControl
 
 from aloop.errors import AloopError
+from aloop.formatting import progress_text
 from aloop.memory.session import SessionTitle
 from commands.session_browser import Choice, SessionBrowser
 from repl.input.pastes import PasteGuard
 from repl.input.prompt import Prompt
 from repl.output.screen import Screen
+from repl.picker.columns import Details
 from repl.picker.list_picker import bind_list_keys
 from repl.picker.state import Mode, Picker, entry_of
 from repl.picker.view import Pane, Shown, build_picker_layout, heights
@@ -47,6 +49,10 @@ def bind_picker_keys(picking: PickerSession) -> KeyBindings:
     def _fork(event: KeyPressEvent) -> None:
         picking.ask(Mode.FORK, _text(event))
 
+    @keys.add("tab", filter=listing)
+    def _search(_event: KeyPressEvent) -> None:
+        picking.search()
+
     @keys.add("/", filter=browsing)
     def _filter(_event: KeyPressEvent) -> None:
         picker.begin_filter()
@@ -67,6 +73,11 @@ def _text(event: KeyPressEvent) -> str:
     """Return the text that the key inserts, empty if it inserts none."""
     return event.data if event.data.isprintable() else ""
 
+
+_SEARCH_DELAY = 0.2
+"""Seconds after the last key before messages are searched for text that no title has."""
+_LEAST_SEARCHED = 3  # characters
+_MOST_FOUND = 200  # sessions
 
 _OPEN_SECONDS = 0.1
 """The longest wait before the picker opens; sessions that are not read by then appear later."""
@@ -104,16 +115,27 @@ class PickerSession:
         self._browser = browser
         self._screen = screen
         self._pane = Pane(browser.ending, screen.redraw)
+        self._details = Details(browser.details, screen.redraw)
         self._line = Buffer(multiline=False, on_text_changed=self._typed)
         self._note = ""
         self._choice: asyncio.Future[Choice | None] = asyncio.get_running_loop().create_future()
         self._acting: set[asyncio.Task[None]] = set()
         self._reading: asyncio.Task[None] | None = None
+        self._searching: asyncio.Task[None] | None = None
+        self._progress = 0, 0
         self._is_read = False
         self._asked_by = ""
         self._is_question_gone = False
         control = BufferControl(self._line, key_bindings=bind_picker_keys(self))
-        shown = Shown(self.picker, self._pane, browser, lambda: self._note, lambda: not self._is_read)
+        shown = Shown(
+            self.picker,
+            self._pane,
+            self._details,
+            browser,
+            self._news,
+            lambda: not self._is_read,
+            lambda: self._is_searching,
+        )
         self.layout = build_picker_layout(control, shown)
 
     async def open(self, known: Sequence[SessionTitle]) -> bool:
@@ -142,6 +164,8 @@ class PickerSession:
     def close(self) -> None:
         """Stop reading."""
         self._pane.close()
+        self._details.close()
+        self._stop_search()
         if self._reading:
             self._reading.cancel()
 
@@ -204,25 +228,78 @@ class PickerSession:
         if text:
             self._write(self.picker.filter + self._asked_by + text)
 
+    def search(self) -> None:
+        """Search the messages for the text of the filter, or go back to titles."""
+        if self.picker.hits is not None:
+            self._stop_search()
+            self.picker.set_filter(self.picker.filter)
+        elif self.picker.filter.strip():
+            self._begin_search()
+        else:
+            self._note = "Type what to search for in the messages, then press Tab."
+        self._show_highlighted()
+
+    def _begin_search(self, delay: float = 0) -> None:
+        self._stop_search()
+        self._searching = self._start(self._search(self.picker.filter, delay))
+
+    def _stop_search(self) -> None:
+        if self._searching is not None:
+            self._searching.cancel()
+
+    @property
+    def _is_searching(self) -> bool:
+        return self._searching is not None and not self._searching.done()
+
+    async def _search(self, words: str, delay: float) -> None:
+        # Nothing is read while the user types.
+        await asyncio.sleep(delay)
+        self.picker.begin_search()
+        self._progress = 0, 0
+        async for key, hit in self._browser.search(words, self._read_some):
+            had_any = bool(self.picker.count)
+            self.picker.add_hit(key, hit)
+            if not had_any:
+                self._show_highlighted()
+            self._screen.redraw()
+            if self.picker.count >= _MOST_FOUND:
+                break
+
+    def _read_some(self, done: int, total: int) -> None:
+        """Note the progress of a search; called by its thread."""
+        self._progress = done, total
+
+    def _news(self) -> str:
+        """Return the note, or how far a search is."""
+        done, total = self._progress
+        if self._note or not (self._is_searching and total):
+            return self._note
+        return progress_text("Searching messages", done, total, "sessions", self._screen.width - 1)
+
     # Effects.
 
     def _typed(self, _: Buffer) -> None:
         self._note, self._is_question_gone = "", False
         if self.picker.mode in {Mode.BROWSE, Mode.FILTER} and self._line.text != self.picker.filter:
+            self._stop_search()
             self.picker.set_filter(self._line.text)
+            if not self.picker.count and self._is_read and len(self.picker.filter.strip()) >= _LEAST_SEARCHED:
+                self._begin_search(_SEARCH_DELAY)
             self._show_highlighted()
 
     def _write(self, text: str) -> None:
         self._line.document = Document(text, len(text))
 
     def _show_highlighted(self) -> None:
-        self._pane.show(self.picker.highlighted.id if self.picker.highlighted else None)
+        self._pane.show(self.picker.highlighted)
         self._screen.redraw()
 
     def _choose(self, *, fork: bool = False) -> None:
         """Return the highlighted session from ``run``."""
-        if self.picker.highlighted is not None:
-            self._leave(Choice(self.picker.highlighted.id, fork))
+        session = self.picker.highlighted
+        if session is not None:
+            hits = (self.picker.hits or {}).get(session.key)
+            self._leave(Choice(session.id, fork, hits[0] if hits else None))
 
     def _leave(self, choice: Choice | None) -> None:
         if not self._choice.done():

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 
+from aloop.memory.search.search import Hit
 from aloop.memory.session import SessionTitle
 
 # Kinds of matches, best first; within each, the newest come first. Fuzzy matches come after all of them.
@@ -129,16 +130,23 @@ class Picker:
         self.mode = Mode.BROWSE
         self.filter = ""
         self._entries = list(entries)
+        self._places = {entry.session.key: place for place, entry in enumerate(self._entries)}
         self._matcher = Matcher(self._entries)
         self._found = self._matcher.find("")
         self._at = 0
         self._top = 0
         self._gone: set[str] = set()
         self._titles: dict[str, str] = {}
+        self._hits: dict[str, list[Hit]] | None = None
 
     @property
     def total(self) -> int:
         return len(self._entries)
+
+    @property
+    def hits(self) -> Mapping[str, Sequence[Hit]] | None:
+        """The matches in messages by session, None unless messages are searched."""
+        return self._hits
 
     @property
     def count(self) -> int:
@@ -166,11 +174,41 @@ class Picker:
         self.mode = Mode.FILTER
 
     def set_filter(self, text: str) -> None:
-        """Show matching sessions; without a filter, letters are commands again."""
+        """Show sessions whose titles match; without a filter, letters are commands again."""
         self.filter = text
         self.mode = Mode.FILTER if text else Mode.BROWSE
+        self._hits = None
         self._found = self._matcher.find(text)
         self._at = self._top = 0
+        if not text:
+            self._pass_over_current()
+
+    def begin_search(self) -> None:
+        """Show only sessions that ``add_hit`` adds, until the filter changes."""
+        self._hits = {}
+        self._found = []
+        self._at = self._top = 0
+
+    def add_hit(self, key: str, hit: Hit) -> None:
+        """Show a match in the messages of a session, if that is listed."""
+        place = self._places.get(key)
+        if self._hits is None or place is None:
+            return
+        if key not in self._hits:
+            self._hits[key] = []
+            self._found = [*self._found, place]
+        self._hits[key].append(hit)
+
+    def _pass_over_current(self) -> None:
+        """Highlight the second session if the first one is open already."""
+        if len(self._found) > 1 and self._entries[self._found[0]].session.key == self.current:
+            self._at = 1
+
+    def _find(self) -> Sequence[int]:
+        """Return the sessions to show."""
+        if self._hits is None:
+            return self._matcher.find(self.filter)
+        return [self._places[key] for key in self._hits if key in self._places]
 
     def begin(self, mode: Mode) -> bool:
         """Ask about the highlighted session; return False if no session matches."""
@@ -189,33 +227,34 @@ class Picker:
         Removed sessions stay away and renamed ones keep their new title: the list may have been read before that.
         """
         highlighted = self.highlighted
-        self._entries = [entry for entry in entries if entry.session.id not in self._gone]
+        self._entries = [entry for entry in entries if entry.session.key not in self._gone]
         for entry in self._entries if self._titles else ():
-            if (title := self._titles.get(entry.session.id)) is not None:
+            if (title := self._titles.get(entry.session.key)) is not None:
                 entry.session, entry.title = replace(entry.session, title=title), title.casefold()
         self._matcher = Matcher(self._entries)
-        self._found = self._matcher.find(self.filter)
-        if highlighted is None and len(self._found) > 1 and self._entries[self._found[0]].session.id == self.current:
-            self._at = 1
-        elif highlighted is not None:
-            ids = (self._entries[place].session.id for place in self._found)
-            self._at = next((row for row, known in enumerate(ids) if known == highlighted.id), self._at)
+        self._places = {entry.session.key: place for place, entry in enumerate(self._entries)}
+        self._found = self._find()
+        if highlighted is None:
+            self._pass_over_current()
+        else:
+            keys = (self._entries[place].session.key for place in self._found)
+            self._at = next((row for row, known in enumerate(keys) if known == highlighted.key), self._at)
         self.move(0)
 
     def add_first_messages(self, messages: Mapping[str, str]) -> None:
         """Filter by first messages too, given case-folded by ID."""
         for entry in self._entries:
-            entry.first_message = messages.get(entry.session.id, "")
+            entry.first_message = messages.get(entry.session.key, "")
         self.replace(self._entries)
 
-    def remove(self, session_id: str) -> None:
+    def remove(self, key: str) -> None:
         """Remove a session, and highlight the next one."""
-        self._gone.add(session_id)
+        self._gone.add(key)
         self.replace(self._entries)
 
-    def retitle(self, session_id: str, title: str) -> None:
+    def retitle(self, key: str, title: str) -> None:
         """Change a title; the session stays in the list until the filter changes."""
-        self._titles[session_id] = title
+        self._titles[key] = title
         shown = self._found, self._at
         self.replace(self._entries)
         # Keep the session in place, even if the new title does not match the filter.

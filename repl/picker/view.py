@@ -6,24 +6,27 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from itertools import groupby
 
 from prompt_toolkit.application.current import get_app
+from prompt_toolkit.data_structures import Size
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.layout import BufferControl, Dimension, FormattedTextControl, HSplit, Layout, VSplit, Window
 
 from aloop.errors import SHORT_ID, AloopError
-from aloop.formatting import age
 from aloop.llm.message_types import LLMMessage
+from aloop.memory.search.search import Hit
 from aloop.memory.session import SessionTitle
 from aloop.sanitize import safe_line
-from aloop.width import fit, pad, text_width, unjoined
+from aloop.width import fit, flow, text_width, unjoined
 from commands.session_browser import SessionBrowser
 from repl.output.markdown import markdown_lines
 from repl.output.rich_lines import wrap_line
 from repl.output.styled import Line, line
 from repl.output.theme import Style, prompt_style
 from repl.pages.transcript import message_lines
+from repl.picker.columns import Details, fit_columns, match_line, row_of, row_spans
 from repl.picker.state import Mode, Picker, matched_places
 
 _PREVIEW_DELAY = 0.03
@@ -32,27 +35,31 @@ _PREVIEW_DELAY = 0.03
 _CACHED = 64
 _MESSAGES = 12
 _MESSAGE_CHARACTERS = 4_000  # more than a screen shows
+_WHOLE = 10_000  # cells, more than a line around a match has
 _MARKDOWN_WIDTH = 79  # of tables and the like; a narrower screen wraps the rows again
 
 
 class Pane:
     """Previews a session; calls ``refresh`` when ``read`` has returned its messages."""
 
-    def __init__(self, read: Callable[[str], Awaitable[Sequence[LLMMessage]]], refresh: Callable[[], None]) -> None:
+    def __init__(
+        self, read: Callable[[SessionTitle], Awaitable[Sequence[LLMMessage]]], refresh: Callable[[], None]
+    ) -> None:
         self._read = read
         self._refresh = refresh
         self._wanted: str | None = None
         self._known: dict[str, list[Line]] = {}
         self._reading: asyncio.Task[None] | None = None
 
-    def show(self, session_id: str | None) -> None:
+    def show(self, session: SessionTitle | None) -> None:
         """Show the end of that session as soon as it is read, in place of any other."""
-        if session_id == self._wanted:
+        key = session.key if session else None
+        if key == self._wanted:
             return
-        self._wanted = session_id
+        self._wanted = key
         self.close()
-        if session_id is not None and session_id not in self._known:
-            self._reading = asyncio.create_task(self._load(session_id))
+        if session is not None and key not in self._known:
+            self._reading = asyncio.create_task(self._load(session))
 
     def close(self) -> None:
         """Stop reading."""
@@ -69,15 +76,15 @@ class Pane:
                 break
         return rows[-height:] if height > 0 else []
 
-    async def _load(self, session_id: str) -> None:
+    async def _load(self, session: SessionTitle) -> None:
         await asyncio.sleep(_PREVIEW_DELAY)
         try:
-            lines = await asyncio.to_thread(ending_lines, await self._read(session_id))
+            lines = await asyncio.to_thread(ending_lines, await self._read(session))
         except AloopError as error:
             lines = [line((Style.BAD, str(error)))]
         while len(self._known) >= _CACHED:
             del self._known[next(iter(self._known))]
-        self._known[session_id] = lines
+        self._known[session.key] = lines
         self._refresh()
 
 
@@ -97,18 +104,16 @@ def ending_lines(messages: Sequence[LLMMessage]) -> list[Line]:
     return lines or [line((Style.QUIET, "(no messages)"))]
 
 
-_AGE_COLUMNS = 12
-_CURRENT = "●"
-"""The mark of the open session."""
-
 _MIN_LIST_ROWS = 3
 _MIN_PANE_ROWS = 2
-_OTHER_ROWS = 3
-"""The filter, the rule and the legend."""
+_OTHER_ROWS = 2
+"""The filter and the rule."""
+_MANY_ROWS = 16
+"""Rows of a screen from which on all keys are shown, if need be in two rows."""
 
+_NAME_KEYS = "d trash · r rename · f fork · / filter"
+_FILTER_KEYS = "^D trash · ^R rename · ^F fork"
 _LEGENDS = {
-    Mode.BROWSE: "Enter resume · d trash · r rename · f fork · / filter · Esc",
-    Mode.FILTER: "Enter resume · ^D trash · ^R rename · ^F fork · Esc",
     Mode.RENAME: "Enter rename · Esc cancel",
     Mode.TRASH: "Enter move {} to the trash · Esc cancel",
     Mode.FORK: "Enter continue in a copy of {} · Esc cancel",
@@ -120,22 +125,35 @@ class Shown:
     """The state that the layout draws.
 
     Sessions are numbered as in the rows of ``browser``, and a note replaces the legend.
-    ``is_reading`` returns True while there may be more sessions than are known.
+    ``is_reading`` returns True while there may be more sessions than are known, and ``is_searching`` while messages are
+    searched.
     """
 
     picker: Picker
     pane: Pane
+    details: Details
     browser: SessionBrowser
     note: Callable[[], str]
     is_reading: Callable[[], bool]
+    is_searching: Callable[[], bool]
 
 
-def heights(total: int, rows: int) -> tuple[int, int]:
+def heights(total: int, rows: int, legend: int = 1) -> tuple[int, int]:
     """Return the heights of the list and the pane on a screen of ``rows`` rows."""
-    room = max(rows - 1 - _OTHER_ROWS, _MIN_LIST_ROWS)
+    room = max(rows - 1 - _OTHER_ROWS - legend, _MIN_LIST_ROWS)
     listed = max(_MIN_LIST_ROWS, min(total, room // 2))
     pane = room - listed
     return listed, pane if pane >= _MIN_PANE_ROWS else 0
+
+
+def legend_rows(size: Size, mode: Mode = Mode.BROWSE, *, is_search: bool = False) -> list[str]:
+    """Return the keys: all of them in a tall window, else those that fit in one row."""
+    search = f"Tab {'titles' if is_search else 'search text'}"
+    keys = _NAME_KEYS if mode is Mode.BROWSE else _FILTER_KEYS
+    width = size.columns - 1
+    if size.rows >= _MANY_ROWS:
+        return flow(f"Enter resume · {keys} · {search} · Esc", width)
+    return [fit(f"Enter resume · {search} · Esc", width)]
 
 
 def build_picker_layout(control: BufferControl, shown: Shown) -> Layout:
@@ -147,7 +165,7 @@ def build_picker_layout(control: BufferControl, shown: Shown) -> Layout:
     top = VSplit(
         [
             Window(control, height=1, get_line_prefix=lambda _number, _wraps: [("class:prompt", _prompt(picker))]),
-            Window(FormattedTextControl(lambda: _count(picker)), height=1, dont_extend_width=True),
+            Window(FormattedTextControl(lambda: _count(shown)), height=1, dont_extend_width=True),
         ]
     )
     body = HSplit(
@@ -156,7 +174,7 @@ def build_picker_layout(control: BufferControl, shown: Shown) -> Layout:
             _part(lambda: _rows(shown), lambda: _heights(picker)[0]),
             _part(lambda: _rule(picker), lambda: 1),
             _part(lambda: _pane(shown), lambda: _heights(picker)[1]),
-            _part(lambda: [("class:toolbar", fit(_legend(shown), _width()))], lambda: 1),
+            _part(lambda: [("class:toolbar", _legend(shown))], lambda: len(legend_rows(_size()))),
             # Takes the rows left over when the rest shrinks.
             Window(),
         ]
@@ -169,29 +187,42 @@ def _part(text: Callable[[], StyleAndTextTuples], height: Callable[[], int]) -> 
 
 
 def _prompt(picker: Picker) -> str:
-    return "title: " if picker.mode is Mode.RENAME else "find: "
+    if picker.mode is Mode.RENAME:
+        return "title: "
+    return "find: " if picker.hits is None else "text: "
 
 
-def _count(picker: Picker) -> StyleAndTextTuples:
+def _count(shown: Shown) -> StyleAndTextTuples:
+    picker = shown.picker
     count = f"{picker.count:,} of {picker.total:,}" if picker.filter else f"{picker.total:,}"
     return [("class:toolbar", f" {count} ")]
 
 
 def _rows(shown: Shown) -> StyleAndTextTuples:
-    now, width = datetime.now(UTC), _width()
+    now, picker = datetime.now(UTC), shown.picker
     numbers = {session_id: str(number) for number, session_id in enumerate(shown.browser.rows, 1)}
+    window = picker.window(_heights(picker)[0])
+    shown.details.want([session for session, _ in window])
+    rows = [
+        row_of(
+            session,
+            shown.details.find(session),
+            number=numbers.get(session.key, ""),
+            is_current=session.key == picker.current,
+            hit=picker.hits[session.key][0] if picker.hits else None,
+        )
+        for session, _ in window
+    ]
+    columns = fit_columns(
+        _width(),
+        folder=max((text_width(row.folder) for row in rows), default=0),
+        messages=max((len(row.messages) for row in rows), default=0),
+        model=max((text_width(row.model) for row in rows), default=0),
+    )
     fragments: StyleAndTextTuples = []
-    for session, is_highlighted in shown.picker.window(_heights(shown.picker)[0]):
-        mark = _CURRENT if session.id == shown.picker.current else " "
-        start = f"{numbers.get(session.id, ''):>2}{mark} {_start(session, now)}"
-        title = pad(fit(safe_line(session.title) or "(no title)", width - text_width(start)), width - text_width(start))
-        base = prompt_style(Style.SELECTED) if is_highlighted else ""
-        fragments.append((base, start))
-        matched = matched_places(title, shown.picker.filter)
-        for is_bold, run in groupby(range(len(title)), matched.__contains__):
-            places = list(run)
-            bold = f"{base} {prompt_style(Style.STRONG)}".strip() if is_bold else base
-            fragments.append((bold, title[places[0] : places[-1] + 1]))
+    for row, (_, is_highlighted) in zip(rows, window, strict=True):
+        matched = partial(matched_places, wanted=picker.filter)
+        fragments += row_spans(row, columns, now, is_highlighted=is_highlighted, matched=matched)
         fragments.append(("", "\n"))
     if not fragments:
         return [("class:toolbar", _placeholder(shown))]
@@ -199,13 +230,13 @@ def _rows(shown: Shown) -> StyleAndTextTuples:
 
 
 def _placeholder(shown: Shown) -> str:
+    if shown.is_searching():
+        return "Searching messages…"
     if shown.is_reading():
         return "Reading sessions…"
+    if shown.picker.hits is not None:
+        return "No messages match."
     return "No sessions match." if shown.picker.total else "No sessions."
-
-
-def _start(session: SessionTitle, now: datetime) -> str:
-    return f"{safe_line(session.id)[:SHORT_ID]:<{SHORT_ID}}  {pad(age(session.updated_at, now), _AGE_COLUMNS)}  "
 
 
 def _rule(picker: Picker) -> StyleAndTextTuples:
@@ -216,25 +247,48 @@ def _rule(picker: Picker) -> StyleAndTextTuples:
 
 
 def _pane(shown: Shown) -> StyleAndTextTuples:
-    height = _heights(shown.picker)[1]
+    height, picker = _heights(shown.picker)[1], shown.picker
+    session = picker.highlighted
+    if picker.hits is None or session is None:
+        rows = shown.pane.rows(_width(), height)
+    else:
+        rows = [row for hit in picker.hits[session.key] for row in wrap_line(hit_spans(hit), _width())][:height]
     fragments: StyleAndTextTuples = []
-    for row in shown.pane.rows(_width(), height):
+    for row in rows:
         fragments += [*((prompt_style(look), text) for look, text in row), ("", "\n")]
     return fragments
+
+
+def hit_spans(hit: Hit) -> Line:
+    """Return a match with the number and the role of its message."""
+    place = f"#{hit.message} {hit.role}" if hit.message else hit.role
+    text, places = match_line(hit, _WHOLE)
+    spans = [
+        (Style.STRONG if is_bold else Style.PLAIN, "".join(text[place] for place in run))
+        for is_bold, run in groupby(range(len(text)), places.__contains__)
+    ]
+    return line((Style.QUIET, f"{place}  " if place else ""), *spans)
 
 
 def _legend(shown: Shown) -> str:
     picker = shown.picker
     if note := shown.note():
-        return note
-    session = picker.highlighted
-    return _LEGENDS[picker.mode].format(session.id[:SHORT_ID] if session else "")
+        return fit(note, _width())
+    if picker.mode in _LEGENDS:
+        session = picker.highlighted
+        return fit(_LEGENDS[picker.mode].format(session.id[:SHORT_ID] if session else ""), _width())
+    return "\n".join(legend_rows(_size(), picker.mode, is_search=picker.hits is not None))
 
 
 def _heights(picker: Picker) -> tuple[int, int]:
-    return heights(picker.total, get_app().output.get_size().rows)
+    size = _size()
+    return heights(picker.total, size.rows, len(legend_rows(size)))
+
+
+def _size() -> Size:
+    return get_app().output.get_size()
 
 
 def _width() -> int:
     """Return the columns to fill, less than all, so that a narrower window wraps less."""
-    return get_app().output.get_size().columns - 1
+    return _size().columns - 1

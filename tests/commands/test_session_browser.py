@@ -66,4 +66,5 @@ async def test_browser_returns_first_questions_and_endings(bench: SetUp, session
     save(sessions_dir, FIRST)
     browser = SessionBrowser(bench().memory)
     assert await browser.first_questions() == {FIRST: "What is 2+2?"}
-    assert (await browser.ending(FIRST))[-1].content == "It is\n4.\n"
+    [title] = await browser.titles()
+    assert (await browser.ending(title))[-1].content == "It is\n4.\n"

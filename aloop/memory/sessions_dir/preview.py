@@ -122,17 +122,20 @@ def read_title(fs: FileSystem, sessions_dir: Path, header: SessionHeader) -> str
         return None
 
 
-def read_summary(fs: FileSystem, sessions_dir: Path, header: SessionHeader) -> SessionSummary:
+def read_summary(
+    fs: FileSystem, sessions_dir: Path, header: SessionHeader, *, is_quick: bool = False
+) -> SessionSummary:
     """Return the listing row of a session.
 
-    An unreadable file gives a row with a ``problem``, not an error.
+    An unreadable file gives a row with a ``problem``, not an error. If ``is_quick``, errors in the middle of a file are
+    not noticed unless it is small.
     """
     path = sessions_dir / header.folder / FILE_NAME
     try:
         if header.problem:
             raise header.problem
         data = fs.read(path)
-        if len(data) > _LARGE and (row := _summarize_large(data, path, header)):
+        if len(data) > (_SMALL if is_quick else _LARGE) and (row := _summarize_large(data, path, header)):
             return row
         session = load_session(data, path)
     except (SessionFileError, OSError) as error:
@@ -140,12 +143,15 @@ def read_summary(fs: FileSystem, sessions_dir: Path, header: SessionHeader) -> S
         return SessionSummary(header.id, header.updated_at, header.updated_at, 0, "", path, str(problem))
     updated_at = header.updated_at if session.updated_at == EPOCH else session.updated_at
     created_at = updated_at if session.created_at == EPOCH else session.created_at
-    return SessionSummary(session.id, created_at, updated_at, len(session.messages), session.title, path)
+    model = session.model or next((each.model for each in reversed(session.messages) if each.model), None)
+    return SessionSummary(session.id, created_at, updated_at, len(session.messages), session.title, path, model=model)
 
 
 _ITEM = b"\n  - role: "
 _LARGE = 8_000_000
 """Bytes from which on a row is made without parsing, which takes seconds and nine times the memory."""
+_SMALL = 100_000
+"""Bytes up to which parsing takes some milliseconds."""
 # The key of the messages, lines without content, and the indentation of the first message.
 _LIST = re.compile(rb"^messages:[ \t]*(?:#[^\n]*)?\r?\n(?:[ \t]*(?:#[^\n]*)?\r?\n)*( *)- ", re.MULTILINE)
 _NEXT_KEY = re.compile(rb"\n[^\s#-]")
@@ -164,7 +170,7 @@ def _summarize_large(data: bytes, path: Path, header: SessionHeader) -> SessionS
     title = header.title or peek_title(data[:_TITLE_SIZE]) or _title_of(find_first_question(data[:_QUESTION_SIZE]))
     created_at = parse_time(start.get("created_at", "")) or header.updated_at
     count = data.count(b"\n" + found[1] + b"- ", found.start(), end.start())
-    return SessionSummary(header.id, created_at, header.updated_at, count, title, path)
+    return SessionSummary(header.id, created_at, header.updated_at, count, title, path, model=start.get("model"))
 
 
 def _title_of(question: str) -> str:

@@ -302,11 +302,13 @@ class YamlBackend:
         is_wanted = is_marked or bool(find_annotated(session.messages, tag))
         return session if is_wanted else None
 
-    def summarize(self, session_ids: Iterable[str]) -> list[SessionSummary]:
-        """Return the rows of the sessions with these IDs that exist."""
+    def summarize(self, session_ids: Iterable[str], *, is_quick: bool = False) -> list[SessionSummary]:
+        """Return the rows of the sessions with these IDs that exist, as ``read_summary``."""
         entries = [entry for session_id in session_ids for entry in self.find(session_id)[:1]]
         found = ((entry, read_header(self.fs, str(self.sessions_dir), entry.folder)) for entry in entries)
-        return [self._summary(distinct_id(header, entry.duplicate)) for entry, header in found if header]
+        return [
+            self._summary(distinct_id(header, entry.duplicate), is_quick=is_quick) for entry, header in found if header
+        ]
 
     def list_titles(self, last_made: int | None = None) -> list[SessionTitle]:
         """Return all sessions, newest first, each read only as far as its title.
@@ -407,8 +409,8 @@ class YamlBackend:
             else:
                 yield checker.check_folder(folder)
 
-    def _summary(self, head: SessionHeader) -> SessionSummary:
-        return read_summary(self.fs, self.sessions_dir, head)
+    def _summary(self, head: SessionHeader, *, is_quick: bool = False) -> SessionSummary:
+        return read_summary(self.fs, self.sessions_dir, head, is_quick=is_quick)
 
     def _make_sessions_dir(self) -> None:
         missing = []

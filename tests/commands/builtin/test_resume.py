@@ -229,7 +229,7 @@ async def test_row_of_other_tools_can_be_neither_deleted_nor_renamed(bench: SetU
     others = ForeignBrowser(bench().memory, browser.found)
     with pytest.raises(UsageError, match="does not change its files"):
         await others.trash(browser.found[0].session_id)
-    assert [message.content for message in await others.ending(browser.found[0].session_id)] == ["Asked in work"]
+    assert [message.content for message in await others.ending((await others.titles())[0])] == ["Asked in work"]
 
 
 async def test_picker_closed_before_the_sessions_were_read_leaves_no_list(bench: SetUp, sessions_dir: Path) -> None:

@@ -16,7 +16,7 @@ from tests.commands.conftest import store
 from tests.repl.conftest import SetStage, Stage
 from tests.saved_sessions import FIRST, SECOND, THIRD, save
 
-LEGEND = "Enter resume · d trash · r rename · f fork · / filter · Esc"
+LEGEND = "Enter resume · d trash · r rename · f fork · / filter · Tab search text · Esc"
 
 
 @pytest.fixture(autouse=True)
@@ -147,8 +147,8 @@ async def test_word_that_starts_with_a_command_letter_becomes_the_filter(stage: 
         await open_picker(shell)
         for word in ("dynamic", "fork"):
             shell.type(word)
-            await wait_for_row(shell, f"find: {word}")
-            await wait_for_row(shell, "No sessions match.")
+            await wait_for_row(shell, f"text: {word}")  # no title has it, so messages are searched
+            await wait_for_row(shell, "No messages match.")
             shell.type("\x15d\x7f")
             await wait_for_row(shell, LEGEND)
         shell.type("\x04on")
@@ -320,6 +320,47 @@ async def test_filter_searches_the_first_message(stage: SetStage, sessions_dir: 
         await shell.see("1 of 3")
 
 
+async def test_text_that_no_title_has_is_found_in_messages(stage: SetStage) -> None:
+    async with stage() as shell:
+        await open_picker(shell)
+        shell.type("it is 4")
+        await wait_for_row(shell, "text: it is 4")
+        await shell.see("3 of 3")
+        await wait_for_row(shell, " 2  a1b2ffff  2025-01-02    It is 4.")
+        await wait_for_row(shell, "#4 assistant  It is 4.")
+        shell.type("\x1b[B\r")
+        await shell.see("Resumed a1b2ffff")
+        assert "4  It is\n" in shell.terminal.scrollback  # the message of the match, not the end of the session
+
+
+async def test_tab_searches_messages_for_text_that_titles_have_too(stage: SetStage, sessions_dir: Path) -> None:
+    await SessionLibrary(sessions_dir).rename(SECOND, "weather")
+    async with stage() as shell:
+        await open_picker(shell)
+        shell.type("\t")
+        await wait_for_row(shell, "Type what to search for in the messages, then press Tab.")
+        shell.type("weather")
+        await shell.see("2 of 3")
+        shell.type("\t")
+        await wait_for_row(shell, "text: weather")
+        await wait_for_row(shell, "title  weather")
+        shell.type("\x1b[B")
+        await wait_for_row(shell, "#1 user  About the weather")
+        shell.type("\t")
+        await wait_for_row(shell, "find: weather")
+        shell.type("\tx")
+        await wait_for_row(shell, "text: weatherx")
+        await wait_for_row(shell, "No messages match.")
+
+
+async def test_rows_have_the_number_of_messages(stage: SetStage) -> None:
+    async with stage() as shell:
+        await open_picker(shell)
+        await shell.terminal.wait_until(
+            lambda: sum(row.endswith("  4 msgs") for row in shell.terminal.screen) == 3, "the numbers"
+        )
+
+
 async def test_preview_shows_why_a_session_cannot_be_read(stage: SetStage, sessions_dir: Path) -> None:
     save_broken = "ffffffff-5678-40ab-8def-1234567890ab"
     path = save(sessions_dir, save_broken, day=9)
@@ -347,8 +388,10 @@ async def test_error_of_a_rename_is_shown_in_the_legend(stage: SetStage, monkeyp
 async def test_filter_without_matches_has_no_actions(stage: SetStage) -> None:
     async with stage() as shell:
         await open_picker(shell)
-        shell.type("zzzz")
+        shell.type("zz")
         await wait_for_row(shell, "No sessions match.")
+        shell.type("zz")
+        await wait_for_row(shell, "No messages match.")
         shell.type("\r\x04\x12\x06")
         shell.type("\x7f\x7f\x7f\x7f")
         await wait_for_row(shell, LEGEND)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aloop.memory.search.search import Hit
 from aloop.memory.session import SessionTitle
 from repl.picker.state import Matcher, Mode, Picker, entry_of, matched_places
 from repl.picker.view import heights
@@ -188,3 +189,31 @@ def test_open_session_is_not_highlighted_first() -> None:
     picking.move(-1)
     picking.replace(entries)
     assert highlighted(picking) == "a"
+
+
+def test_search_lists_sessions_in_the_order_of_their_matches() -> None:
+    picking = picker("one", "two", "three")
+    hit = Hit(SessionTitle("x", NOW, ""), 1, "user", "a match")
+    picking.set_filter("match")
+    assert picking.count == 0
+    picking.begin_search()
+    for key in ("20000000-5678", "00000000-5678", "20000000-5678", "unknown"):
+        picking.add_hit(key, hit)
+    assert shown(picking) == ["three", "one"]
+    assert [len(found) for found in (picking.hits or {}).values()] == [2, 1]
+    picking.remove("20000000-5678")
+    assert shown(picking) == ["one"]
+    picking.set_filter("tw")
+    assert picking.hits is None
+    assert shown(picking) == ["two"]
+
+
+def test_open_session_is_passed_over_again_when_the_filter_is_empty() -> None:
+    picking = Picker([entry_of(SessionTitle(name, NOW, name)) for name in ("a1", "a2")], "a1")
+    picking.replace([entry_of(SessionTitle(name, NOW, name)) for name in ("a1", "a2")])
+    picking.set_filter("a1")
+    assert picking.highlighted is not None
+    assert picking.highlighted.id == "a1"
+    picking.set_filter("")
+    assert picking.highlighted is not None
+    assert picking.highlighted.id == "a2"
