@@ -67,7 +67,8 @@ def find_layout(folder: Path, settings: SandboxSettings, home: Path) -> Layout:
     own = {path for path in own if _is_below_any(path, roots)}
     blanks = {_first_missing(path) for path in own if not os.path.lexists(path)}
     blanks.update(here / name for name in BLANKS if here in roots and _is_blank(here / name))
-    blanks = {path for path in blanks if os.access(path.parent, os.W_OK)}
+    # An empty folder in place of a start-up file would disturb the shells of the user.
+    blanks = {path for path in blanks if path.parent != home and os.access(path.parent, os.W_OK)}
     own = blanks | {path for path in own if path.exists()}
     kept = {path for root in roots for path in _named(root)}
     kept.update(path for path in _of_project(project_root(here)) if _is_below_any(path, roots))

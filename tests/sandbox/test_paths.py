@@ -114,6 +114,14 @@ def test_missing_settings_and_state_stay_missing(home: Path, folder: str, blank:
     assert layout.writable == (home / folder,)
 
 
+def test_no_folder_takes_the_place_of_a_start_up_file(home: Path) -> None:
+    (home / ".profile").touch()
+    layout = find_layout(home / "work", SandboxSettings(writable=(home,)), home)
+    assert layout.writable == (home, home / "work")
+    assert home / ".profile" in layout.kept
+    assert all(path.parent != home for path in layout.blanks)
+
+
 def test_folder_below_the_prefix_of_the_interpreter_is_writable(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # As in containers with a project in /usr/src.
     monkeypatch.setattr(sys, "prefix", str(home))
