@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import os
+import signal
+import socket
+import subprocess
 import sys
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+from aloop.__main__ import main
+from tests.e2e.loaded import is_forkable
+from tests.fork_server import ForkServer
 
 ROOT = Path(__file__).parents[2]
 Json = dict[str, Any]
@@ -42,8 +50,9 @@ class Refused(Exception):
 class Editor:
     """One connection; documents are versioned from 1 and sent with the texts given."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self.process = process
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
         self.capabilities: Json = {}
         self.texts: dict[str, str] = {}
         self.versions: dict[str, int] = {}
@@ -54,8 +63,7 @@ class Editor:
 
     async def read(self) -> None:
         """Read messages until the server ends."""
-        stream = self.process.stdout
-        assert stream is not None
+        stream = self.reader
         while header := await stream.readline():
             length = int(header.split(b":")[1])
             while (await stream.readline()).strip():
@@ -75,10 +83,8 @@ class Editor:
                     answer.set_result(message["result"])
 
     def _send(self, message: Json) -> None:
-        stream = self.process.stdin
-        assert stream is not None
         body = json.dumps({"jsonrpc": "2.0", **message}).encode()
-        stream.write(b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
+        self.writer.write(b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
 
     def notify(self, method: str, params: Json) -> None:
         self._send({"method": method, "params": params})
@@ -176,33 +182,60 @@ def applied(text: str, edits: list[Json]) -> str:
     return data.decode("utf-16-le")
 
 
+@functools.cache
+def _fork_server() -> ForkServer:
+    return ForkServer("aloop.cli.parser", "aloop.lsp.server", "tests.lsp.editor")
+
+
+def _serve(connection: int, env: dict[str, str]) -> None:
+    """Be ``aloop lsp`` in a process of the fork server."""
+    os.dup2(connection, 0)
+    os.dup2(connection, 1)
+    sys.stdin, sys.stdout = os.fdopen(0, "r", closefd=False), os.fdopen(1, "w", closefd=False)
+    os.environ.clear()
+    os.environ.update(env)
+    os._exit(main(["lsp"]))
+
+
+def _start(connection: socket.socket) -> tuple[int, Callable[[], int]]:
+    """Start a server on a connection; return its ID, and a wait for its exit code."""
+    if is_forkable("aloop", {}):
+        process = _fork_server().start(connection.fileno(), _serve, dict(os.environ))
+        return process, lambda: _fork_server().exit_code_of(process)
+    started = subprocess.Popen(
+        [sys.executable, "-m", "aloop", "lsp"],
+        stdin=connection.fileno(),
+        stdout=connection.fileno(),
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    return started.pid, started.wait
+
+
 @asynccontextmanager
 async def connected(*, encodings: tuple[str, ...] = (), **capabilities: Json) -> AsyncIterator[Editor]:
     """Start the server and connect to it; ``capabilities`` replace the usual ones."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "aloop",
-        "lsp",
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
-    editor = Editor(process)
+    ours, theirs = socket.socketpair()
+    process, exit_code = _start(theirs)
+    theirs.close()
+    editor = Editor(*await asyncio.open_connection(sock=ours))
     reading = asyncio.create_task(editor.read())
     general = {"general": {"positionEncodings": list(encodings)}} if encodings else {}
     asked = {**CAPABILITIES, **general, **capabilities}
-    answer = await editor.request("initialize", {"processId": os.getpid(), "rootUri": None, "capabilities": asked})
-    editor.capabilities = answer["capabilities"]
-    editor.notify("initialized", {})
+    is_over = False
     try:
+        answer = await editor.request("initialize", {"processId": os.getpid(), "rootUri": None, "capabilities": asked})
+        editor.capabilities = answer["capabilities"]
+        editor.notify("initialized", {})
         yield editor
         await editor.request("shutdown")
         editor.notify("exit", {})
-        assert await asyncio.wait_for(process.wait(), _TIMEOUT) == 0
-        await reading
+        await asyncio.wait_for(reading, _TIMEOUT)
+        is_over = True
     finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+        if not is_over:
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
         reading.cancel()
+        editor.writer.close()
+        code = await asyncio.to_thread(exit_code)
+    assert code == 0
