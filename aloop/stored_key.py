@@ -32,7 +32,7 @@ def key_source(env: Mapping[str, str] | None = None) -> str:
         return "The credentials come from the environment or a stored profile of the Anthropic SDK."
     if stored:
         return "The API key comes from the system keyring. `aloop key delete` deletes it."
-    return f"There is no API key. `aloop key set` stores one in the system keyring. {_EXPORT}"
+    return f"No API key is set. `aloop key set` stores one in the system keyring. {_EXPORT}"
 
 
 def stored_key() -> str | None:

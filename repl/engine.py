@@ -122,7 +122,7 @@ async def resume_session(
     found = wanted or await memory.library.find_latest(trust.wrote) or await memory.library.find_latest()
     if found is None:
         raise SessionError(
-            f"There is no session to resume in {memory.sessions_dir}. Run `aloop` without --resume to start one."
+            f"{memory.sessions_dir} contains no session to resume. Run `aloop` without --resume to start one."
         )
     try:
         session = await memory.resume(found, admit=admit)

@@ -17,7 +17,7 @@ from aloop.sanitize import safe_line
 from aloop.width import fit
 
 _QUESTION = """\
-There is no API key and no local model yet.
+No API key is set, and no local model is installed.
 Which model should answer?
 
   1  Claude: enter an API key for this run

@@ -67,7 +67,7 @@ class PermissionsOptions(CommandOptions):
             case "remove":
                 rules = file.read()
                 if not 1 <= self.number <= len(rules):
-                    raise UsageError(f"There is no rule {self.number}. `aloop permissions list` shows the numbers.")
+                    raise UsageError(f"Rule {self.number} does not exist. `aloop permissions list` shows the numbers.")
                 rule = rules[self.number - 1]
                 file.remove(rule)
                 print_note(f"Removed `{rule}` for {_place(rule)}.")

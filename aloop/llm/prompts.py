@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from hashlib import sha256
 from pathlib import Path
 
 from aloop.llm.base import ToolSpec
+from aloop.llm.json_values import digest_of_bytes
 
 IDENTITY = (
     "You are aloop, an assistant that talks with a user at a terminal prompt. The conversation is saved as a text "
@@ -53,7 +53,7 @@ def _kind(paragraph: str) -> str:
     if tools:
         paragraph = paragraph.replace(tools[1], "TOOLS", 1)
     current = {IDENTITY: "identity", STYLE: "style", _advice("TOOLS"): "tools"}
-    digest = sha256(paragraph.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    digest = digest_of_bytes(paragraph.encode("utf-8", "surrogatepass"))
     return current.get(paragraph) or _EARLIER.get(digest, "")
 
 

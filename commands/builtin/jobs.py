@@ -49,7 +49,7 @@ def _find(known: list[Job], text: str) -> Job:
     for job in known:
         if text == str(job.number):
             return job
-    raise UsageError(f"There is no job {text!r}. /jobs lists the jobs.")
+    raise UsageError(f"Job {text!r} does not exist. /jobs lists the jobs.")
 
 
 def _row(job: Job) -> str:

@@ -70,7 +70,7 @@ async def read_clipboard(env: Mapping[str, str]) -> bytes:
     else:
         raise AloopError("Cannot read the clipboard: install wl-clipboard, xclip or pngpaste, or use @FILE.")
     if not data:
-        raise AloopError("There is no image in the clipboard. To send an image file, write @ and its path.")
+        raise AloopError("The clipboard contains no image. To send an image file, write @ and its path.")
     return data
 
 

@@ -59,5 +59,5 @@ def test_rule_with_an_effect_is_added_without_a_warning(capsys: pytest.CaptureFi
 def test_rule_that_is_wrong_or_missing_is_an_error() -> None:
     with pytest.raises(UsageError, match="runs other programs"):
         permissions("add", "allow run env *")
-    with pytest.raises(UsageError, match="There is no rule 1"):
+    with pytest.raises(UsageError, match="Rule 1 does not exist"):
         permissions("remove", "1")

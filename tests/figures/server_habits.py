@@ -302,7 +302,7 @@ ERROR_HABITS = (
     Habit(
         "an error without a body",
         [Plain(404, "")],
-        "There is no Messages API at HOST (404). Check ANTHROPIC_BASE_URL or base_url in the settings.",
+        "The Messages API was not found at HOST (404). Check ANTHROPIC_BASE_URL or base_url in the settings.",
     ),
     Habit("Retry-After as a date", [_limited(_date(seconds=30)), DONE], requests=2),
     Habit(

@@ -113,7 +113,7 @@ async def test_local_model_named_by_a_session_from_elsewhere_is_not_loaded(sessi
 
 async def test_missing_session_error_names_the_folder(sessions_dir: Path) -> None:
     agent = build_agent(options("offline", sessions_dir))
-    with pytest.raises(SessionError, match="no session to resume in"):
+    with pytest.raises(SessionError, match="contains no session to resume"):
         await resume_session(agent, "")
     with pytest.raises(SessionNotFound):
         await resume_session(agent, "a1b2")

@@ -71,7 +71,7 @@ class ApiError:
 def no_credentials(model: str) -> MissingCredentials:
     """Return the error for a model without an API key."""
     return MissingCredentials(
-        f"There is no API key for the model {model}. Set one with `export ANTHROPIC_API_KEY=…`, "
+        f"The model {model} needs an API key. Set one with `export ANTHROPIC_API_KEY=…`, "
         "or use `--model offline`, which needs none."
     )
 
@@ -215,7 +215,8 @@ def _not_found(reported: ApiError, shown: str, said: str) -> LLMError:
         )
     server = reported.server or "the server"
     return RequestRejected(
-        f"There is no Messages API at {server} ({shown}){said} Check ANTHROPIC_BASE_URL or base_url in the settings."
+        f"The Messages API was not found at {server} ({shown}){said} "
+        "Check ANTHROPIC_BASE_URL or base_url in the settings."
     )
 
 

@@ -112,7 +112,8 @@ class JobTable:
         if job := self._jobs.get(number):
             return job
         known = ", ".join(map(str, self._jobs))
-        raise ToolError(f"There is no job {number}. " + (f"Known jobs: {known}." if known else "No job was started."))
+        others = f"Known jobs: {known}." if known else "No job was started."
+        raise ToolError(f"Job {number} does not exist. {others}")
 
     async def start(
         self, shell: Sequence[str], command: str, folder: Path, env: Mapping[str, str], wrapper: Wrapper = NO_WRAPPER

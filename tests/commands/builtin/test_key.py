@@ -31,7 +31,7 @@ async def test_slash_key_shows_sets_and_deletes(
     await dispatch("/key delete", stage.context)
     assert keyring.kept == {}
     shown = stage.view.of("info")
-    assert str(shown[0]).startswith("There is no API key. `/key set` stores one")
+    assert str(shown[0]).startswith("No API key is set. `/key set` stores one")
     assert shown[2:] == [
         "The API key comes from the system keyring. `/key delete` deletes it.",
         "Deleted the API key from the system keyring.",

@@ -48,7 +48,7 @@ async def test_image_waits_for_the_next_message(bench: SetUp, clipboard: Path) -
     assert [part.file for part in stage.memory.messages[0].parts] == [PIXEL.file]
 
 
-@pytest.mark.parametrize(("content", "reason"), [(None, "no image in the clipboard"), (b"text", "is not an image")])
+@pytest.mark.parametrize(("content", "reason"), [(None, "clipboard contains no image"), (b"text", "is not an image")])
 async def test_clipboard_without_an_image_is_an_error(
     bench: SetUp, clipboard: Path, content: bytes | None, reason: str
 ) -> None:

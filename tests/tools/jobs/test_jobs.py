@@ -120,7 +120,7 @@ async def test_interrupted_start_stops_the_job(jobs: Jobs, monkeypatch: pytest.M
 
 
 async def test_unknown_job_is_an_error_that_names_the_known_ones(jobs: Jobs) -> None:
-    with pytest.raises(ToolError, match=r"There is no job 7\. No job was started\."):
+    with pytest.raises(ToolError, match=r"Job 7 does not exist\. No job was started\."):
         await jobs.output(7)
     await jobs.start("true")
     with pytest.raises(ToolError, match=r"Known jobs: 1\."):
