@@ -34,7 +34,10 @@ def find_elsewhere(prefix: str) -> Place | None:
     places = [place for place in AllProjects().find(prefix) if trust.wrote(place.session_id)]
     if len(places) > 1:
         listed = ", ".join(f"{place.session_id[:SHORT_ID]} in {project_of(place.sessions_dir)}" for place in places)
-        raise SessionError(f"No session here matches {prefix!r}, but {listed}. Change there, or type more of the ID.")
+        # Clones of a project have sessions with the same ID.
+        is_one_id = len({place.session_id for place in places}) == 1
+        advice = "Change there" if is_one_id else "Change there, or type more of the ID"
+        raise SessionError(f"No session here matches {prefix!r}, but {listed}. {advice}.")
     return places[0] if places else None
 
 

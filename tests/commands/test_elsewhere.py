@@ -47,6 +47,14 @@ def test_several_sessions_are_listed(other: Path) -> None:
         find_elsewhere("a1b2")
 
 
+def test_longer_prefix_is_advised_only_if_the_ids_differ(other: Path) -> None:
+    clone = other.with_name("clone-of-it")
+    shutil.copytree(other, clone)
+    Registry.of_user().add(clone)
+    with pytest.raises(SessionError, match=r"Change there\.$"):
+        find_elsewhere("a1b2")
+
+
 def test_task_names_the_project_of_the_session(other: Path) -> None:
     done = run(["--resume", "a1b2", "--task", "And now?", "--model", "offline"])
     assert done.returncode == 1

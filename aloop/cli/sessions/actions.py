@@ -139,20 +139,22 @@ def _search(options: SessionsOptions, library: SessionLibrary, runner: asyncio.R
 
 
 async def _print_hits(options: SessionsOptions, library: SessionLibrary) -> int:
-    shown, session = 0, ""
+    shown, last = 0, None
     with _session_bar("Searching", options) as bar:
         async for sessions_dir, hit in _find_hits(options, library, bar):
             bar.clear()
             if shown == options.limit:
                 print_note(_more_than(shown))
                 return 0
+            # Clones of a project have sessions with the same ID.
+            session = sessions_dir, hit.session.id
             if options.as_json:
                 project = {"project": project_of(sessions_dir)} if sessions_dir else {}
                 _print_records([hit_record(hit) | project])
             else:
-                _print_hit(hit, sessions_dir, begins=hit.session.id != session)
+                _print_hit(hit, sessions_dir, begins=session != last)
             sys.stdout.flush()
-            shown, session = shown + 1, hit.session.id
+            shown, last = shown + 1, session
     if not shown:
         print_note("No matches.")
     return 0

@@ -253,7 +253,8 @@ class Checker:
         duplicates = find_duplicate_ids(self._dir, ids).values()
         findings = [Finding(duplicate.path, 0, 0, duplicate.reason) for duplicate in duplicates]
         index = self._dir / INDEX_NAME
-        if ids and read_index(self._fs, self._dir) != ids:
+        # Without an index, as in a new clone, there is nothing wrong.
+        if ids and self._fs.exists(index) and read_index(self._fs, self._dir) != ids:
             finding = Finding(index, 0, 0, "does not match the folders; it is rebuilt when needed", fixable=True)
             if self._fix:
                 write_index(self._fs, self._dir, ids)

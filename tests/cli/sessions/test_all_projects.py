@@ -45,6 +45,18 @@ def test_search_shows_the_project_of_each_session(projects: list[Path], capsys: 
     assert "a1b2ffff  2025-01-02 09:30  ~/other: What is here?\n" in capsys.readouterr().out
 
 
+def test_search_shows_the_project_of_each_clone_of_a_session(
+    private_home: Path, projects: list[Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = private_home / "clone" / ".aloop" / "sessions"
+    save(folder, FIRST, says="What is here?")
+    Registry.of_user().add(folder)
+    SessionsOptions("search", words=("here?",), all_projects=True).run()
+    out = capsys.readouterr().out
+    assert out.count("a1b2c3d4  2025-01-01 09:30  ") == 2
+    assert "~/clone: What is here?\n" in out
+
+
 def test_folder_that_was_listed_is_remembered(private_home: Path) -> None:
     folder = private_home / "work" / ".aloop" / "sessions"
     save(folder, FIRST)
