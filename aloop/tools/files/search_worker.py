@@ -20,8 +20,8 @@ import runpy
 import signal
 import stat
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,8 @@ def main() -> None:
     open_folder = runpy.run_path(str(Path(__file__).with_name("folder_descriptor.py")))["open_folder"]
     files = _Files(request["open_flags"], lambda path: open_folder(path, to_list=False, create=False))
     skipped = found = 0
-    for index, (path, may_match) in enumerate(_selected(request["files"], request["select"])):
+    selected = _selected(request["files"], request["select"], request["most_bytes"])
+    for index, (path, may_match) in enumerate(selected):
         text = _read(path, request, files, is_whole=may_match)
         if text is None:
             skipped += 1
@@ -48,6 +49,7 @@ def main() -> None:
         for number, line in enumerate(_lines(text) if may_match else (), 1):
             if match := regex.search(line):
                 if found == request["most_matches"]:
+                    selected.close()
                     _write({"skipped": skipped, "more": True})
                     return
                 found += 1
@@ -63,7 +65,7 @@ _SELECTION_SECONDS = 5.0
 _FAILED = 2  # ripgrep could not read a file, or does not accept the pattern
 
 
-def _selected(files: list[str], command: list[str] | None) -> Iterator[tuple[str, bool]]:
+def _selected(files: list[str], command: list[str] | None, most_bytes: int) -> Generator[tuple[str, bool]]:
     """Yield each file, and False if it surely has no match.
 
     While the files of one batch are searched, ripgrep looks at the next batch.
@@ -71,15 +73,19 @@ def _selected(files: list[str], command: list[str] | None) -> Iterator[tuple[str
     batches = _batches(files) if command else iter([files])
     selection: _Selection | None = None
     batch = next(batches, [])
-    while batch:
-        following = next(batches, [])
-        chosen = selection.finish() if selection else batch
-        if chosen is None:
-            command = None  # ripgrep does not work here
-        selection = _Selection(command, following) if command and following else None
-        kept = set(batch if chosen is None else chosen)
-        yield from ((path, path in kept) for path in batch)
-        batch = following
+    try:
+        while batch:
+            following = next(batches, [])
+            chosen = selection.finish() if selection else batch
+            if chosen is None:
+                command = None  # ripgrep does not work here
+            selection = _Selection(command, following, most_bytes) if command and following else None
+            kept = set(batch if chosen is None else chosen)
+            yield from ((path, path in kept) for path in batch)
+            batch = following
+    finally:
+        if selection:
+            selection.stop()
 
 
 def _batches(files: list[str]) -> Iterator[list[str]]:
@@ -99,43 +105,56 @@ def _batches(files: list[str]) -> Iterator[list[str]]:
 class _Selection:
     """A run of ripgrep on some files."""
 
-    def __init__(self, command: list[str], files: list[str]) -> None:
+    def __init__(self, command: list[str], files: list[str], most_bytes: int) -> None:
         # Imported late for start-up time: few searches need it.
         import subprocess
 
-        self._files = files
-        short = [path for path in files if len(os.fsencode(path)) <= _LONGEST_PATH]
-        try:
-            self._process: subprocess.Popen[bytes] | None = subprocess.Popen(  # noqa: S603  # the caller's program
-                [*command, *short], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-            )
-        except OSError:
-            self._process = None
+        self._given = [path for path in files if _is_usual(path, most_bytes)]
+        # The search decides about the others.
+        self._others = set(files).difference(self._given)
+        self._process: subprocess.Popen[bytes] | None = None
+        if self._given:  # without a path, ripgrep would search the working directory
+            with suppress(OSError):
+                self._process = subprocess.Popen(  # noqa: S603  # the caller's program
+                    [*command, *self._given], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+                )
+
+    def stop(self) -> None:
+        """Kill ripgrep if it still runs."""
+        if self._process is not None:
+            self._process.kill()
 
     def finish(self) -> set[str] | None:
         """Return the files that may have a match, None if ripgrep does not answer."""
         # Imported late, as above.
         import subprocess
 
+        if not self._given:
+            return self._others
         if self._process is None:
             return None
         try:
             printed, complaints = self._process.communicate(timeout=_SELECTION_SECONDS)
         except subprocess.TimeoutExpired:
-            self._process.kill()
+            self.stop()
             return None
         if self._process.returncode not in (0, 1, _FAILED):
             return None
         found = {os.fsdecode(path) for path in printed.split(b"\0")}
-        # The search reads the rest itself, if it can.
-        unread = {
-            path
-            for path in self._files
-            if len(raw := os.fsencode(path)) > _LONGEST_PATH or (complaints and raw in complaints)
-        }
+        unread = {path for path in self._given if os.fsencode(path) in complaints} if complaints else set()
         if self._process.returncode == _FAILED and not unread:
             return None
-        return found | unread
+        return found | unread | self._others
+
+
+def _is_usual(path: str, most_bytes: int) -> bool:
+    """Return True for a file that ripgrep can open and read in a moment."""
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return False
+    is_small = stat.S_ISREG(status.st_mode) and status.st_size <= most_bytes
+    return is_small and len(os.fsencode(path)) <= _LONGEST_PATH
 
 
 def _lines(text: str) -> list[str]:

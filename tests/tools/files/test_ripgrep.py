@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from aloop.tools.files import search as matching
 from aloop.tools.files.ripgrep import find_program, selection_command, widen
 from aloop.tools.files.search import SearchFiles
 from aloop.tools.files.workspace import Workspace
+from tests.processes import wait_until_gone
 
 RG = shutil.which("rg")
 needs_ripgrep = pytest.mark.skipif(RG is None, reason="ripgrep is not installed")
@@ -243,6 +245,33 @@ async def test_file_that_ripgrep_cannot_read_is_left_to_the_search(
     assert [line for line in (await search(tree, "needle")).splitlines() if "needle(" in line] == [
         "deep/er/needle.c:1: int needle(void);"
     ]
+
+
+async def test_ripgrep_gets_no_file_that_is_too_large_to_be_searched(
+    tree: Workspace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    install(tmp_path / "bin", f'printf "%s\\n" "$@" >> {tmp_path / "given"}; exit 1')
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/bin:/usr/bin")
+    monkeypatch.setattr(matching, "MOST_BYTES", 500)
+    await search(tree, "needle")
+    given = (tmp_path / "given").read_text(errors="replace")
+    assert "needle.c" in given
+    assert "large.txt" not in given
+    (tmp_path / "given").unlink()
+    monkeypatch.setattr(matching, "MOST_BYTES", -1)
+    assert "Skipped 91 files" in await search(tree, "needle")
+    assert not (tmp_path / "given").exists()
+
+
+async def test_ripgrep_ends_with_a_search_that_has_enough_matches(
+    tree: Workspace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    install(tmp_path / "bin", f"echo $$ > {tmp_path / 'process'}; exec sleep 100000")
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/bin:/usr/bin")
+    monkeypatch.setattr(matching, "MOST_MATCHES", 1)
+    assert "Showing the first 1 matches" in await search(tree, "nothing")
+    with suppress(FileNotFoundError, ValueError):  # it was killed before it wrote its number
+        wait_until_gone(int((tmp_path / "process").read_text()))
 
 
 def test_ripgrep_of_the_project_is_never_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
