@@ -24,7 +24,15 @@ _COMPANIONS = (
     {"sessionID", "role"},
     {"session_id", "pid"},  # Cline
     {"agents", "workDir"},  # Kimi
-    {"session_id", "environment"},  # Mistral Vibe
+    {"session_id", "environment"},  # Mistral Vibe, and the parts of its store
+    {"payload", "record_sha256"},
+    {"generation", "manifest_version"},
+    {"checkpoint_version"},
+    {"actions", "command_receipts"},
+    {"agent_types", "hook_bindings"},
+    {"projection_state_version"},
+    {"message", "turn_index"},
+    {"createdAt", "generationStatus"},
     {"agentType", "toolUseId"},  # Claude Code
     {"agentType", "description"},
     {"agentType"},
@@ -177,6 +185,8 @@ def _from_object(source: Source, found: Any, head: bytes) -> str | None:
         return "cline"
     if {"id", "system_messages", "messages"} <= keys:
         return _session_form(head)
+    if {"store_format", "generation", "session_id"} <= keys:
+        return "mistral-vibe"
     if any(companion <= keys for companion in _COMPANIONS):
         return COMPANION
     if {"role", "content", "ts"} <= keys:

@@ -106,7 +106,7 @@ def places_of(tool: str, folder: Path) -> list[Place]:
                 Place(home / ".kimi-code/sessions", ("*/*/agents/*/wire.jsonl",)),
             ]
         case "mistral-vibe":
-            return [Place(home / ".vibe/logs/session", ("*/messages.jsonl", "session_*.json"))]
+            return [Place(home / ".vibe/logs/session", ("*/messages.jsonl", "session_*.json", "unified/*/CURRENT"))]
         case "aider":
             return [Place(folder, (".aider.chat.history.md",), is_shared=True)]
         case "llm":

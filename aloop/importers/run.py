@@ -21,6 +21,7 @@ from aloop.importers.places import is_here
 from aloop.importers.source import Source
 
 _ENDINGS = frozenset({".json", ".jsonl", ".md", ".db", ".sqlite", ".yaml", ".yml", ".zip", ".zst"})
+_NAMES = frozenset({"CURRENT"})  # of Mistral Vibe
 _MAX_MEMBER = 4 << 30
 _MAX_RATIO = 200  # of a member's size to its compressed one; of conversations it is about 5
 _UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
@@ -147,7 +148,7 @@ def find_files(path: Path) -> list[Path]:
     found = []
     for folder, names, files in os.walk(path):
         names[:] = sorted(name for name in names if name not in _SKIPPED_FOLDERS)
-        paths = (Path(folder) / name for name in sorted(files) if Path(name).suffix in _ENDINGS)
+        paths = (Path(folder) / name for name in sorted(files) if Path(name).suffix in _ENDINGS or name in _NAMES)
         # Not a link, which may lead anywhere, nor a named pipe.
         found += [path for path in paths if stat.S_ISREG(path.lstat().st_mode)]
     return found

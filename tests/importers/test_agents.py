@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from aloop.importers.places import kimi_slug
+from aloop.importers.run import Scan, Selection, find_files
 from aloop.importers.values import moment
 from tests.importers.reading import AT, outline, read_all, read_one, write_json, write_lines
 
@@ -191,6 +192,48 @@ def test_vibe_arguments_are_read_as_text_or_object(tmp_path: Path) -> None:
     assert [call.arguments for call in imported.messages[2].tool_calls] == ['{"p": 1}', '{"p": 2}']
     assert imported.messages[0].skip
     assert imported.title == "Reading"
+
+
+def test_vibe_store_is_read_from_its_current_snapshot(tmp_path: Path) -> None:
+    folder = tmp_path / "unified" / "v1"
+    call = {"type": "tool_call", "id": "c1", "name": "read", "arguments": {"type": "json", "raw": '{"p": 1}'}}
+    think = {"type": "reasoning", "content": [{"type": "text", "text": "Hm."}]}
+
+    def said(role: str, *parts: dict[str, Any], **more: str) -> dict[str, Any]:
+        return {"message": {"role": role, "content": list(parts), **more}, "source": "history", "turn_index": 0}
+
+    def words(value: str) -> dict[str, Any]:
+        return {"type": "text", "text": value}
+
+    failed = said("tool", words("missing"), tool_call_id="c1", name="read", outcome="failure")
+    messages = [said("user", words("Read")), said("assistant", think, words("I look."), call), failed]
+    entry = {"type": "message", "role": "user", "content": [words("Read")], "createdAt": 1795967549699}
+    entry["generationStatus"] = "completed"
+    write_json(folder / "chunks" / "aa.json", messages)
+    write_json(folder / "chunks" / "bb.json", [entry])
+    snapshot = folder / "generations" / "12"
+    checkpoint = {"checkpoint_version": 1, "context": {"messages": [said("assistant", words("Done."))]}}
+    write_json(snapshot / "checkpoint.json", checkpoint)
+    chunks = {"checkpoint": {"chunks": ["aa"]}, "projection_state": {"chunks": ["bb"]}}
+    write_json(snapshot / "manifest.json", {"manifest_version": 1, "generation": "12", **chunks})
+    meta = {"config": {"model_name": "mm"}, "environment": {"working_directory": "/work"}}
+    write_json(folder / "meta.json", {"session_id": "v1", "title": "Reading", **meta})
+    store = {"generation": "12", "session_id": "v1", "store_format": "mistral.vibe.unified-session-store/v1"}
+    [imported] = read_all(write_json(folder / "CURRENT", store), "mistral-vibe")
+    assert outline(imported) == [
+        ("user", "Read"),
+        ("assistant", "I look.", "read"),
+        ("tool", "missing"),
+        ("assistant", "Done."),
+    ]
+    assert imported.messages[0].at == moment(1795967549699)
+    assert [block.thinking for block in imported.messages[1].thinking] == ["Hm."]
+    assert imported.messages[1].tool_calls[0].arguments == '{"p": 1}'
+    assert imported.messages[2].is_error
+    assert (imported.foreign_id, imported.title, imported.cwd, imported.model) == ("v1", "Reading", "/work", "mm")
+    scan = Scan(Selection())
+    assert len(list(scan.read(find_files(tmp_path)))) == 1
+    assert scan.unknown == []
 
 
 def test_cline_hides_condensed_messages_while_their_marker_lives(tmp_path: Path) -> None:
