@@ -154,19 +154,18 @@ def _change_project(options: RunOptions) -> RunOptions | None:
     from dataclasses import replace
 
     from aloop.cli.console import agree
-    from commands.elsewhere import describe_place, find_elsewhere, require_project
+    from commands.elsewhere import describe_place, enter_project, find_elsewhere, require_project
 
     place = find_elsewhere(options.resume)
     if place is None:
         return options
     sentence = describe_place(place)
-    project = require_project(place)
+    require_project(place)
     if not sys.stdin.isatty():
         raise SessionError(f"{sentence} Run aloop there, or add --sessions-dir {place.sessions_dir}.")
     if not agree(f"{sentence} Change there and resume it?", is_default=True):
         return None
-    os.chdir(project)
-    os.environ["PWD"] = str(project)
+    enter_project(place)
     return replace(options, resume=place.session_id, sessions_dir=place.sessions_dir)
 
 

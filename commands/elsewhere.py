@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from aloop.errors import SHORT_ID, SessionError, StorageError
@@ -54,6 +55,16 @@ def _is_here(sessions_dir: Path, prefix: str) -> bool:
 def describe_place(place: Place) -> str:
     """Return a sentence with the project of a session."""
     return f"Session {place.session_id[:SHORT_ID]} is in {project_of(place.sessions_dir)}."
+
+
+def enter_project(place: Place) -> None:
+    """Change the working directory; raises StorageError if that is not possible."""
+    project = require_project(place)
+    try:
+        os.chdir(project)
+    except OSError as error:
+        raise StorageError(f"Could not change to {project}: {error.strerror}.", project, error) from error
+    os.environ["PWD"] = str(project)
 
 
 def require_project(place: Place) -> Path:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from aloop.text import closest_match
+
+if TYPE_CHECKING:
+    from aloop.memory.projects import Place
 
 C = TypeVar("C")
 """The context that handlers are given; generic, so that this module need not import it."""
@@ -24,12 +27,14 @@ class Next(Enum):
 class Outcome:
     """The outcome of a line: the next step, and text to put back on the prompt.
 
-    ``is_done`` is False if the line failed or was stopped, so that lines that wait for it must not follow.
+    ``is_done`` is False if the line failed or was stopped, so that lines that wait for it must not follow. ``place`` is
+    a session to resume in its project after this shell.
     """
 
     next: Next = Next.READ
     prefill: str = ""
     is_done: bool = True
+    place: Place | None = None
 
 
 FAILED = Outcome(is_done=False)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ from aloop.memory.session import SessionSummary, SessionTitle
 if TYPE_CHECKING:
     from aloop.importers.peek import Glimpse
     from aloop.llm.message_types import LLMMessage
-    from aloop.memory import MemoryManager
+    from aloop.memory import MemoryManager, SessionLibrary
     from aloop.memory.search.search import Hit
 
 
@@ -32,12 +32,13 @@ _WAIT = 0.5
 class Choice:
     """The session to resume, or with ``fork`` the session to copy.
 
-    ``hit`` is the match that the user found it by.
+    ``hit`` is the match that the user found it by, ``sessions_dir`` its folder if that is one of another project.
     """
 
     session_id: str
     fork: bool = False
     hit: Hit | None = None
+    sessions_dir: Path | None = None
 
 
 class SessionBrowser:
@@ -71,19 +72,53 @@ class SessionBrowser:
         """Return the first question of each session by ID."""
         return await self._memory.library.list_first_questions()
 
+    async def titles_elsewhere(self) -> Sequence[SessionTitle]:
+        """Return the sessions of all other projects, newest first."""
+        # Imported late for start-up time.
+        from aloop.memory.projects import AllProjects
+
+        found = [title async for title in AllProjects().list_titles_outside(self._memory.sessions_dir)]
+        return sorted(found, key=lambda title: title.updated_at, reverse=True)
+
+    def project(self, session: SessionTitle) -> str:
+        """Return the project of a session, for display."""
+        # Imported late for start-up time.
+        from aloop.local_model.models import display_path
+        from aloop.memory.sessions_dir.registry import project_of
+
+        return display_path(project_of(session.sessions_dir or self._memory.sessions_dir))
+
+    def _library(self, sessions_dir: Path | None) -> SessionLibrary:
+        # Imported late for start-up time.
+        from aloop.memory import SessionLibrary
+
+        return self._memory.library if sessions_dir is None else SessionLibrary(sessions_dir)
+
     async def details(self, sessions: Sequence[SessionTitle]) -> Mapping[str, SessionSummary]:
         """Return the counts of those sessions that exist, by key."""
-        rows = await self._memory.library.summarize([session.id for session in sessions], is_quick=True)
-        return {row.id: row for row in rows}
+        found: dict[str, SessionSummary] = {}
+        for folder in {session.sessions_dir for session in sessions}:
+            keys = {session.id: session.key for session in sessions if session.sessions_dir == folder}
+            rows = await self._library(folder).summarize(list(keys), is_quick=True)
+            found |= {keys[row.id]: row for row in rows if row.id in keys}
+        return found
 
-    async def search(self, words: str, on_read: OnRead) -> AsyncIterator[tuple[str, Hit]]:
+    async def search(self, words: str, on_read: OnRead, *, everywhere: bool = False) -> AsyncIterator[tuple[str, Hit]]:
         """Yield the matches in messages, each with the key of its session."""
-        async for hit in self._memory.library.search(words, on_read):
-            yield hit.session.id, hit
+        here = self._memory.sessions_dir
+        if not everywhere:
+            async for hit in self._memory.library.search(words, on_read):
+                yield hit.session.key, hit
+            return
+        # Imported late for start-up time.
+        from aloop.memory.projects import AllProjects
+
+        async for folder, hit in AllProjects(here).search(words, on_read):
+            yield replace(hit.session, sessions_dir=None if folder == here else folder).key, hit
 
     async def ending(self, session: SessionTitle) -> Sequence[LLMMessage]:
         """Return at least the last messages of a session."""
-        return await self._memory.library.load_ending(session.id)
+        return await self._library(session.sessions_dir).load_ending(session.id)
 
     async def rename(self, session_id: str, title: str) -> None:
         """Change the title of a session."""
@@ -183,7 +218,10 @@ class ForeignBrowser(SessionBrowser):
     async def details(self, sessions: Sequence[SessionTitle]) -> Mapping[str, SessionSummary]:  # noqa: ARG002 - as in the base class
         return {}
 
-    def search(self, words: str, on_read: OnRead) -> AsyncIterator[tuple[str, Hit]]:  # noqa: ARG002 - as in the base class
+    async def titles_elsewhere(self) -> Sequence[SessionTitle]:
+        return ()
+
+    def search(self, words: str, on_read: OnRead, *, everywhere: bool = False) -> AsyncIterator[tuple[str, Hit]]:  # noqa: ARG002 - as in the base class
         raise UsageError("The messages of other tools cannot be searched. Import them first.")
 
     async def ending(self, session: SessionTitle) -> Sequence[LLMMessage]:

@@ -9,6 +9,10 @@ from aloop.interrupts import restore_interrupts
 from aloop.terminal import is_dumb, is_terminal
 from repl.options import ShellOptions
 
+TYPE_CHECKING = False  # as in typing, whose import is not needed otherwise
+if TYPE_CHECKING:
+    from aloop.memory.projects import Place
+
 __all__ = ["ShellOptions", "run_shell"]
 
 
@@ -37,4 +41,27 @@ def run_shell(options: ShellOptions) -> int:
         from repl.shell import Shell
 
         restore_interrupts()
-        return asyncio.run(Shell(options, Screen(TerminalOutput.of(sys.stdout)), early=early).run())
+        shell = Shell(options, Screen(TerminalOutput.of(sys.stdout)), early=early)
+        code = asyncio.run(shell.run())
+        while not code and (place := shell.moves_to):
+            options = _in_project(options, place)
+            sys.stdout.write("\n")
+            shell = Shell(options, Screen(TerminalOutput.of(sys.stdout)))
+            code = asyncio.run(shell.run())
+        return code
+
+
+def _in_project(options: ShellOptions, place: Place) -> ShellOptions:
+    """Change to the project of a session, and return the options to resume it.
+
+    Permissions and the system message of the command line do not apply there. Raises StorageError.
+    """
+    # Imported here for start-up time, as above.
+    from dataclasses import replace
+
+    from commands.elsewhere import enter_project
+
+    enter_project(place)
+    return replace(
+        options, sessions_dir=place.sessions_dir, resume=place.session_id, allow=(), system=None, question=""
+    )

@@ -38,6 +38,7 @@ from repl.startup.first_paint import EarlyScreen
 
 if TYPE_CHECKING:
     from aloop.llm.cost.pricing import Cost
+    from aloop.memory.projects import Place
     from commands.context import Context, View
     from commands.model_browser import ModelBrowser
     from commands.pages import Question, Questions
@@ -91,6 +92,8 @@ class Shell:
         self._view: TerminalView | None = None
         self._is_leaving = False
         self._exit_code = 0
+        self.moves_to: Place | None = None
+        """The session of another project to resume after the shell has ended."""
         self._resume_first = ""
         self._cost: tuple[str, Cost] | None = None
         self._has_reported_titles = False
@@ -271,6 +274,7 @@ class Shell:
         self._show_title()
         if time.monotonic() - self._began > _LONG_TURN_SECONDS:
             self._notify(f"{self._session_title or 'The turn'} is done")
+        self.moves_to = outcome.place
         if self._is_leaving or outcome.next is Next.LEAVE:
             self._prompt.leave()
             return

@@ -6,7 +6,7 @@ import asyncio
 import heapq
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from operator import attrgetter
 from pathlib import Path
@@ -14,9 +14,9 @@ from pathlib import Path
 from aloop.errors import StorageError
 from aloop.formatting import OnRead, ignore_progress
 from aloop.memory.disk.filesystem import SYSTEM, FileSystem
-from aloop.memory.library import SessionLibrary
+from aloop.memory.library import SessionLibrary, in_slices
 from aloop.memory.search.search import Hit
-from aloop.memory.session import FILE_NAME, SessionSummary
+from aloop.memory.session import FILE_NAME, SessionSummary, SessionTitle
 from aloop.memory.sessions_dir.ids import short_name
 from aloop.memory.sessions_dir.index import read_index
 from aloop.memory.sessions_dir.preview import SessionHeader, read_header, read_summary
@@ -79,6 +79,20 @@ class AllProjects:
             else:
                 heapq.heappushpop(newest, row)
         return [read_summary(self._fs, folder, header) for _, _, folder, header in sorted(newest, reverse=True)]
+
+    def list_titles_outside(self, here: Path) -> AsyncIterator[SessionTitle]:
+        """Yield the sessions of all folders but ``here``, one folder after another."""
+        return in_slices(self._titles_outside(here.resolve()))
+
+    def _titles_outside(self, here: Path) -> Iterator[list[SessionTitle]]:
+        for folder in self.folders:
+            if folder.resolve() == here:
+                continue
+            try:
+                titles = SessionLibrary(folder).backend.list_titles()
+            except StorageError:  # gone since, or not permitted: the other projects are still of use
+                continue
+            yield [replace(title, sessions_dir=folder) for title in titles]
 
     def _files(self) -> Iterator[_File]:
         """Yield the session files; only their status is read."""

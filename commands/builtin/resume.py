@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 from aloop.errors import SHORT_ID, DuplicateSessionId, SessionBusy, SessionDeclined
 from aloop.formatting import quantity
+from aloop.memory.projects import Place
 from commands.builtin.model import follow
 from commands.context import drop
+from commands.elsewhere import describe_place, require_project
 from commands.pages import Reminder, SearchContext, SessionList
-from commands.registry import Argument, Command
+from commands.registry import Argument, Command, Next, Outcome
 from commands.selection import read_session
 from commands.session_browser import ROW, BrowserWithImports, Choice, ForeignBrowser, save_before_leaving
 from commands.trust import confirm_trust, remember_copy
@@ -31,15 +33,28 @@ _REMINDER = 2
 _NOTHING_CHANGED = "Nothing was changed."
 
 
-async def resume(context: Context, argument: str) -> None:
+async def resume(context: Context, argument: str) -> Outcome | None:
     """Open the session in ``argument``, a row or an ID; without it, show the picker."""
     try:
         if argument:
             await _open(context, read_session(context, argument), context.find_hit(argument))
         elif choice := await _pick(context):
+            if choice.sessions_dir is not None:
+                return await _move(context, Place(choice.session_id, choice.sessions_dir))
             await (_fork(context, choice.session_id) if choice.fork else _open(context, choice.session_id, choice.hit))
     except SessionDeclined:
         context.view.info(_NOTHING_CHANGED)
+    return None
+
+
+async def _move(context: Context, place: Place) -> Outcome | None:
+    """Offer to change to the project of a session, and to resume it there."""
+    require_project(place)
+    if not await context.view.confirm(f"{describe_place(place)} Change there and resume it?", is_default=True):
+        context.view.info(_NOTHING_CHANGED)
+        return None
+    await save_before_leaving(context.memory)
+    return Outcome(Next.LEAVE, place=place)
 
 
 async def _open(context: Context, wanted: str, hit: Hit | None = None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.document import Document
@@ -15,13 +15,13 @@ from prompt_toolkit.layout import BufferControl
 from aloop.errors import AloopError
 from aloop.formatting import progress_text
 from aloop.memory.session import SessionTitle
-from commands.session_browser import Choice, SessionBrowser
+from commands.session_browser import ROW, Choice, SessionBrowser
 from repl.input.pastes import PasteGuard
 from repl.input.prompt import Prompt
 from repl.output.screen import Screen
 from repl.picker.columns import Details
 from repl.picker.list_picker import bind_list_keys
-from repl.picker.state import Mode, Picker, entry_of
+from repl.picker.state import Entry, Mode, Picker, entry_of
 from repl.picker.view import Pane, Shown, build_picker_layout, heights
 
 
@@ -48,6 +48,10 @@ def bind_picker_keys(picking: PickerSession) -> KeyBindings:
     @keys.add("c-f", filter=listing)
     def _fork(event: KeyPressEvent) -> None:
         picking.ask(Mode.FORK, _text(event))
+
+    @keys.add("c-a", filter=listing)
+    def _folders(_event: KeyPressEvent) -> None:
+        picking.change_folders()
 
     @keys.add("tab", filter=listing)
     def _search(_event: KeyPressEvent) -> None:
@@ -123,7 +127,10 @@ class PickerSession:
         self._reading: asyncio.Task[None] | None = None
         self._searching: asyncio.Task[None] | None = None
         self._progress = 0, 0
-        self._is_read = False
+        self._is_read = self._is_all = False
+        self._own: Sequence[SessionTitle] = ()
+        self._elsewhere: Sequence[SessionTitle] | None = None
+        self._questions: Mapping[str, str] = {}
         self._asked_by = ""
         self._is_question_gone = False
         control = BufferControl(self._line, key_bindings=bind_picker_keys(self))
@@ -135,6 +142,7 @@ class PickerSession:
             self._news,
             lambda: not self._is_read,
             lambda: self._is_searching,
+            lambda: self._is_all,
         )
         self.layout = build_picker_layout(control, shown)
 
@@ -218,6 +226,10 @@ class PickerSession:
     def ask(self, mode: Mode, letter: str = "") -> None:
         """Ask a question; ``letter``, which asks it, may turn out to be part of a word."""
         self._note, self._is_question_gone = "", False
+        session = self.picker.highlighted
+        if session is not None and session.sessions_dir is not None:
+            self._note = "This session is in another folder. Enter changes there."
+            return
         self._asked_by = letter
         if self.picker.begin(mode) and mode is Mode.RENAME and self.picker.highlighted is not None:
             self._write(self.picker.highlighted.title)
@@ -239,6 +251,21 @@ class PickerSession:
             self._note = "Type what to search for in the messages, then press Tab."
         self._show_highlighted()
 
+    def change_folders(self) -> None:
+        """Show the sessions of all projects, or those of this folder again."""
+        self._is_all = not self._is_all
+        self._note = ""
+        if self._is_all and self._elsewhere is None:
+            self._elsewhere = ()
+            self._start(self._read_elsewhere())
+        self._start(self._list())
+
+    async def _read_elsewhere(self) -> None:
+        self._note = "Reading the sessions of other folders…"
+        self._elsewhere = await self._browser.titles_elsewhere()
+        self._note = "" if self._elsewhere else "No sessions of other folders are known."
+        await self._list()
+
     def _begin_search(self, delay: float = 0) -> None:
         self._stop_search()
         self._searching = self._start(self._search(self.picker.filter, delay))
@@ -256,7 +283,7 @@ class PickerSession:
         await asyncio.sleep(delay)
         self.picker.begin_search()
         self._progress = 0, 0
-        async for key, hit in self._browser.search(words, self._read_some):
+        async for key, hit in self._browser.search(words, self._read_some, everywhere=self._is_all):
             had_any = bool(self.picker.count)
             self.picker.add_hit(key, hit)
             if not had_any:
@@ -299,7 +326,7 @@ class PickerSession:
         session = self.picker.highlighted
         if session is not None:
             hits = (self.picker.hits or {}).get(session.key)
-            self._leave(Choice(session.id, fork, hits[0] if hits else None))
+            self._leave(Choice(session.id, fork, hits[0] if hits else None, session.sessions_dir))
 
     def _leave(self, choice: Choice | None) -> None:
         if not self._choice.done():
@@ -324,15 +351,35 @@ class PickerSession:
         await self._take(titles)
         self._show_highlighted()
         messages = await self._browser.first_questions()
-        folded = await asyncio.to_thread(lambda: {key: text.casefold() for key, text in messages.items()})
-        self._change(lambda: self.picker.add_first_messages(folded))
+        self._questions = await asyncio.to_thread(lambda: {key: text.casefold() for key, text in messages.items()})
+        self._change(lambda: self.picker.add_first_messages(self._questions))
         self._show_highlighted()
 
     async def _take(self, titles: Sequence[SessionTitle]) -> None:
-        # In a thread: ten thousand titles take some milliseconds.
-        entries = await asyncio.to_thread(lambda: [entry_of(title) for title in titles])
+        self._own = titles
         self._browser.number(titles)
+        await self._list()
+
+    async def _list(self) -> None:
+        """Show the sessions of this folder, or of all."""
+        # In a thread: ten thousand titles take some milliseconds.
+        entries = await asyncio.to_thread(self._entries)
         self._change(lambda: self.picker.replace(entries))
+        if self.picker.hits is not None:
+            self._begin_search()
+        self._show_highlighted()
+
+    def _entries(self) -> list[Entry]:
+        titles = [*self._own]
+        if self._is_all and self._elsewhere:
+            # The row for other tools stays the last one.
+            last = [title for title in titles if title.id == ROW]
+            own = [title for title in titles if title.id != ROW]
+            titles = [*sorted((*own, *self._elsewhere), key=lambda title: title.updated_at, reverse=True), *last]
+        entries = [entry_of(title) for title in titles]
+        for entry in entries:
+            entry.first_message = self._questions.get(entry.session.key, "")
+        return entries
 
     def _change(self, change: Callable[[], None]) -> None:
         """Call ``change``, and cancel the question if its session is gone."""

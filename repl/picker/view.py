@@ -125,8 +125,8 @@ class Shown:
     """The state that the layout draws.
 
     Sessions are numbered as in the rows of ``browser``, and a note replaces the legend.
-    ``is_reading`` returns True while there may be more sessions than are known, and ``is_searching`` while messages are
-    searched.
+    ``is_reading`` returns True while there may be more sessions than are known, ``is_searching`` while messages are
+    searched, and ``is_all`` if the sessions of all projects are shown.
     """
 
     picker: Picker
@@ -136,6 +136,7 @@ class Shown:
     note: Callable[[], str]
     is_reading: Callable[[], bool]
     is_searching: Callable[[], bool]
+    is_all: Callable[[], bool]
 
 
 def heights(total: int, rows: int, legend: int = 1) -> tuple[int, int]:
@@ -146,13 +147,14 @@ def heights(total: int, rows: int, legend: int = 1) -> tuple[int, int]:
     return listed, pane if pane >= _MIN_PANE_ROWS else 0
 
 
-def legend_rows(size: Size, mode: Mode = Mode.BROWSE, *, is_search: bool = False) -> list[str]:
+def legend_rows(size: Size, mode: Mode = Mode.BROWSE, *, is_search: bool = False, is_all: bool = False) -> list[str]:
     """Return the keys: all of them in a tall window, else those that fit in one row."""
     search = f"Tab {'titles' if is_search else 'search text'}"
     keys = _NAME_KEYS if mode is Mode.BROWSE else _FILTER_KEYS
+    folders = f"^A {'this folder' if is_all else 'all folders'}"
     width = size.columns - 1
     if size.rows >= _MANY_ROWS:
-        return flow(f"Enter resume · {keys} · {search} · Esc", width)
+        return flow(f"Enter resume · {keys} · {search} · {folders} · Esc", width)
     return [fit(f"Enter resume · {search} · Esc", width)]
 
 
@@ -209,6 +211,7 @@ def _rows(shown: Shown) -> StyleAndTextTuples:
             shown.details.find(session),
             number=numbers.get(session.key, ""),
             is_current=session.key == picker.current,
+            folder=unjoined(safe_line(shown.browser.project(session))) if shown.is_all() else "",
             hit=picker.hits[session.key][0] if picker.hits else None,
         )
         for session, _ in window
@@ -277,7 +280,7 @@ def _legend(shown: Shown) -> str:
     if picker.mode in _LEGENDS:
         session = picker.highlighted
         return fit(_LEGENDS[picker.mode].format(session.id[:SHORT_ID] if session else ""), _width())
-    return "\n".join(legend_rows(_size(), picker.mode, is_search=picker.hits is not None))
+    return "\n".join(legend_rows(_size(), picker.mode, is_search=picker.hits is not None, is_all=shown.is_all()))
 
 
 def _heights(picker: Picker) -> tuple[int, int]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from aloop.formatting import ignore_progress
+from aloop.memory.sessions_dir.registry import Registry, project_of
 from commands.dispatch import dispatch
 from commands.session_browser import Choice, SessionBrowser
 from tests.agent.scripted import answer
@@ -68,3 +70,29 @@ async def test_browser_returns_first_questions_and_endings(bench: SetUp, session
     assert await browser.first_questions() == {FIRST: "What is 2+2?"}
     [title] = await browser.titles()
     assert (await browser.ending(title))[-1].content == "It is\n4.\n"
+
+
+async def test_sessions_of_other_projects_are_listed_searched_and_read(
+    bench: SetUp, sessions_dir: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other" / ".aloop" / "sessions"
+    save(sessions_dir, FIRST, day=2)
+    save(other, FIRST, day=1, says="A copy")  # with the same ID
+    save(other, SECOND, day=3)
+    for folder in (sessions_dir, other, tmp_path / "gone"):
+        Registry.of_user().add(folder)
+    browser = SessionBrowser(bench().memory)
+    second, copy = await browser.titles_elsewhere()
+    [own] = await browser.titles()
+    assert [(title.id, title.sessions_dir) for title in (second, copy)] == [(SECOND, other), (FIRST, other)]
+    assert copy.key != own.key
+    assert [browser.project(title) for title in (copy, own)] == [
+        str(tmp_path / "other"),
+        str(project_of(sessions_dir)),
+    ]
+    assert (await browser.ending(copy))[0].content == "A copy"
+    found = await browser.details([own, copy, second])
+    assert {key: row.message_count for key, row in found.items()} == {own.key: 4, copy.key: 4, second.key: 4}
+    assert [key async for key, _ in browser.search("copy", ignore_progress, everywhere=True)] == [copy.key]
+    assert [key async for key, _ in browser.search("copy", ignore_progress)] == []
+    assert {key async for key, _ in browser.search("it is", ignore_progress, everywhere=True)} == set(found)

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from prompt_toolkit.utils import get_cwidth
 
+from aloop.memory.sessions_dir.registry import Registry
 from tests.e2e.conftest import Open
 from tests.e2e.shell import Shell
-from tests.saved_sessions import save
+from tests.saved_sessions import FIRST, save
 
 SESSIONS = Path(".aloop/sessions")
 
@@ -25,7 +26,7 @@ def rows(aloop: Shell) -> list[str]:
     return [row[4:12] for row in aloop.screen().splitlines() if row[14:21] == "2025-01"]
 
 
-@pytest.mark.parametrize(("columns", "height", "listed"), [(80, 24, 10), (60, 20, 7), (120, 40, 18)])
+@pytest.mark.parametrize(("columns", "height", "listed"), [(80, 24, 9), (60, 20, 7), (120, 40, 18)])
 def test_picker_fits_the_screen_and_disappears_on_escape(shell: Open, columns: int, height: int, listed: int) -> None:
     fill(25)
     aloop = shell(columns=columns, rows=height)
@@ -50,7 +51,7 @@ def test_resize_leaves_a_single_picker(shell: Open) -> None:
     fill(25)
     aloop = shell(columns=80, rows=24)
     aloop.send_line("/resume")
-    aloop.wait_until(lambda: len(rows(aloop)) == 10, "a small picker")
+    aloop.wait_until(lambda: len(rows(aloop)) == 9, "a small picker")
     aloop.resize(120, 40)
     aloop.wait_until(lambda: len(rows(aloop)) == 18, "a larger one")
     aloop.resize(64, 40)
@@ -68,3 +69,25 @@ def test_resume_on_a_dumb_terminal_prints_only_rows(monkeypatch: pytest.MonkeyPa
         aloop.wait_for("/resume 1 opens the first row")
         assert rows(aloop) == ["00000002", "00000001"]
         assert b"\x1b" not in aloop.raw
+
+
+def test_session_of_another_project_is_resumed_in_that_project(shell: Open, tmp_path: Path) -> None:
+    fill(1)
+    other = tmp_path / "other" / ".aloop" / "sessions"
+    save(other, FIRST, day=5, says="Elsewhere")
+    Registry.of_user().add(other)
+    aloop = shell(columns=100)
+    aloop.send_line("/resume")
+    aloop.wait_until(lambda: rows(aloop) == ["00000001"], "the session of this folder")
+    aloop.send("\x01")
+    aloop.wait_until(lambda: rows(aloop) == ["a1b2c3d4", "00000001"], "those of all folders")
+    aloop.send("\x1b[H\r")
+    aloop.wait_for("╰ y/n or ↑↓ Enter")
+    aloop.send("y")
+    aloop.wait_for("Resumed a1b2c3d4")
+    aloop.wait_for_prompt()
+    aloop.send_line("!pwd")
+    aloop.wait_for(f"\n{tmp_path / 'other'}\n")
+    aloop.wait_for_prompt()
+    aloop.send("\x04")
+    assert aloop.wait_for_exit() == 0

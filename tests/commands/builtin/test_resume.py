@@ -7,8 +7,10 @@ import pytest
 
 from aloop.errors import UsageError
 from aloop.llm.message_types import LLMMessage
+from aloop.memory.projects import Place
 from commands.builtin.resume import last_exchanges
 from commands.dispatch import dispatch
+from commands.registry import Next
 from commands.session_browser import ROW, BrowserWithImports, Choice, ForeignBrowser, SessionBrowser
 from tests.agent.scripted import answer
 from tests.cli.exchange.test_import import claude_session
@@ -243,3 +245,25 @@ async def test_picker_closed_before_the_sessions_were_read_leaves_no_list(bench:
     await dispatch("/resume", stage.context)
     assert stage.view.shown == []
     assert stage.context.rows == [session_id]
+
+
+@pytest.mark.parametrize("agrees", [True, False])
+async def test_session_of_another_project_is_resumed_there_after_a_question(
+    bench: SetUp, tmp_path: Path, *, agrees: bool
+) -> None:
+    folder = tmp_path / "other" / ".aloop" / "sessions"
+    save(folder, FIRST)
+
+    async def pick(_browser: SessionBrowser) -> Choice:
+        return Choice(FIRST, sessions_dir=folder)
+
+    stage = bench()
+    stage.view.picks, stage.view.agrees = pick, agrees
+    outcome = await dispatch("/resume", stage.context)
+    question = f"Session a1b2c3d4 is in {tmp_path / 'other'}. Change there and resume it?"
+    assert stage.view.of("confirm") == [question]
+    assert outcome.place == (Place(FIRST, folder) if agrees else None)
+    assert outcome.next is (Next.LEAVE if agrees else Next.READ)
+    shutil.rmtree(tmp_path / "other")
+    assert not (await dispatch("/resume", stage.context)).is_done
+    assert "no longer exists" in str(stage.view.of("error")[-1])

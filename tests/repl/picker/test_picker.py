@@ -10,13 +10,14 @@ import pytest
 
 from aloop.errors import StorageError
 from aloop.memory import SessionLibrary, SessionTitle, library
+from aloop.memory.sessions_dir.registry import Registry
 from repl.picker import picker
 from tests.agent.scripted import answer
 from tests.commands.conftest import store
 from tests.repl.conftest import SetStage, Stage
 from tests.saved_sessions import FIRST, SECOND, THIRD, save
 
-LEGEND = "Enter resume · d trash · r rename · f fork · / filter · Tab search text · Esc"
+LEGEND = "Enter resume · d trash · r rename · f fork · / filter · Tab search text"
 
 
 @pytest.fixture(autouse=True)
@@ -351,6 +352,34 @@ async def test_tab_searches_messages_for_text_that_titles_have_too(stage: SetSta
         shell.type("\tx")
         await wait_for_row(shell, "text: weatherx")
         await wait_for_row(shell, "No messages match.")
+
+
+async def test_sessions_of_all_folders_are_shown_with_their_project_and_not_changed(
+    stage: SetStage, tmp_path: Path
+) -> None:
+    other = tmp_path / "other" / ".aloop" / "sessions"
+    save(other, "ffffffff-5678-40ab-8def-1234567890ab", day=9, says="Elsewhere")
+    Registry.of_user().add(other)
+    async with stage() as shell:
+        await open_picker(shell)
+        shell.type("\x01")
+        await wait_for_row(shell, "    ffffffff  2025-01-09    Elsewhere")
+        await wait_for_row(shell, " 1  0badcafe")
+        await shell.see("/other  4 msgs")
+        await shell.see("^A this folder")
+        shell.type("\x1b[Hd")
+        await shell.see("Enter changes there.")
+        shell.type("\x01")
+        await wait_until_gone(shell, "Elsewhere")
+        shell.type("\x01")
+        await wait_for_row(shell, "    ffffffff  2025-01-09    Elsewhere")
+        shell.type("\x1b[H")
+        await wait_for_row(shell, "── ffffffff")
+        shell.type("\r")
+        await shell.see("Change there and resume it?")
+        await shell.see("y/n or")
+        shell.type("n")
+        await shell.see("Nothing was changed.")
 
 
 async def test_rows_have_the_number_of_messages(stage: SetStage) -> None:
