@@ -25,7 +25,10 @@ from repl.options import TaskOptions
 from repl.task_report import TaskReport, TaskResult, make_report, write_note
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from aloop.agent import ReActAgent
+    from aloop.llm.content.parts import MediaFile
     from aloop.memory import Session
 
 __all__ = ["TaskOptions", "run_task"]
@@ -109,7 +112,7 @@ async def _run(options: TaskOptions, report: TaskReport, stop: _Stop) -> TaskRes
         report.begin(agent)
         before = agent.memory.message_count
         try:
-            return TaskResult("completed", await agent.run(await _with_files(options, agent)))
+            return TaskResult("completed", await agent.run(*await _with_files(options, agent)))
         except StorageError as error:
             # The answer could not be saved, but it can be shown.
             answer = agent.memory.messages[-1].content if agent.memory.message_count > before else None
@@ -118,14 +121,16 @@ async def _run(options: TaskOptions, report: TaskReport, stop: _Stop) -> TaskRes
         await agent.llm.aclose()
 
 
-async def _with_files(options: TaskOptions, agent: ReActAgent) -> str:
+async def _with_files(options: TaskOptions, agent: ReActAgent) -> tuple[str, Sequence[MediaFile]]:
     """Return the task with the files it mentions, if a tool may read them unasked."""
     found = await attach_mentions(options.typed, agent.working_dir, outside="outside" in options.allow)
     for refusal in found.refusals:
         write_note(refusal)
-    for attachment in found.attachments:
-        write_note(f"attached {attachment.summary}")
-    return with_attachments(options.task, found.attachments)
+    for summary in (*(each.summary for each in found.attachments), *(each.summary for each in found.media)):
+        write_note(f"attached {summary}")
+    for note in found.notes:
+        write_note(note)
+    return with_attachments(options.task, found.attachments), found.media
 
 
 def _use_instructions(agent: ReActAgent, trust: TrustFile) -> None:

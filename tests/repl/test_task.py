@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from aloop.config import state_dir
+from tests.memory.test_parts import PIXEL
 from tests.program import ROOT, run, start
 from tests.saved_sessions import FIRST, save
 from tests.stub.parts import Answer, Gate, Text, ToolUse
@@ -32,6 +33,15 @@ def test_task_attaches_and_reports_mentioned_files(stub: StubServer) -> None:
     Path("notes.txt").write_text("one\ntwo\n")
     assert run("--task", "Explain @notes.txt", env=stub.env) == (0, "I see.\n", "attached notes.txt (2 lines)\n")
     assert stub.requests[0].last_user_text == 'Explain @notes.txt\n\n<file path="notes.txt">\none\ntwo\n</file>'
+
+
+def test_task_sends_a_mentioned_image(stub: StubServer) -> None:
+    stub.script("I see.")
+    Path("dot.png").write_bytes(PIXEL.data)
+    said = f"attached dot.png (image/png, {len(PIXEL.data)} bytes)\n"
+    assert run("--task", "Describe @dot.png", env=stub.env) == (0, "I see.\n", said)
+    text, image = stub.requests[0].body["messages"][0]["content"]
+    assert (text["text"], image["source"]["media_type"]) == ("Describe @dot.png", "image/png")
 
 
 def test_task_attaches_no_files_mentioned_in_piped_text(stub: StubServer) -> None:
