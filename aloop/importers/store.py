@@ -115,7 +115,9 @@ class ImportStore:
         fresh = to_session(session_id, imported).messages
         kept = stored.session.messages
         if not is_start_of(kept, fresh) or _was_continued(stored.session):
-            return Outcome("continued" if len(kept) > 1 else "unchanged", session_id)
+            is_own = _was_continued(stored.session) or len(kept) > len(fresh)
+            reason = "you changed or continued it in aloop" if is_own else "its messages here and there differ"
+            return Outcome("continued" if len(kept) > 1 else "unchanged", session_id, reason=reason)
         added = fresh[len(kept) :]
         has_come = [_is_placeholder(old) and not _is_placeholder(new) for old, new in zip(kept, fresh, strict=False)]
         if not added and not any(has_come):

@@ -56,6 +56,16 @@ def test_import_that_fails_leaves_no_folder(sessions_dir: Path, monkeypatch: pyt
     assert store.put(talk(1)).action == "imported"
 
 
+def test_copy_that_is_left_alone_has_the_reason_for_it(sessions_dir: Path) -> None:
+    ImportStore(sessions_dir).put(talk(2))
+    rewound = talk(3)
+    rewound.messages = (replace(rewound.messages[0], content="Another question"), *rewound.messages[1:])
+    outcome = ImportStore(sessions_dir).put(rewound)
+    assert (outcome.action, outcome.reason) == ("continued", "its messages here and there differ")
+    outcome = ImportStore(sessions_dir).put(talk(1))
+    assert (outcome.action, outcome.reason) == ("continued", "you changed or continued it in aloop")
+
+
 def raise_full(*_: object) -> None:
     raise OSError(errno.ENOSPC, "No space left on device")
 

@@ -140,7 +140,7 @@ def _report(options: ImportOptions, imported: Imported, outcome: Outcome) -> Non
     if options.dry_run and imported.losses:
         print_line(f"    has no place in a session: {_listed(imported.losses)}")
     if outcome.action == "continued":
-        print_line("    you changed or continued it in aloop, so nothing was added")
+        print_line(f"    {outcome.reason}, so nothing was added")
     elif outcome.reason:
         print_line(f"    {outcome.reason}")
 
