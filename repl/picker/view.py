@@ -111,7 +111,7 @@ _OTHER_ROWS = 2
 _MANY_ROWS = 16
 """Rows of a screen from which on all keys are shown, if need be in two rows."""
 
-_NAME_KEYS = "d trash · r rename · f fork · / filter"
+_BROWSE_KEYS = "d trash · r rename · f fork · / filter"
 _FILTER_KEYS = "^D trash · ^R rename · ^F fork"
 _LEGENDS = {
     Mode.RENAME: "Enter rename · Esc cancel",
@@ -150,7 +150,7 @@ def heights(total: int, rows: int, legend: int = 1) -> tuple[int, int]:
 def legend_rows(size: Size, mode: Mode = Mode.BROWSE, *, is_search: bool = False, is_all: bool = False) -> list[str]:
     """Return the keys: all of them in a tall window, else those that fit in one row."""
     search = f"Tab {'titles' if is_search else 'search text'}"
-    keys = _NAME_KEYS if mode is Mode.BROWSE else _FILTER_KEYS
+    keys = _BROWSE_KEYS if mode is Mode.BROWSE else _FILTER_KEYS
     folders = f"^A {'this folder' if is_all else 'all folders'}"
     width = size.columns - 1
     if size.rows >= _MANY_ROWS:

@@ -376,7 +376,7 @@ async def test_sessions_of_all_folders_are_shown_with_their_project_and_not_chan
         shell.type("\x1b[H")
         await wait_for_row(shell, "── ffffffff")
         shell.type("\r")
-        await shell.see("Change there and resume it?")
+        await shell.see("╭ Session ffffffff is in")
         await shell.see("y/n or")
         shell.type("n")
         await shell.see("Nothing was changed.")
