@@ -21,6 +21,7 @@ from repl.turn.lines import OUTPUT_LINES, started_line
 from repl.turn.streams import MOST_CHARACTERS, LiveStream, last_state
 
 _INDENT = "  "
+_STOPPED = "  stopped"
 _STOPPED_LINES = 10
 """Lines of output that stay on the screen if a tool is stopped."""
 
@@ -79,7 +80,10 @@ class RunningTools(LiveStream):
         """Remove all rows; return lines about the calls, with the end of their outputs."""
         lines: list[Line] = []
         for running in self.calls.values():
-            lines.append(line((Style.BAD, "✗ "), *started_line(running.event), (Style.QUIET, "  stopped")))
+            named = fit_line(
+                line((Style.BAD, "✗ "), *started_line(running.event)), self._screen.text_width - len(_STOPPED)
+            )
+            lines.append((*named, (Style.QUIET, _STOPPED)))
             # The output was on the screen, and may be why the user stopped the tool.
             lines += [line((Style.QUIET, f"{_INDENT}{safe_text(row)}")) for row in running.lines(_STOPPED_LINES)]
         self.calls.clear()

@@ -128,6 +128,13 @@ async def test_stopped_tool_leaves_a_line(stage: Stage) -> None:
     assert stage.rows == ["✗ calculate 2+2  stopped"]
 
 
+async def test_stopped_tool_with_a_long_argument_is_marked_as_stopped(stage: Stage) -> None:
+    stage.show(ToolStarted(CALL, "1 + " * 40), TurnEnded("interrupted", kept=True, usage=Usage(), seconds=1.0))
+    [row] = stage.rows
+    assert row.startswith("✗ calculate 1 + 1")
+    assert row.endswith("…  stopped")
+
+
 async def test_tool_line_wider_than_the_screen_is_cut(stage: Stage) -> None:
     stage.show(TurnStarted("m"), ToolFinished(CALL, "2+2", ToolResult("日本" * 90), 0.1))
     assert len(stage.rows) == 1
