@@ -40,7 +40,7 @@ from repl.input.key_bindings import bind_keys
 from repl.input.key_parser import KeyParser
 from repl.input.layout import STYLE, build_layout
 from repl.input.pastes import Entry, PasteGuard, dropped_media
-from repl.input.queue import QueuedLine, joined
+from repl.input.queue import QueuedLine, is_message, joined
 from repl.output.live import Live
 from repl.output.screen import Screen
 from repl.output.styled import PROMPT, Line, placeholder
@@ -554,7 +554,8 @@ class Prompt:
             return f"Enter queues{keys or ' · Enter twice sends at the next step'}"
         if not self._owner.queued:
             return ""
-        steer = "" if all(line.steers for line in self._owner.queued) else "Enter sends at the next step · "
+        may_steer = any(is_message(line.entry) and not line.steers for line in self._owner.queued)
+        steer = "Enter sends at the next step · " if may_steer else ""
         return f"{steer}Up edits or removes"
 
     def _toolbar_rows(self, width: int) -> StyleAndTextTuples:

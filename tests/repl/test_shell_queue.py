@@ -153,7 +153,10 @@ async def test_stopped_turn_returns_queued_lines_and_the_draft(stage: SetStage, 
 async def test_stopped_turn_does_not_turn_queued_commands_into_a_message(stage: SetStage) -> None:
     async with stage([hang := Hang()]) as shell:
         await busy(shell, hang)
-        shell.type("/stats\rtwo\r!make\r")
+        shell.type("/stats\r")
+        await waiting(shell, "queued: /stats")
+        await shell.terminal.wait_until(lambda: shell.terminal.screen[-1] == "Up edits or removes", "the help")
+        shell.type("two\r!make\r")
         await waiting(shell, "queued: !make")
         shell.type(CTRL_C)
         await waiting(shell, "Not run, but in the history: /stats, !make")
