@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from aloop.config import SandboxSettings, settings_folder, state_dir
+from aloop.config import SandboxSettings, read_regular, settings_folder, state_dir
 from aloop.project import GUARDED, project_root
 
 BLANKS = (".git", ".aloop")
@@ -55,6 +55,7 @@ def find_layout(folder: Path, settings: SandboxSettings, home: Path) -> Layout:
     """Return the layout for commands that run in ``folder``, as the disk is now.
 
     A working directory that contains the home directory, or that is itself protected, may not be changed at all.
+    Raises OSError.
     """
     here, home = _real(folder), _real(home)
     own = {_real(path) for path in (*_of_aloop(settings), *(home / name for name in _START_UP))}
@@ -113,7 +114,13 @@ def _named(root: Path) -> Iterator[Path]:
     with os.scandir(root) as entries:
         for entry in entries:
             name = entry.name.casefold()
-            if (name in GUARDED or name in _TOOLS) and _is_below_any(real := _real(Path(entry.path)), (root,)):
+            if not (name in GUARDED or name in _TOOLS):
+                continue
+            real = _real(entry.path)
+            if not os.path.lexists(real) or real.is_symlink():
+                if name in BLANKS:  # no command may put a repository there, and nothing can be mounted on it
+                    raise OSError(f"{entry.path} is a link to nothing")
+            elif _is_below_any(real, (root,)):
                 yield real
 
 
@@ -136,24 +143,38 @@ def _of_project(root: Path) -> Iterator[Path]:
     hooks.
     """
     for text in re.findall(r"^\s*path\s*=\s*(.+?)\s*$", _text(root / ".gitmodules"), re.MULTILINE)[:_MOST_SUBMODULES]:
-        module = root / text
-        if _real(module) == module and module.is_dir():
-            if os.path.lexists(module / ".git"):
-                yield module / ".git"
-            elif not any(module.iterdir()):
-                yield module
+        try:
+            yield from _of_module(root / text)
+        except PermissionError:
+            yield from _first_folder(root, text)
+        except OSError:
+            continue  # no folder has such a name
     for text in re.findall(
         r'^\s*hookspath\s*=\s*"?(.+?)"?\s*$', _text(root / ".git" / "config"), re.MULTILINE | re.IGNORECASE
     ):
-        hooks = root / Path(text).parts[0]
-        if hooks.is_dir() and _real(hooks) == hooks != root:
-            yield hooks
+        yield from _first_folder(root, text)
+
+
+def _of_module(module: Path) -> Iterator[Path]:
+    if _real(module) == module and module.is_dir():
+        if os.path.exists(module / ".git"):  # noqa: PTH110 - Path.exists raises for some links
+            yield module / ".git"
+        elif os.path.lexists(module / ".git") or not any(module.iterdir()):
+            yield module
+
+
+def _first_folder(root: Path, text: str) -> Iterator[Path]:
+    """Yield the folder in ``root`` that a relative path begins with."""
+    for name in Path(text).parts[:1]:
+        folder = root / name
+        if _real(folder) == folder != root and folder.is_dir():
+            yield folder
 
 
 def _text(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            return file.read(_LARGEST_CONFIG).decode(errors="surrogateescape")
+        # No path has a NUL.
+        return read_regular(path, _LARGEST_CONFIG).decode(errors="surrogateescape").replace("\0", "\n")
     except OSError:
         return ""  # there is none, or git cannot read it either
 

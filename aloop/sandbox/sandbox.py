@@ -64,9 +64,15 @@ def find_state(folder: Path, settings: SandboxSettings) -> SandboxState:
 
 
 def _try(folder: Path, settings: SandboxSettings) -> str:
-    """Run a command in the sandbox, and return why that failed."""
+    """Run a command in the sandbox, and return why that failed.
+
+    A problem with the paths is none of the system: each command is then refused, instead of running outside.
+    """
     try:
         wrapper = make_wrapper(folder, settings, has_blanks=False)
+    except OSError:
+        return ""
+    try:
         with wrapper.opened() as (words, descriptors):
             done = subprocess.run(  # noqa: S603 - a program of the system, with fixed arguments
                 [*words, "/bin/sh", "-c", _PROBE],

@@ -138,6 +138,58 @@ def test_hooks_in_the_project_are_kept(home: Path, line: str) -> None:
     assert root / ".husky" in find_layout(root, SandboxSettings(), home).kept
 
 
+@pytest.mark.parametrize("target", ["missing", ".vscode", "x" * 300], ids=["missing", "loop", "too long"])
+def test_link_to_nothing_is_not_kept(home: Path, target: str) -> None:
+    (home / "work" / ".vscode").symlink_to(target)
+    assert find_layout(home / "work", SandboxSettings(), home).kept == ()
+
+
+def test_repository_that_is_a_link_to_nothing_is_an_error(home: Path) -> None:
+    (home / "work" / ".git").symlink_to("missing")
+    with pytest.raises(OSError, match="link to nothing"):
+        find_layout(home / "work", SandboxSettings(), home)
+
+
+@pytest.mark.parametrize("path", ["a\0b", "a" * 300, "a/" * 3_000])
+def test_submodule_with_an_impossible_path_is_left_out(home: Path, path: str) -> None:
+    (home / "work" / ".gitmodules").write_text(f"path = {path}\n")
+    layout = find_layout(home / "work", SandboxSettings(), home)
+    assert layout.kept == (home / "work" / ".gitmodules",)
+
+
+def test_submodule_with_a_link_to_nothing_as_its_repository_is_kept(home: Path) -> None:
+    root = home / "work"
+    (root / "sub").mkdir()
+    (root / "sub" / ".git").symlink_to("missing")
+    (root / ".gitmodules").write_text("path = sub\n")
+    assert root / "sub" in find_layout(root, SandboxSettings(), home).kept
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read all folders")
+def test_submodule_in_a_locked_folder_is_kept(home: Path) -> None:
+    root = home / "work"
+    (root / "locked" / "sub").mkdir(parents=True)
+    (root / ".gitmodules").write_text("path = locked/sub\n")
+    (root / "locked").chmod(0)
+    try:
+        assert root / "locked" in find_layout(root, SandboxSettings(), home).kept
+    finally:
+        (root / "locked").chmod(0o700)
+
+
+def test_named_pipe_in_place_of_the_list_of_submodules_is_not_opened(home: Path) -> None:
+    os.mkfifo(home / "work" / ".gitmodules")
+    assert find_layout(home / "work", SandboxSettings(), home).kept == (home / "work" / ".gitmodules",)
+
+
+@pytest.mark.parametrize("path", [".", "./"])
+def test_project_itself_as_the_folder_of_hooks_is_left_out(home: Path, path: str) -> None:
+    root = home / "work"
+    (root / ".git").mkdir()
+    (root / ".git" / "config").write_text(f"[core]\n\thooksPath = {path}\n")
+    assert find_layout(root, SandboxSettings(), home).kept == (root / ".git",)
+
+
 def test_folders_with_credentials_are_hidden_unless_the_command_runs_there(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

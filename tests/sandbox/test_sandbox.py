@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -289,6 +290,14 @@ async def test_sandbox_that_does_not_work_is_left_out_or_refused(work: Path, mon
 
 
 @linux_only
+async def test_commands_are_refused_if_a_project_cannot_be_protected(work: Path) -> None:
+    shutil.rmtree(work / ".git")
+    (work / ".git").symlink_to("missing")
+    find_state.cache_clear()
+    with pytest.raises(ToolError, match="link to nothing"):
+        await RunShell(Workspace(work), sandbox=SandboxSettings("auto")).run({"command": "echo done"})
+
+
 def test_state_reports_a_missing_and_a_forbidden_bubblewrap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     programs = tmp_path / "programs"
     programs.mkdir()
