@@ -33,6 +33,14 @@ def read_below(folder: Path, path: Path) -> bytes:
     return read_regular(path)
 
 
+def json_below(folder: Path, path: Path) -> Any:
+    """Return the JSON value in a file below ``folder``; None if there is none."""
+    try:
+        return json.loads(read_below(folder, path))
+    except (OSError, ValueError, RecursionError):
+        return None
+
+
 class Source:
     """One file, or standard input in memory.
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from aloop.importers.draft import Builder, Imported
 from aloop.importers.plain import anthropic
-from aloop.importers.source import Source, read_below
+from aloop.importers.source import Source, json_below
 from aloop.importers.values import items, joined, mapping, moment, objects, text
 
 TOOL = "cline"
@@ -55,25 +54,17 @@ def _describe(imported: Imported, path: Path | None) -> None:
     if path is None:
         return
     if path.name.endswith(".messages.json"):
-        meta = mapping(_loaded(path.parent, path.with_name(path.name.replace(".messages.json", ".json"))))
+        meta = mapping(json_below(path.parent, path.with_name(path.name.replace(".messages.json", ".json"))))
         imported.cwd, imported.model = text(meta.get("cwd")), text(meta.get("model")) or None
         imported.title = text(mapping(meta.get("metadata")).get("title"))
         imported.created_at = moment(meta.get("started_at"))
         return
     # Roo describes each task in a file of its folder, Cline all of them in one file.
-    meta = mapping(_loaded(path.parent, path.with_name("history_item.json")))
+    meta = mapping(json_below(path.parent, path.with_name("history_item.json")))
     if not meta and path.parent.parent.name == "tasks":
         root = path.parents[2]
-        known = objects(_loaded(root, root / "state" / "taskHistory.json"))
+        known = objects(json_below(root, root / "state" / "taskHistory.json"))
         meta = next((each for each in known if text(each.get("id")) == path.parent.name), {})
     imported.title = text(meta.get("task"))
     folder = meta.get("workspace") or meta.get("cwdOnTaskInitialization") or meta.get("shadowGitConfigWorkTree")
     imported.cwd, imported.model = text(folder), text(meta.get("modelId")) or None
-
-
-def _loaded(folder: Path, path: Path) -> Any:
-    """Return the JSON value in a file below ``folder``, or None."""
-    try:
-        return json.loads(read_below(folder, path))
-    except (OSError, ValueError, RecursionError):
-        return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import stat
@@ -14,7 +13,7 @@ from typing import Any
 from aloop.importers.blocks import content_text
 from aloop.importers.draft import Builder, Draft, Imported
 from aloop.importers.places import kimi_slug
-from aloop.importers.source import Source, read_below
+from aloop.importers.source import Source, json_below
 from aloop.importers.values import arguments_text, mapping, moment, number, objects, text
 from aloop.llm.message_types import Usage
 
@@ -66,10 +65,10 @@ def _describe_old(imported: Imported, path: Path) -> None:
         # The messages before the user went back to an earlier one, or before a summary took their place.
         imported.kind, imported.branch, imported.parent = "branch", path.stem, folder.name
     else:
-        imported.title = text(mapping(_loaded(folder / "state.json", folder)).get("custom_title"))
+        imported.title = text(mapping(json_below(folder, folder / "state.json")).get("custom_title"))
     imported.created_at, imported.updated_at = _span(path.with_name("wire.jsonl"))
     if len(folder.parents) > 2:
-        known = mapping(_loaded(folder.parents[2] / "kimi.json", folder.parents[2])).get("work_dirs")
+        known = mapping(json_below(folder.parents[2], folder.parents[2] / "kimi.json")).get("work_dirs")
         paths = (text(each.get("path")) for each in objects(known))
         imported.cwd = next((each for each in paths if kimi_slug(each) == folder.parent.name), "")
 
@@ -93,15 +92,7 @@ def _state(source: Source) -> Mapping[str, Any]:
     path = source.path
     if path is None or path.name != "wire.jsonl" or len(path.parents) < 3:
         return {}
-    return mapping(_loaded(path.parents[2] / "state.json", path.parents[2]))
-
-
-def _loaded(path: Path, folder: Path) -> Any:
-    """Return the JSON value in a file below ``folder``, or None."""
-    try:
-        return json.loads(read_below(folder, path))
-    except (OSError, ValueError, RecursionError):
-        return None
+    return mapping(json_below(path.parents[2], path.parents[2] / "state.json"))
 
 
 class _Reader:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
@@ -12,7 +11,7 @@ from typing import Any
 from aloop.importers.blocks import content_text, texts_of
 from aloop.importers.draft import Builder, Imported
 from aloop.importers.plain import openai
-from aloop.importers.source import Source, read_below
+from aloop.importers.source import Source, json_below
 from aloop.importers.values import arguments_text, items, mapping, moment, objects, text
 
 TOOL = "mistral-vibe"
@@ -53,15 +52,7 @@ def _describe(imported: Imported, meta: Mapping[str, Any]) -> None:
 def _meta(source: Source) -> Mapping[str, Any]:
     if source.path is None:
         return {}
-    return mapping(_loaded(source.path.parent, "meta.json"))
-
-
-def _loaded(folder: Path, *names: str) -> Any:
-    """Return the JSON value in a file below ``folder``, or None."""
-    try:
-        return json.loads(read_below(folder, folder.joinpath(*names)))
-    except (OSError, ValueError, RecursionError):
-        return None
+    return mapping(json_below(source.path.parent, source.path.with_name("meta.json")))
 
 
 def _read_store(source: Source) -> Iterator[Imported]:
@@ -71,10 +62,10 @@ def _read_store(source: Source) -> Iterator[Imported]:
     """
     current = mapping(source.document())
     folder, generation = source.file.parent, text(current.get("generation"))
-    manifest = mapping(_loaded(folder, "generations", generation, "manifest.json"))
+    manifest = mapping(json_below(folder, folder.joinpath("generations", generation, "manifest.json")))
     builder = Builder(TOOL, text(current.get("session_id")), source.path)
-    _describe(builder.imported, mapping(_loaded(folder, "meta.json")))
-    checkpoint = mapping(_loaded(folder, "generations", generation, "checkpoint.json"))
+    _describe(builder.imported, mapping(json_below(folder, folder.joinpath("meta.json"))))
+    checkpoint = mapping(json_below(folder, folder.joinpath("generations", generation, "checkpoint.json")))
     times = _times(objects(_chunks(folder, manifest, "projection_state")))
     entries = [*_chunks(folder, manifest, "checkpoint"), *items(mapping(checkpoint.get("context")).get("messages"))]
     for entry in objects(entries):
@@ -87,7 +78,9 @@ def _read_store(source: Source) -> Iterator[Imported]:
 
 def _chunks(folder: Path, manifest: Mapping[str, Any], key: str) -> list[Any]:
     names = items(mapping(manifest.get(key)).get("chunks"))
-    return [value for name in names for value in items(_loaded(folder, "chunks", f"{text(name)}.json"))]
+    return [
+        value for name in names for value in items(json_below(folder, folder.joinpath("chunks", f"{text(name)}.json")))
+    ]
 
 
 def _times(entries: Iterable[Mapping[str, Any]]) -> defaultdict[tuple[str, str], deque[datetime | None]]:
