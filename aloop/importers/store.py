@@ -92,6 +92,8 @@ class ImportStore:
         session = to_session(session_id, imported)
         with explained("write the session", self.sessions_dir):
             folder = self.backend.make_folder(session)
+            # Not new if a crash left it without a session.yaml, perhaps with the journal of its first turn.
+            was_empty = not self.backend.fs.names(folder)
             try:
                 with write_lock(self.backend.fs, folder, session_id):
                     self._write_files(folder, imported, session.messages)
@@ -99,8 +101,9 @@ class ImportStore:
                     self.backend.create(replace(session, messages=messages), folder)
             except BaseException:
                 # A folder without its session.yaml would be a problem for each later check.
-                with contextlib.suppress(OSError):
-                    self.backend.fs.remove_tree(self.sessions_dir, folder.name)
+                if was_empty:
+                    with contextlib.suppress(OSError):
+                        self.backend.fs.remove_tree(self.sessions_dir, folder.name)
                 raise
 
     def _update(self, session_id: str, imported: Imported) -> Outcome:

@@ -56,6 +56,19 @@ def test_import_that_fails_leaves_no_folder(sessions_dir: Path, monkeypatch: pyt
     assert store.put(talk(1)).action == "imported"
 
 
+def test_import_that_fails_keeps_what_was_in_the_folder(sessions_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ImportStore(sessions_dir).put(talk(1))
+    (stored,) = sessions_dir.glob("*/session.yaml")
+    stored.unlink()
+    journal = stored.with_name("session.journal")
+    journal.write_text("a turn")
+    store = ImportStore(sessions_dir)
+    monkeypatch.setattr(store.backend, "create", raise_full)
+    with pytest.raises(StorageError):
+        store.put(talk(1))
+    assert journal.read_text() == "a turn"
+
+
 def test_copy_that_is_left_alone_has_the_reason_for_it(sessions_dir: Path) -> None:
     ImportStore(sessions_dir).put(talk(2))
     rewound = talk(3)
