@@ -132,6 +132,8 @@ class MeteredLLM:
         events = cast("AsyncGenerator[StreamEvent, None]", self._llm.stream(messages, tools))
         async with aclosing(events):
             async for event in events:
+                # While the answer comes in, so that its cost is known at its end.
+                self._budget.prices.prepare(self.model, self.provider)
                 if isinstance(event, Reply):
                     model = event.message.model or self.model
                     self._budget.add(event.usage, model, self.provider)

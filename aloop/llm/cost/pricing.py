@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from aloop.config import LOCAL_MODEL, OFFLINE_MODEL, Prices
@@ -84,12 +85,17 @@ class PriceList:
     def known_cost(self, usage: Usage, model: str | None, provider: str | None = None) -> Decimal | None:
         """Return the dollars of one answer if they are known without a wait.
 
-        None for a model without a price or without costs, and until the public list has been asked for this model.
+        None for a model without a price or without costs, and until the public list is loaded.
         """
-        if model is None or (self._find_own(model, provider) is None and _listed_name(model) not in _asked):
+        if model is None or (self._find_own(model, provider) is None and not _list.is_loaded):
             return None
         cost = self.cost(usage, model, provider)
         return cost.dollars if cost.is_known and cost.dollars else None
+
+    def prepare(self, model: str, provider: str | None = None) -> None:
+        """Load the public list in a thread if answers of ``model`` need it."""
+        if self._find_own(model, provider) is None and not _is_free(model, provider):
+            _list.load(model)
 
     def cost_of(self, messages: Iterable[LLMMessage]) -> Cost:
         """Return the cost of all answers in ``messages``.
@@ -168,8 +174,21 @@ def _find_price(model: str) -> ModelPrice | None:
     except (LookupError, ImportError):  # a conversation is worth more than its price
         return None
     finally:
-        _asked.add(model)
+        _list.is_loaded = True
 
 
-_asked: set[str] = set()
-"""The models that ``_find_price`` has been asked for, so that their cost is known at once."""
+class _PublicList:
+    """The state of the public list."""
+
+    def __init__(self) -> None:
+        self.is_loaded = False
+        self.thread: Thread | None = None
+
+    def load(self, model: str) -> None:
+        """Load the list in a thread, once."""
+        if not self.is_loaded and self.thread is None:
+            self.thread = Thread(target=_find_price, args=(_listed_name(model),), daemon=True)
+            self.thread.start()
+
+
+_list = _PublicList()

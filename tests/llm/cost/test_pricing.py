@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from aloop.config import Prices
+from aloop.llm.cost import pricing
 from aloop.llm.cost.pricing import Cost, PriceList
 from aloop.llm.cost.spending import SpendingLog
 from aloop.llm.message_types import LLMMessage, Usage
@@ -132,7 +133,10 @@ def test_hour_of_cache_is_in_the_log_of_the_month(tmp_path: Path) -> None:
     assert log.month(PriceList(), NOVEMBER) == Cost(Decimal(10))
 
 
-def test_cost_is_known_at_once_only_after_the_list_was_asked() -> None:
+def test_cost_is_known_at_once_only_after_the_list_was_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pricing, "_list", pricing._PublicList())
+    pricing._find_price.cache_clear()
+    pricing._listed.cache_clear()
     prices, usage = PriceList(OWN), Usage(1_000_000, 1_000)
     assert prices.known_cost(usage, "gw/special") == Decimal("2.01")
     assert prices.known_cost(usage, "claude-never-asked-before") is None
@@ -140,6 +144,24 @@ def test_cost_is_known_at_once_only_after_the_list_was_asked() -> None:
     assert prices.known_cost(usage, "SmolLM2-135M", "local") is None
     known = prices.cost(usage, "claude-opus-5-5").dollars
     assert prices.known_cost(usage, "claude-opus-5-5") == known
+
+
+def test_list_is_loaded_in_a_thread_once_and_only_for_models_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    public = pricing._PublicList()
+    monkeypatch.setattr(pricing, "_list", public)
+    pricing._find_price.cache_clear()
+    pricing._listed.cache_clear()
+    prices, usage = PriceList(OWN), Usage(1_000_000, 1_000)
+    for model in ("gw/special", "SmolLM2-135M"):
+        prices.prepare(model, "local")
+    assert vars(public)["thread"] is None
+    prices.prepare("claude-opus-4-5")
+    thread = public.thread
+    assert thread is not None
+    thread.join()
+    assert prices.known_cost(usage, "claude-opus-4-5-20251101") == prices.cost(usage, "claude-opus-4-5").dollars
+    prices.prepare("claude-sonnet-4-5")
+    assert public.thread is thread
 
 
 def test_stored_cost_counts_as_it_is() -> None:
