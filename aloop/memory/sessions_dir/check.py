@@ -224,6 +224,9 @@ class Checker:
             return Finding(beside, 0, 0, f"{what}; when that file can be read again, --fix adds them"), data, data
         try:
             joined = _with_turns(stored, data, self._fs.read(beside), path)
+        except _OtherHeader:
+            what = f"has another title or system message than {FILE_NAME}"
+            return Finding(beside, 0, 0, f"{what}; copy what you need from it, then delete it"), data, data
         except (SessionFileError, CannotMerge):
             return Finding(beside, 0, 0, f"{what}; copy what you need from it, then delete it"), data, data
         what = f"has no turns that {FILE_NAME} lacks" if joined == data else what
@@ -267,20 +270,27 @@ def _reason(error: OSError | SessionBusy) -> str:
     return error.strerror if isinstance(error, OSError) and error.strerror else str(error).rstrip(".")
 
 
+class _OtherHeader(CannotMerge):
+    """Two versions of a session differ in more than their turns."""
+
+
 def _with_turns(stored: Session, data: bytes, beside: bytes, path: Path) -> bytes:
     """Return the text of a session with the turns in ``beside`` that it lacks.
 
     Raises CannotMerge if only the user can decide, and SessionFileError.
     """
-    present, other = stored.messages, load_session(beside, path).messages
+    recovered = load_session(beside, path)
+    present, other = stored.messages, recovered.messages
     common = common_ends(present, other)[0]
     missing = [message for message in other[common:] if message not in present]
-    if not missing:
-        return data
     # Only the times distinguish new messages from earlier versions of messages that were edited.
     times = {None, *(message.at for message in present)}
     if common < len(present) and any(message.at in times for message in missing):
         raise CannotMerge("messages may have been edited")
+    if (recovered.title, recovered.system_messages) != (stored.title, stored.system_messages):
+        raise _OtherHeader("without an earlier version, it is unknown which one is newer")
+    if not missing:
+        return data
     base = dump_session(replace(stored, messages=present[:common]))
     merged = merge_sessions(base, data, beside, path)
     if merged.conflicts:

@@ -290,7 +290,10 @@ def test_turns_beside_a_session_that_has_them_are_removed(sessions_dir: Path) ->
     ("text", "advice"),
     [
         (SOUND.replace("role: user", "role: [user"), "when that file can be read again, --fix adds them"),
-        (SOUND.replace("content: ", "content: Edited, ", 1), "copy what you need from it, then delete it"),
+        (
+            SOUND.replace("role: user\n    content: ", "role: user\n    content: Edited, ", 1),
+            "copy what you need from it, then delete it",
+        ),
     ],
     ids=["unreadable", "edited"],
 )
@@ -300,6 +303,19 @@ def test_turns_beside_a_session_that_does_not_fit_are_kept(sessions_dir: Path, t
     line = next(line for line in findings(sessions_dir, fix=True) if RECOVERED in line)
     assert line.endswith(f"holds turns that are not in session.yaml; {advice}")
     assert (path.read_text(), path.with_name(RECOVERED).read_text()) == (text, SOUND)
+
+
+@pytest.mark.parametrize("more", ["", MORE], ids=["same turns", "more turns"])
+def test_title_beside_a_session_neither_replaces_its_own_nor_is_lost(sessions_dir: Path, more: str) -> None:
+    text = SOUND.replace("messages:\n", "title: Edited\nmessages:\n", 1)
+    beside = SOUND.replace("messages:\n", "title: Recovered\nmessages:\n", 1).replace("...\n", f"{more}...\n")
+    path = session_in(sessions_dir, text)
+    path.with_name(RECOVERED).write_text(beside)
+    line = next(line for line in findings(sessions_dir, fix=True) if RECOVERED in line)
+    assert line.endswith(
+        "has another title or system message than session.yaml; copy what you need from it, then delete it"
+    )
+    assert (path.read_text(), path.with_name(RECOVERED).read_text()) == (text, beside)
 
 
 def test_session_file_that_is_a_link_is_reported_but_not_opened(sessions_dir: Path, tmp_path: Path) -> None:
