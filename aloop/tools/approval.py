@@ -13,7 +13,7 @@ from pathlib import Path
 
 from aloop.errors import AloopError, ToolError
 from aloop.llm.content.provenance import Permission
-from aloop.permissions import Ask, Kind, Mode, PermissionRequest
+from aloop.permissions import KINDS, Ask, Kind, Mode, PermissionRequest
 from aloop.tools.rules.rule import COMMAND_VERBS, Rule, is_of_user
 from aloop.tools.rules.rule_set import Decision, RuleSet, verb_of
 
@@ -92,7 +92,7 @@ class PermissionGate:
             if not missing and not must_ask:
                 return self._without_asking(request.kinds)
             if self.ask is None:
-                raise unattended(request, [] if must_ask else missing)
+                raise unattended(request, () if must_ask else self._allowed.union(request.kinds))
             offered = self._rules.offer(request) if self._rules and not must_ask else ()
             decision = await self.ask(replace(request, offer=tuple(_offer_text(rule) for rule in offered)))
             if decision.answer == "rule" and self._rules and offered:
@@ -172,9 +172,13 @@ def _unreadable(error: AloopError) -> Refused:
     return Refused(message, Permission("refused", "rule", "unreadable rules"))
 
 
-def unattended(request: PermissionRequest, missing: Sequence[Kind]) -> Refused:
-    """Return the error for a request without a user; ``missing`` kinds would allow it."""
-    remedy = f"; --allow {','.join(missing)} would allow it." if missing else ", and nothing else can allow it."
+def unattended(request: PermissionRequest, needed: Iterable[Kind]) -> Refused:
+    """Return the error for a request without a user.
+
+    ``needed`` are all kinds that --allow must list, also those it lists already.
+    """
+    listed = ",".join(kind for kind in KINDS if kind in needed)
+    remedy = f"; --allow {listed} would allow it." if listed else ", and nothing else can allow it."
     return Refused(
         f"Refused: {request.summary}. No one can be asked for permission in this run{remedy}",
         Permission("refused", "rule", "no one can be asked in this run"),

@@ -11,7 +11,7 @@ from aloop.errors import ToolError
 from aloop.llm.content.provenance import Permission
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import MemoryManager
-from aloop.permissions import PermissionDecision, PermissionRequest
+from aloop.permissions import Kind, PermissionDecision, PermissionRequest
 from aloop.tools.approval import PermissionGate, Refused
 
 WRITE = PermissionRequest(("write",), "write_file notes.txt", "+hello", "diff")
@@ -104,7 +104,7 @@ async def test_refusal_reaches_the_model_with_its_reason() -> None:
 async def test_request_without_a_user_is_refused_with_the_option_to_allow_it() -> None:
     with pytest.raises(ToolError, match=r"Refused: write_file /etc/hosts.*--allow write,outside"):
         await PermissionGate().require(FAR)
-    with pytest.raises(ToolError, match="--allow outside would"):
+    with pytest.raises(ToolError, match="--allow write,outside would"):
         await PermissionGate(["write"]).require(FAR)
 
 
@@ -163,8 +163,14 @@ async def test_command_outside_the_sandbox_is_asked_about_in_spite_of_grants() -
     assert user.asked == [SHELL, FAR, UNSANDBOXED, UNSANDBOXED]
 
 
-async def test_command_outside_the_sandbox_needs_both_kinds_of_the_option() -> None:
-    with pytest.raises(ToolError, match="--allow outside would allow it"):
-        await PermissionGate(["shell"]).require(UNSANDBOXED)
+@pytest.mark.parametrize("allowed", [(), ("shell",), ("outside",)])
+async def test_command_outside_the_sandbox_needs_both_kinds_of_the_option(allowed: tuple[Kind, ...]) -> None:
+    with pytest.raises(ToolError, match="; --allow shell,outside would allow it"):
+        await PermissionGate(allowed).require(UNSANDBOXED)
     decision = await PermissionGate(["shell", "outside"]).require(UNSANDBOXED)
     assert decision == Permission("allowed", "rule", "--allow shell,outside")
+
+
+async def test_refusal_also_names_the_kinds_that_are_allowed_already() -> None:
+    with pytest.raises(ToolError, match="; --allow write,shell would allow it"):
+        await PermissionGate(["shell"]).require(WRITE)

@@ -33,6 +33,8 @@ from aloop.memory.sessions_dir.preview import read_header
 from aloop.memory.sessions_dir.text_check import Finding, check_text, repair_text
 
 _KNOWN = re.compile(r"session(\.(before|edited|recovered|undone)-.*)?\.yaml")
+_IS_COPY = re.compile(r"session(?!\.undone-).*\.yaml").fullmatch
+"""Matches the names of files that may have the whole conversation."""
 _OTHERS = 0o077
 
 _SET_ASIDE = {
@@ -87,10 +89,7 @@ class Checker:
         try:
             status = self._fs.lstat(path)
         except FileNotFoundError:
-            if waiting := journals(self._fs, folder):
-                what = "holds a turn that a crash interrupted; aloop recovers it at its next start"
-                return [*findings, Finding(waiting[0], 0, 0, what)]
-            return [*findings, Finding(folder, 0, 0, f"has no {FILE_NAME}: the session was never saved")]
+            return [*findings, *self._without_file(folder), *self._undone(folder, is_exposed=is_exposed)]
         if not stat.S_ISREG(status.st_mode):
             what = "a link" if stat.S_ISLNK(status.st_mode) else "not a regular file"
             return [*findings, Finding(path, 0, 0, f"is {what}, so it is not opened")]
@@ -98,6 +97,33 @@ class Checker:
         findings += self._text(path) if with_text else []
         findings += [*self._media(path), *self._set_aside(folder), *self._recovered(path)]
         return [*findings, *self._undone(folder, is_exposed=is_exposed)]
+
+    def _without_file(self, folder: Path) -> list[Finding]:
+        """Return the findings about a folder without session.yaml, with its newest copy."""
+        findings = []
+        if waiting := journals(self._fs, folder):
+            what = "holds a turn that a crash interrupted; aloop recovers it at its next start"
+            findings.append(Finding(waiting[0], 0, 0, what))
+        copies, unusable = [], []
+        for name in sorted(filter(_IS_COPY, self._fs.names(folder))):
+            try:
+                session = load_session(self._fs.read(folder / name), folder / name)
+            except (OSError, SessionFileError):
+                unusable.append(name)
+            else:
+                copies.append((session.updated_at, name))
+        if copies:
+            newest = f"the newest copy of the session is {max(copies)[1]}. Rename it to {FILE_NAME}"
+            findings.append(Finding(folder, 0, 0, f"has no {FILE_NAME}; {newest}"))
+        elif unusable:
+            what = f"has no {FILE_NAME}, and no copy beside it is a valid session: {', '.join(unusable)}"
+            findings.append(Finding(folder, 0, 0, f"{what}. Correct one, and rename it to {FILE_NAME}"))
+        elif kept := [name for name in self._fs.names(folder) if is_undone(name) or IS_JOURNAL_KEPT(name)]:
+            what = f"has no {FILE_NAME}; only some turns are left, in {', '.join(sorted(kept))}"
+            findings.append(Finding(folder, 0, 0, f"{what}. Copy what you need from there"))
+        elif not waiting:
+            findings.append(Finding(folder, 0, 0, f"has no {FILE_NAME}: the session was never saved"))
+        return findings
 
     def _media(self, path: Path) -> Iterator[Finding]:
         """Report images and documents of a valid session that are missing or altered."""

@@ -466,5 +466,40 @@ async def test_interrupted_first_turn_is_reported(sessions_dir: Path) -> None:
     assert "aloop recovers it at its next start" in findings(sessions_dir)[0]
 
 
+@pytest.mark.parametrize(
+    "newest",
+    [
+        "session.recovered-20250131T123000.250000Z.yaml",
+        "session.edited-20240131T123000.250000Z.yaml",
+        "session (1).yaml",
+    ],
+)
+def test_newest_copy_is_named_if_the_session_file_is_missing(sessions_dir: Path, newest: str) -> None:
+    path = session_in(sessions_dir, SOUND)
+    path.rename(path.with_name("session.before-20250131T123000.250000Z.yaml"))
+    path.with_name(newest).write_text(SOUND.replace("T15:45:00", "T15:46:00"))
+    path.with_name("session.before-20260131T123000.250000Z.yaml").write_text("broken: [")
+    [line] = findings(sessions_dir, fix=True)
+    assert line.startswith("2025-01-31_a1b2c3d4: has no session.yaml; ")
+    assert line.endswith(f"the newest copy of the session is {newest}. Rename it to session.yaml")
+    path.with_name(newest).rename(path)
+    assert not any("has no session.yaml" in line for line in findings(sessions_dir))
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("session.before-20250131T123000.250000Z.yaml", "no copy beside it is a valid session: session.before-2025"),
+        ("session.undone-20250131T123000.250000Z.yaml", "only some turns are left, in session.undone-2025"),
+        ("journal.damaged-1.yaml", "only some turns are left, in journal.damaged-1.yaml"),
+        ("notes.txt", "the session was never saved"),
+    ],
+)
+def test_rest_of_a_session_without_its_file_is_named(sessions_dir: Path, name: str, said: str) -> None:
+    path = session_in(sessions_dir, "broken: [")
+    path.rename(path.with_name(name))
+    assert any("2025-01-31_a1b2c3d4: has no session.yaml" in line and said in line for line in findings(sessions_dir))
+
+
 def test_missing_folder_has_no_findings(sessions_dir: Path) -> None:
     assert findings(sessions_dir) == []
