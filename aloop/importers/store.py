@@ -117,10 +117,14 @@ class ImportStore:
             return Outcome("unreadable", session_id, reason=str(error))
         fresh = to_session(session_id, imported).messages
         kept = stored.session.messages
-        if not is_start_of(kept, fresh) or _was_continued(stored.session):
-            is_own = _was_continued(stored.session) or len(kept) > len(fresh)
+        # A session of aloop that has exactly the first messages of the original loses nothing by the others.
+        was_continued = imported.session is None and _was_continued(stored.session)
+        is_start = kept == fresh[: len(kept)] if imported.session else is_start_of(kept, fresh)
+        if not is_start or was_continued:
+            is_own = was_continued or len(kept) > len(fresh)
             reason = "you changed or continued it in aloop" if is_own else "its messages here and there differ"
-            return Outcome("continued" if len(kept) > 1 else "unchanged", session_id, reason=reason)
+            is_more = imported.session or len(kept) > 1  # than the message about the origin
+            return Outcome("continued" if is_more else "unchanged", session_id, reason=reason)
         added = fresh[len(kept) :]
         has_come = [_is_placeholder(old) and not _is_placeholder(new) for old, new in zip(kept, fresh, strict=False)]
         if not added and not any(has_come):

@@ -129,6 +129,52 @@ async def test_own_session_stays_as_it_is_with_its_files(sessions_dir: Path, tmp
     assert ImportStore(sessions_dir).put(imported).action == "unchanged"
 
 
+async def test_own_session_that_was_edited_at_its_end_is_unchanged_and_still_grows(
+    sessions_dir: Path, tmp_path: Path
+) -> None:
+    memory = MemoryManager(sessions_dir=tmp_path / "elsewhere")
+    await memory.add_message(replace(LLMMessage("user", "One"), at=START))
+    await memory.add_message(replace(LLMMessage("assistant", "First."), at=START))
+    await memory.save_memory()  # much later than the last message, as after /skip or /rename
+    for expected in ("imported", "unchanged"):
+        [imported] = Scan(Selection()).read([memory.snapshot().path])
+        assert ImportStore(sessions_dir).put(imported).action == expected
+    await memory.add_message(LLMMessage("user", "Two"))
+    await memory.save_memory()
+    [imported] = Scan(Selection()).read([memory.snapshot().path])
+    assert ImportStore(sessions_dir).put(imported).action == "updated"
+
+
+async def test_own_session_that_was_changed_here_is_left_alone(sessions_dir: Path, tmp_path: Path) -> None:
+    memory = MemoryManager(sessions_dir=tmp_path / "elsewhere")
+    for text in ("One", "Two"):
+        await memory.add_message(LLMMessage("user", text))
+        await memory.save_memory()
+        [imported] = Scan(Selection()).read([memory.snapshot().path])
+        outcome = ImportStore(sessions_dir).put(imported)
+        copy = (await SessionLibrary(sessions_dir).load(outcome.session_id)).path
+        if text == "One":
+            copy.write_text(copy.read_text().replace('content: "One"', 'content: "One"\n    skip: true'))
+    assert outcome.action == "continued"
+    assert len((await SessionLibrary(sessions_dir).load(outcome.session_id)).messages) == 1
+
+
+async def test_link_in_place_of_an_output_is_not_followed_by_an_import(sessions_dir: Path, tmp_path: Path) -> None:
+    memory = MemoryManager(sessions_dir=tmp_path / "elsewhere")
+    await memory.add_message(LLMMessage("user", "Look"))
+    kept = await memory.keep_output("run_shell", "a long result")
+    await memory.add_message(LLMMessage("tool", "short", tool_call_id="c1", output_file=kept.relative))
+    await memory.save_memory()
+    (tmp_path / "secret").write_text("secret")
+    kept.path.unlink()
+    kept.path.symlink_to(tmp_path / "secret")
+    [imported] = Scan(Selection()).read([memory.snapshot().path])
+    outcome = ImportStore(sessions_dir).put(imported)
+    assert outcome.action == "imported"
+    copied = (await SessionLibrary(sessions_dir).load(outcome.session_id)).path.parent / kept.relative
+    assert not copied.exists()
+
+
 async def test_own_session_gets_what_the_original_has_gained(sessions_dir: Path, tmp_path: Path) -> None:
     memory = MemoryManager(sessions_dir=tmp_path / "elsewhere")
     for text in ("One", "Two"):

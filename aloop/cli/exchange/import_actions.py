@@ -5,6 +5,7 @@ Results go to standard output; the progress bar and notes go to standard error.
 
 from __future__ import annotations
 
+import errno
 import gc
 import sys
 from collections import Counter
@@ -31,6 +32,9 @@ from aloop.width import fit
 _STDIN = "-"
 _TITLE_WIDTH = 60
 _KINDS = {"branch": ("branch", "branches"), "subagent": ("run of a sub-agent", "runs of sub-agents")}
+
+_FOR_ALL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
+"""Errors that would meet every other conversation, too."""
 
 
 def run_import(options: ImportOptions) -> int:
@@ -83,8 +87,14 @@ def _import(options: ImportOptions, scan: Scan, found: Iterable[Imported], total
         scan.on_read = show
         try:
             for imported in found:
-                with DelayedInterrupt():  # a conversation is written as a whole
-                    outcome = store.put(imported)
+                try:
+                    with DelayedInterrupt():  # a conversation is written as a whole
+                        outcome = store.put(imported)
+                except StorageError as error:
+                    if error.cause is None or error.cause.errno in _FOR_ALL:
+                        raise
+                    scan.problems[str(error).rstrip(".")] += 1
+                    continue
                 done[outcome.action] += 1
                 if outcome.action in ("imported", "updated"):
                     sessions.append(outcome.session_id)
@@ -169,7 +179,8 @@ def _record(options: ImportOptions, imported: Imported, outcome: Outcome) -> dic
 
 def _summarize(options: ImportOptions, scan: Scan, store: ImportStore, done: Counter[str], lost: Counter[str]) -> None:
     """Print the totals, and what was not taken over, to standard error."""
-    new = {"imported": "would be imported" if options.dry_run else "imported", "in trash": "in the trash"}
+    new = {"imported": "would be imported" if options.dry_run else "imported"}
+    new |= {"in trash": "in the trash", "continued": "left alone"}
     parts = [f"{count:,} {new.get(action, action)}" for action, count in done.items()]
     if parts:
         print_note(f"{quantity(sum(done.values()), 'conversation')}: {', '.join(parts)}.")

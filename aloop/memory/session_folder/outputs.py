@@ -7,6 +7,7 @@ import errno
 import hashlib
 import os
 import re
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,13 +95,15 @@ def copy_media(fs: FileSystem, source: Path, target: Path, part: ContentPart) ->
 def copy_output(fs: FileSystem, source: Path, target: Path, relative: str) -> None:
     """Copy the file named by ``output_file`` from one session's folder to another's.
 
-    A path that ``keep_output`` cannot have made is ignored, and so is a missing file. Raises OSError.
+    A path that ``keep_output`` cannot have made is ignored, and so is a missing file, a link or a pipe. Raises OSError.
     """
     folder, _, name = relative.partition("/")
     if folder != FOLDER or not _NUMBERED.fullmatch(name) or "/" in name:
         return
     with contextlib.suppress(FileNotFoundError):
         if FOLDER not in fs.folders(source):  # a link is not a folder
+            return
+        if not stat.S_ISREG(fs.lstat(source / FOLDER / name).st_mode):
             return
         data = fs.read(source / FOLDER / name)
         make_own_folder(fs, target, FOLDER)

@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import stat
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -308,7 +309,14 @@ def _with_turns(stored: Session, data: bytes, beside: bytes, path: Path) -> byte
     recovered = load_session(beside, path)
     present, other = stored.messages, recovered.messages
     common = common_ends(present, other)[0]
-    missing = [message for message in other[common:] if message not in present]
+    unmatched = Counter(present[common:])
+    missing = []
+    for message in other[common:]:
+        # Each message matches one: the same words twice are two messages.
+        if unmatched[message]:
+            unmatched[message] -= 1
+        else:
+            missing.append(message)
     # Only the times distinguish new messages from earlier versions of messages that were edited.
     times = {None, *(message.at for message in present)}
     if common < len(present) and any(message.at in times for message in missing):

@@ -123,6 +123,7 @@ class _Selection:
         """Kill ripgrep if it still runs."""
         if self._process is not None:
             self._process.kill()
+            self._process.wait()
 
     def finish(self) -> set[str] | None:
         """Return the files that may have a match, None if ripgrep does not answer."""
