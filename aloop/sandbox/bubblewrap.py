@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,16 +18,6 @@ _NAMESPACES = (
     *("--cap-drop", "ALL"),
     *("--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"),
 )
-
-
-def find_bubblewrap(writable: Iterable[Path]) -> str | None:
-    """Return the path of ``bwrap``, ignoring any that commands could have replaced."""
-    folders = [Path(os.path.realpath(path)) for path in writable]
-    for folder in os.get_exec_path():
-        found = shutil.which("bwrap", path=folder) if folder.startswith("/") else None
-        if found and not any(Path(os.path.realpath(found)).is_relative_to(each) for each in folders):
-            return found
-    return None
 
 
 def bubblewrap_arguments(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ _START_UP = (
 )
 _MOST_SUBMODULES = 200
 _LARGEST_CONFIG = 1_000_000
+_MOST_LINKS = 40  # on the way to a file, as in the kernel
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,39 @@ def hidden_folders(home: Path, used: Iterable[Path]) -> tuple[Path, ...]:
     )
     reals = filter(Path.is_dir, map(_real, folders))
     return tuple(real for real in reals if not any(_real(path).is_relative_to(real) for path in (home, *used)))
+
+
+def find_program(name: str, writable: Iterable[Path]) -> str | None:
+    """Return the path of the first program in ``PATH`` that commands cannot replace.
+
+    It does not depend on the working directory, and no part of the way to it, links included, is in a ``writable``
+    folder.
+    """
+    folders = [_real(path) for path in writable]
+    for folder in os.get_exec_path():
+        found = shutil.which(name, path=folder) if folder.startswith("/") else None
+        if found and not any(_is_below_any(step, folders) for step in _way(Path(found))):
+            return found
+    return None
+
+
+def _way(path: Path) -> Iterator[Path]:
+    """Yield each folder and link that leads to an absolute path, and the file itself."""
+    here, names, links = Path("/"), [*path.parts[:0:-1]], 0
+    while names:
+        name = names.pop()
+        if name == "..":
+            here = here.parent
+            continue
+        step = here / name
+        yield step
+        if step.is_symlink() and links < _MOST_LINKS:
+            links += 1
+            target = step.readlink()
+            here = Path("/") if target.is_absolute() else here
+            names += [part for part in reversed(target.parts) if part != "/"]
+        else:
+            here = step
 
 
 def _of_aloop(settings: SandboxSettings) -> Iterator[Path]:

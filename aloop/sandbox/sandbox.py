@@ -16,8 +16,8 @@ from pathlib import Path
 
 from aloop.config import SandboxSettings
 from aloop.sandbox import seatbelt
-from aloop.sandbox.bubblewrap import TEMPORARY, bubblewrap_arguments, find_bubblewrap
-from aloop.sandbox.paths import find_layout, hidden_folders
+from aloop.sandbox.bubblewrap import TEMPORARY, bubblewrap_arguments
+from aloop.sandbox.paths import find_layout, find_program, hidden_folders
 from aloop.sandbox.seccomp import system_call_filter
 from aloop.sandbox.wrapper import Wrapper
 
@@ -47,7 +47,7 @@ def find_state(folder: Path, settings: SandboxSettings) -> SandboxState:
     """Return the state of the sandbox for ``folder``, a real path; tries it once."""
     if sys.platform == "linux":
         name, advice = "bubblewrap", _FORBIDDEN
-        if find_bubblewrap([folder, *settings.writable]) is None:
+        if find_program("bwrap", [folder, *settings.writable]) is None:
             return SandboxState(False, "bubblewrap is not installed", _INSTALL)
         if not system_call_filter():
             return SandboxState(False, f"the sandbox does not support {os.uname().machine} processors")
@@ -105,7 +105,7 @@ def make_wrapper(folder: Path, settings: SandboxSettings, *, has_blanks: bool = 
     if sys.platform == "darwin":
         words = seatbelt.seatbelt_command(layout, temporary, hidden, has_network=settings.has_network)
         return Wrapper(tuple(words), {"TMPDIR": str(temporary)}, replaces_itself=True)
-    program = find_bubblewrap([folder, *settings.writable])
+    program = find_program("bwrap", [folder, *settings.writable])
     if program is None:
         raise FileNotFoundError("bubblewrap is no longer installed")
     options = bubblewrap_arguments(folder, layout, temporary, hidden, has_network=settings.has_network)

@@ -42,7 +42,7 @@ def default_tools(
         Calculator(),
         ReadFile(workspace),
         ListFiles(workspace),
-        SearchFiles(workspace),
+        SearchFiles(workspace, writable=sandbox.writable if sandbox else ()),
         WriteFile(workspace),
         EditFile(workspace),
         RunShell(workspace, jobs, sandbox, report),

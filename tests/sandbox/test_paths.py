@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from aloop.config import SandboxSettings, settings_folder
-from aloop.sandbox.paths import find_layout, hidden_folders, ordered
+from aloop.sandbox.paths import find_layout, find_program, hidden_folders, ordered
 
 
 @pytest.fixture
@@ -205,3 +205,49 @@ def test_folders_with_credentials_are_hidden_unless_the_command_runs_there(
 def test_parents_come_first() -> None:
     a, b = Path("/a"), Path("/a/b")
     assert ordered([b, Path("/a/b/c")], [a, b]) == [(a, 1), (b, 0), (b, 1), (Path("/a/b/c"), 0)]
+
+
+def add_program(folder: Path) -> str:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "tool").touch(0o755)
+    return str(folder / "tool")
+
+
+def test_program_is_the_first_that_commands_cannot_replace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    add_program(tmp_path / "work" / "bin")
+    add_program(tmp_path / "cargo" / "bin")
+    trusted = add_program(tmp_path / "system")
+    writable = [tmp_path / "work", tmp_path / "cargo"]
+    monkeypatch.setenv("PATH", os.pathsep.join(str(tmp_path / name) for name in ("work/bin", "cargo/bin", "system")))
+    assert find_program("tool", writable) == trusted
+    monkeypatch.setenv("PATH", f"{tmp_path / 'cargo' / 'bin'}")
+    assert find_program("tool", writable) is None
+
+
+def test_program_relative_to_the_working_directory_is_not_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_program(tmp_path / "bin")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", "bin:.:")
+    assert find_program("tool", []) is None
+
+
+def test_program_behind_a_link_that_commands_could_replace_is_not_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work, links = tmp_path / "work", tmp_path / "links"
+    add_program(tmp_path / "system")
+    for folder in (work, links / "file"):
+        folder.mkdir(parents=True)
+    (work / "tool").symlink_to(tmp_path / "system" / "tool")
+    (work / "system").symlink_to("../system")
+    (links / "folder").symlink_to("../work/system")
+    (links / "work").symlink_to(work)
+    (links / "file" / "tool").symlink_to("../../work/tool")
+    (links / "good").symlink_to("../system")
+    for path in (work, links / "work", links / "file", links / "folder", work / "missing" / ".." / ".." / "system"):
+        monkeypatch.setenv("PATH", str(path))
+        assert find_program("tool", [work]) is None
+        monkeypatch.setenv("PATH", f"{path}:{links / 'good'}")
+        assert find_program("tool", [links / "work"]) == str(links / "good" / "tool")

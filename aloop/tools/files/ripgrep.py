@@ -8,12 +8,9 @@ characters, because the two disagree about letters, blanks and invalid text ther
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-from pathlib import Path
 
-_NAME = "rg"
+NAME = "rg"
 _OPTIONS = (
     *("--no-config", "--no-ignore", "--hidden", "--text", "--encoding=none", "--color=never"),
     *("--files-with-matches", "--null", "--regexp"),
@@ -39,17 +36,6 @@ _IGNORES_CASE = "(?i)"
 _SPECIAL = frozenset(r"\.+*?()|[]{}^$#&-~")
 _NOT_LITERAL = frozenset("\\[({*+?^$")
 _FOLDED = frozenset("iks")  # without regard to case, they equal letters beyond ASCII
-
-
-def find_program(root: Path) -> str | None:
-    """Return the path of ripgrep; None if it is missing.
-
-    It must not be below ``root``: a project must not choose a program that runs without a question.
-    """
-    folders = [folder for folder in os.get_exec_path() if Path(folder).is_absolute()]
-    found = shutil.which(_NAME, path=os.pathsep.join(folders)) if folders else None
-    is_inside = found is not None and any(Path(path).is_relative_to(root) for path in (found, os.path.realpath(found)))
-    return None if is_inside else found
 
 
 def selection_command(program: str, pattern: str, *, ignore_case: bool) -> list[str] | None:

@@ -7,7 +7,7 @@ import json
 import re
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,10 +15,11 @@ from typing import Any, ClassVar
 
 from aloop.errors import ToolError
 from aloop.formatting import quantity
+from aloop.sandbox.paths import find_program
 from aloop.tools.base import ToolResult, in_thread
 from aloop.tools.files.glob import Glob, Walk
 from aloop.tools.files.read import ReadOnlyFileTool
-from aloop.tools.files.ripgrep import find_program, selection_command
+from aloop.tools.files.ripgrep import NAME, selection_command
 from aloop.tools.files.text_file import BINARY_PROBE, OPEN_FLAGS
 from aloop.tools.files.workspace import Workspace, one_line
 from aloop.tools.process import kill
@@ -166,8 +167,11 @@ class SearchFiles(ReadOnlyFileTool):
     }
     headline = "pattern"
 
-    def __init__(self, workspace: Workspace, *, seconds: float = SECONDS) -> None:
+    def __init__(self, workspace: Workspace, *, seconds: float = SECONDS, writable: Iterable[Path] = ()) -> None:
+        """``writable`` are folders outside that commands may change."""
         super().__init__(workspace)
+        # A program that the project or a command put there must not run without a question.
+        self._writable = (workspace.root, *writable)
         self._seconds = seconds
 
     async def read(self, workspace: Workspace, arguments: Mapping[str, Any]) -> ToolResult:
@@ -184,7 +188,7 @@ class SearchFiles(ReadOnlyFileTool):
             return [entry.path for entry in walk if entry.kind == "file"], walk.notes()
 
         files, notes = await in_thread(find)
-        program = await asyncio.to_thread(find_program, workspace.root)
+        program = await asyncio.to_thread(find_program, NAME, self._writable)
         matches = await find_matches(
             re.escape(arguments["pattern"]) if arguments.get("literal") else arguments["pattern"],
             files,

@@ -13,10 +13,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given, strategies
 
+from aloop.config import SandboxSettings
+from aloop.tools import default_tools
 from aloop.tools.base import ToolResult
 from aloop.tools.files import ripgrep
 from aloop.tools.files import search as matching
-from aloop.tools.files.ripgrep import find_program, selection_command, widen
+from aloop.tools.files.ripgrep import selection_command, widen
 from aloop.tools.files.search import SearchFiles
 from aloop.tools.files.workspace import Workspace
 from tests.processes import wait_until_gone
@@ -101,7 +103,7 @@ async def search(workspace: Workspace, pattern: str, **arguments: object) -> str
 
 
 def without_ripgrep(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(matching, "find_program", lambda _root: None)
+    monkeypatch.setattr(matching, "find_program", lambda *_: None)
 
 
 @needs_ripgrep
@@ -211,7 +213,6 @@ def install(folder: Path, script: str) -> None:
 
 async def test_search_works_without_ripgrep(tree: Workspace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert find_program(tree.root) is None
     assert "deep/er/needle.c:1: int needle(void);" in await search(tree, "needle")
 
 
@@ -274,15 +275,19 @@ async def test_ripgrep_ends_with_a_search_that_has_enough_matches(
         wait_until_gone(int((tmp_path / "process").read_text()))
 
 
-def test_ripgrep_of_the_project_is_never_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    install(tmp_path / "bin", "exit 1")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}")
-    assert find_program(tmp_path) is None
-    assert find_program(tmp_path / "elsewhere") == str(tmp_path / "bin" / "rg")
-    monkeypatch.setenv("PATH", "bin:.")
-    assert find_program(tmp_path / "elsewhere") is None
-    (tmp_path / "links").mkdir()
-    (tmp_path / "links" / "rg").symlink_to(tmp_path / "bin" / "rg")
-    monkeypatch.setenv("PATH", str(tmp_path / "links"))
-    assert find_program(tmp_path / "bin") is None
+async def test_ripgrep_that_commands_could_replace_is_never_run(
+    tree: Workspace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    writable = tmp_path / "cargo"
+    for folder in (writable, tree.root / "bin"):
+        install(folder, f"touch {tmp_path / 'ran'}; exit 1")
+    monkeypatch.setenv("PATH", f"{writable}:{tree.root / 'bin'}:/bin:/usr/bin")
+    search_files = next(
+        tool
+        for tool in default_tools(tree.root, sandbox=SandboxSettings(writable=(writable,)))
+        if isinstance(tool, SearchFiles)
+    )
+    assert "needle.c" in (await search_files.run({"pattern": "needle"})).text
+    assert not (tmp_path / "ran").exists()
+    assert "No match" in (await SearchFiles(tree).run({"pattern": "needle"})).text
+    assert (tmp_path / "ran").exists()
