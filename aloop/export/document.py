@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
@@ -69,6 +70,17 @@ def export_path(session: Session, form: str, wanted: str, folder: Path) -> Path:
     return path / name if path.is_dir() else path
 
 
+def _require_folder(path: Path) -> None:
+    """Raise StorageError if the folder of a new file does not exist."""
+    if path.parent.is_dir():
+        return
+    found = next(each for each in path.absolute().parents if os.path.lexists(each))
+    problem = (
+        f"the folder {path.parent} does not exist. Create it" if found.is_dir() else f"{found} is not a folder. Move it"
+    )
+    raise StorageError(f"Could not write the export in {path}: {problem}, or choose another folder.", path)
+
+
 def write_export(path: Path, text: str, *, replace: bool = False) -> None:
     """Write a private document atomically; raises ExportExists, StorageError."""
     fs = filesystem.SYSTEM
@@ -78,5 +90,6 @@ def write_export(path: Path, text: str, *, replace: bool = False) -> None:
             raise ExportExists(path)
 
     with explained("write the export", path):
+        _require_folder(path)
         require_absent()
         write_atomic(fs, path, [text.encode()], guard=require_absent)

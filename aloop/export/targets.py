@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 
@@ -13,19 +14,23 @@ from aloop.memory.session import Session
 
 
 def to_tool(session: Session, tool: str, folder: Path) -> ToolExport:
-    """Return ``session`` for one of TOOLS, as a session of the project ``folder``."""
+    """Return ``session`` for one of TOOLS, as a session of the project ``folder``.
+
+    Raises SessionError if there is nothing to continue.
+    """
     make: Callable[[Session, Path], ToolExport] = import_module(f"aloop.export.tools.{tool.replace('-', '_')}").export
     return make(session, folder)
 
 
 def deliver(exported: ToolExport, wanted: Path | None = None) -> Path:
-    """Write an export for a tool and return its path.
+    """Write an export for a tool and return its absolute path.
 
     Raises ExportExists, StorageError: nothing is overwritten.
     """
-    path = wanted.expanduser() if wanted else exported.path
+    path = (wanted.expanduser() if wanted else exported.path).absolute()
     path = path / exported.path.name if path.is_dir() else path
-    with explained("write the export", path):
+    # If a file is in place of the folder, write_export raises an error that explains it.
+    with explained("write the export", path), suppress(FileExistsError, NotADirectoryError):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     write_export(path, exported.text)
     return path

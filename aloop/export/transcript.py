@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import pairwise
 
+from aloop.errors import SHORT_ID, SessionError
 from aloop.llm.content.parts import marked_text
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.context import project, with_media
@@ -71,6 +72,16 @@ def transcript(session: Session, *, with_system: bool = False) -> Transcript:
         entry for part in _parts(with_media(kept, partial(read_media, SYSTEM, session.path.parent))) for entry in part
     ]
     return Transcript(tuple(_timed(session, found)), +left_out)
+
+
+def resumable(session: Session) -> Transcript:
+    """Return the transcript for another tool; raises SessionError if it is empty."""
+    found = transcript(session)
+    if not found.entries:
+        skipped = found.left_out["skipped messages"]
+        reason = "all of its messages are skipped" if skipped else "it has no messages"
+        raise SessionError(f"Session {session.id[:SHORT_ID]} was not exported, because {reason}.")
+    return found
 
 
 def _parts(messages: Sequence[LLMMessage]) -> Iterator[list[tuple[LLMMessage, bool]]]:

@@ -26,7 +26,7 @@ async def export(context: Context, argument: str) -> None:
         view.info("This session is new, so there is nothing to export.")
         return
     word, _, wanted = argument.partition(" ")
-    form = read_format(word)
+    form, wanted = read_format(word), _unquoted(wanted.strip())
     try:
         await save_before_leaving(memory)
         session = await memory.library.load(await memory.find_own_name())
@@ -35,9 +35,9 @@ async def export(context: Context, argument: str) -> None:
         view.error(str(error))
         session = memory.snapshot()
     if form in TOOLS:
-        await _to_tool(context, session, form, Path(wanted.strip()) if wanted.strip() else None)
+        await _to_tool(context, session, form, Path(wanted) if wanted else None)
         return
-    path = export_path(session, form, wanted.strip(), Path.cwd())
+    path = export_path(session, form, wanted, Path.cwd())
     text = await asyncio.to_thread(render, session, form)
     try:
         await asyncio.to_thread(write_export, path, text)
@@ -49,13 +49,21 @@ async def export(context: Context, argument: str) -> None:
     view.info(f"Exported to {path}")
 
 
+def _unquoted(path: str) -> str:
+    """Return a path without the quotes around it."""
+    is_quoted = len(path) > 1 and path[0] == path[-1] and path[0] in "\"'"
+    return path[1:-1] if is_quoted else path
+
+
 async def _to_tool(context: Context, session: Session, tool: str, wanted: Path | None) -> None:
     # Imported late for start-up time.
     from aloop.export.targets import deliver, to_tool
 
     exported = await asyncio.to_thread(to_tool, session, tool, Path.cwd())
     path = await asyncio.to_thread(deliver, exported, wanted)
-    lines = [f"Exported to {path}", exported.losses, "Resume it there with:", *exported.commands_for(path)]
+    commands = exported.commands_for(path)
+    how = ["Resume it there with:", *commands] if commands else [f"{exported.advice}."]
+    lines = [f"Exported to {path}", exported.losses, *how]
     context.view.info("\n".join(filter(None, lines)))
 
 

@@ -51,13 +51,19 @@ def _to_tool(options: ExportOptions, session: Session) -> int:
     print_note(f"Exported to {path}")
     if exported.losses:
         print_note(exported.losses)
-    for command in exported.commands_for(path):
+    commands = exported.commands_for(path)
+    for command in commands:
         print_line(command)
+    if not commands:
+        print_note(f"{exported.advice}.")
     return 0
 
 
 def _export_all(options: ExportOptions, library: SessionLibrary, runner: asyncio.Runner, folder: Path) -> int:
     done: Counter[str] = Counter()
+    folder = folder.absolute()
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder} is not a folder. Choose another one for --all.")
     with explained("write the export", folder):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     titles = runner.run(library.list_titles())

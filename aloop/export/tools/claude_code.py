@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from aloop.export.tools.target import ToolExport, input_of, json_lines, new_uuid
-from aloop.export.transcript import Entry, transcript
+from aloop.export.transcript import Entry, resumable
 from aloop.memory.session import Session
 
 _VERSION = "2.1.0"
@@ -19,7 +19,7 @@ _VERSION = "2.1.0"
 def export(session: Session, folder: Path) -> ToolExport:
     """Return a session that ``claude --resume`` continues in ``folder``."""
     session_id = new_uuid()
-    found = transcript(session)
+    found = resumable(session)
     root = Path(os.environ.get("CLAUDE_CONFIG_DIR") or Path.home() / ".claude").expanduser() / "projects"
     slug = re.sub(r"[^A-Za-z0-9]", "-", str(folder))
     lines = list(_lines(session, found.entries, session_id, folder))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from aloop.export.tools.target import ToolExport, json_lines, timed_uuid
-from aloop.export.transcript import Entry, transcript
+from aloop.export.transcript import Entry, resumable
 from aloop.llm.message_types import Usage
 from aloop.memory.session import Session
 
@@ -18,18 +18,18 @@ _VERSION = "0.128.0"
 
 def export(session: Session, folder: Path) -> ToolExport:
     """Return a session that ``codex resume`` continues."""
-    found = transcript(session)
+    found = resumable(session)
     session_id = timed_uuid(session.created_at)
     local = session.created_at.astimezone()
     root = Path(os.environ.get("CODEX_HOME") or Path.home() / ".codex").expanduser() / "sessions"
     name = f"rollout-{local:%Y-%m-%dT%H-%M-%S}-{session_id}.jsonl"
     path = root / f"{local:%Y}" / f"{local:%m}" / f"{local:%d}" / name
-    lines = list(_lines(session, found.entries, session_id, folder))
+    lines = list(_lines(found.entries, session_id, folder))
     return ToolExport(json_lines(lines), path, (f"codex resume {session_id}",), found.left_out)
 
 
-def _lines(session: Session, entries: tuple[Entry, ...], session_id: str, folder: Path) -> Iterator[dict[str, Any]]:
-    begun = entries[0].stamp if entries else f"{session.created_at:%Y-%m-%dT%H:%M:%S}.000Z"
+def _lines(entries: tuple[Entry, ...], session_id: str, folder: Path) -> Iterator[dict[str, Any]]:
+    begun = entries[0].stamp
     # Without a provider of the model, because the program refuses to resume with another one than the recorded.
     meta = {
         "id": session_id,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from aloop.export.tools.target import ToolExport, input_of
-from aloop.export.transcript import Entry, transcript
+from aloop.export.transcript import Entry, resumable
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.session import Session
 
@@ -34,7 +34,7 @@ class _Ids:
 
 def export(session: Session, folder: Path) -> ToolExport:
     """Return a session for ``opencode import``."""
-    found = transcript(session)
+    found = resumable(session)
     ids = _Ids()
     created = int(session.created_at.timestamp() * 1000)
     session_id = ids.make("ses", created)
@@ -47,7 +47,7 @@ def export(session: Session, folder: Path) -> ToolExport:
         "path": "",
         "title": session.title or "Conversation",
         "version": _VERSION,
-        "time": {"created": created, "updated": found.entries[-1].milliseconds if found.entries else created},
+        "time": {"created": created, "updated": found.entries[-1].milliseconds},
     }
     text = json.dumps({"info": info, "messages": writer.messages()}, ensure_ascii=False, indent=1) + "\n"
     path = folder / f"{session_id}.json"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from aloop.export.tools.target import ToolExport, input_of, json_lines, new_uuid, timed_uuid
-from aloop.export.transcript import Entry, transcript
+from aloop.export.transcript import Entry, resumable
 from aloop.memory.session import Session
 
 _FORMAT = 3
@@ -15,7 +15,7 @@ _FORMAT = 3
 
 def export(session: Session, folder: Path) -> ToolExport:
     """Return a session that ``pi --session`` continues."""
-    found = transcript(session)
+    found = resumable(session)
     session_id = timed_uuid(session.created_at)
     slug = f"--{str(folder).strip('/').replace('/', '-')}--"
     stamp = f"{session.created_at.astimezone():%Y-%m-%dT%H-%M-%S}-000Z"
@@ -25,7 +25,7 @@ def export(session: Session, folder: Path) -> ToolExport:
 
 
 def _lines(session: Session, entries: tuple[Entry, ...], session_id: str, folder: Path) -> Iterator[dict[str, Any]]:
-    begun = entries[0].stamp if entries else f"{session.created_at:%Y-%m-%dT%H:%M:%S}.000Z"
+    begun = entries[0].stamp
     yield {"type": "session", "version": _FORMAT, "id": session_id, "timestamp": begun, "cwd": str(folder)}
     parent: str | None = None
     ids = [new_uuid().replace("-", "")[:16] for _ in entries]
@@ -38,9 +38,8 @@ def _lines(session: Session, entries: tuple[Entry, ...], session_id: str, folder
         else:
             yield {"type": "message", **around, "message": _message(entry, session)}
     if session.title:
-        end = entries[-1].stamp if entries else begun
-        name = {"id": new_uuid().replace("-", "")[:16], "parentId": parent, "timestamp": end, "name": session.title}
-        yield {"type": "session_info", **name}
+        around = {"id": new_uuid().replace("-", "")[:16], "parentId": parent, "timestamp": entries[-1].stamp}
+        yield {"type": "session_info", **around, "name": session.title}
 
 
 def _message(entry: Entry, session: Session) -> dict[str, Any]:

@@ -33,8 +33,19 @@ class ToolExport:
         return f"Without a place there: {listed}." if listed else ""
 
     def commands_for(self, path: Path) -> list[str]:
-        """Return the commands that resume the session from the file ``path``."""
+        """Return the commands that resume the session from ``path``.
+
+        There are none if the tool does not look there.
+        """
+        takes_path = any("{path}" in command for command in self.commands)
+        if not takes_path and path.resolve() != self.path.resolve():
+            return []
         return [command.format(path=shlex.quote(str(path))) for command in self.commands]
+
+    @property
+    def advice(self) -> str:
+        """An instruction for a file that ``commands_for`` has no commands for."""
+        return f"To resume it with `{self.commands[0]}`, move the file to {self.path}"
 
 
 def new_uuid() -> str:

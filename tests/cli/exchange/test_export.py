@@ -72,3 +72,27 @@ def test_wrong_combinations_are_explained(sessions_dir: Path) -> None:
         run(sessions_dir, "--all", "x", "--to", "pi")
     with pytest.raises(UsageError, match="is not one of md, html"):
         run(sessions_dir, "a1b2", "--to", "pdf")
+
+
+def test_command_is_printed_only_if_the_tool_looks_at_the_file(
+    sessions_dir: Path, tmp_path: Path, private_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save(sessions_dir, FIRST)
+    assert run(sessions_dir, "a1b2", "--to", "codex", "-o", str(tmp_path / "talk.jsonl")) == 0
+    out, err = capsys.readouterr()
+    assert not out
+    assert f"move the file to {private_home / '.codex' / 'sessions'}" in err
+
+
+def test_missing_folder_and_a_file_as_folder_are_named(sessions_dir: Path, tmp_path: Path) -> None:
+    save(sessions_dir, FIRST)
+    file = tmp_path / "file"
+    file.touch()
+    with pytest.raises(StorageError, match=r"the folder .*/missing does not exist. Create it"):
+        run(sessions_dir, "a1b2", "-o", str(tmp_path / "missing" / "talk.md"))
+    for form in ("md", "codex"):
+        for path in (file / "talk", file / "deeper" / "talk"):
+            with pytest.raises(StorageError, match=rf"{file} is not a folder. Move it"):
+                run(sessions_dir, "a1b2", "--to", form, "-o", str(path))
+    with pytest.raises(UsageError, match=rf"{file} is not a folder"):
+        run(sessions_dir, "--all", str(file))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from aloop.export.formats import TOOLS
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.codec.serialization import load_session
 from commands.dispatch import dispatch
@@ -91,3 +92,52 @@ async def test_export_in_the_format_of_an_api_has_its_ending(bench: SetUp) -> No
     await dispatch("/export openai", stage.context)
     (path,) = Path.cwd().glob("*.openai.json")
     assert json.loads(path.read_text())["messages"][1] == {"role": "user", "content": "What is 2+2?"}
+
+
+@pytest.mark.parametrize("quote", ['"', "'"])
+async def test_export_path_can_be_quoted(bench: SetUp, private_home: Path, quote: str) -> None:
+    stage = await _talk(bench)
+    await dispatch(f"/export md {quote}my talk.md{quote}", stage.context)
+    await dispatch(f"/export md {quote}~/c d.md{quote}", stage.context)
+    assert Path("my talk.md").is_file()
+    assert (private_home / "c d.md").is_file()
+
+
+async def test_export_into_a_missing_folder_names_the_folder(bench: SetUp) -> None:
+    stage = await _talk(bench)
+    await dispatch("/export md missing/talk.md", stage.context)
+    assert f"the folder {Path.cwd() / 'missing'} does not exist. Create it" in str(stage.view.of("error")[-1])
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+async def test_export_of_skipped_messages_into_a_tool_is_refused(bench: SetUp, private_home: Path, tool: str) -> None:
+    stage = await _talk(bench)
+    await dispatch("/skip 1-2", stage.context)
+    before = sorted(private_home.rglob("*.json*"))
+    await dispatch(f"/export {tool}", stage.context)
+    assert str(stage.view.of("error")[-1]).endswith("was not exported, because all of its messages are skipped.")
+    assert sorted(private_home.rglob("*.json*")) == before
+    assert not list(Path.cwd().glob("*.json"))
+
+
+@pytest.mark.parametrize("tool", ["codex", "claude-code"])
+async def test_path_that_the_tool_does_not_read_is_reported_with_the_one_to_move_it_to(
+    bench: SetUp, private_home: Path, tool: str
+) -> None:
+    stage = await _talk(bench)
+    await dispatch(f"/export {tool} talk.jsonl", stage.context)
+    first, last = str(stage.view.of("info")[-1]).splitlines()
+    assert first == f"Exported to {Path.cwd() / 'talk.jsonl'}"
+    assert last.startswith(f"To resume it with `{tool.removesuffix('-code')} ")
+    target = Path(last.rpartition(", move the file to ")[2].removesuffix("."))
+    assert target.is_relative_to(private_home)
+    assert target.suffix == ".jsonl"
+
+
+@pytest.mark.parametrize("tool", ["pi", "opencode"])
+async def test_command_of_a_tool_that_takes_a_path_has_the_absolute_one(bench: SetUp, tool: str) -> None:
+    stage = await _talk(bench)
+    await dispatch(f"/export {tool} talk.json", stage.context)
+    said = str(stage.view.of("info")[-1])
+    assert "Resume it there with:\n" in said
+    assert said.count(str(Path.cwd() / "talk.json")) == 2
