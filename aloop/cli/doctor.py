@@ -249,10 +249,13 @@ def check_sandbox(here: Environment) -> Verdict:
     if settings.mode == "off":
         return Verdict("ok", "off in the settings; commands run without one")
     # Imported here: only this check needs it.
-    from aloop.sandbox.sandbox import find_state
+    from aloop.sandbox.sandbox import find_problem, find_state
 
-    state = find_state(Path.cwd().resolve(), settings)
+    folder = Path.cwd().resolve()
+    state = find_state(folder, settings)
     if state.works:
+        if problem := find_problem(folder, settings):
+            return Verdict("warn", f"commands fail in this folder: {problem}")
         return Verdict("ok", f"commands run in a sandbox: {state.text}")
     if settings.mode == "require":
         return Verdict("fail", f"commands are refused: {state.text}", state.advice)

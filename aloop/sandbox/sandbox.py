@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
@@ -17,7 +18,7 @@ from pathlib import Path
 from aloop.config import SandboxSettings
 from aloop.sandbox import seatbelt
 from aloop.sandbox.bubblewrap import TEMPORARY, bubblewrap_arguments
-from aloop.sandbox.paths import find_layout, find_program, hidden_folders
+from aloop.sandbox.paths import Layout, find_layout, find_program, hidden_folders
 from aloop.sandbox.seccomp import system_call_filter
 from aloop.sandbox.wrapper import Wrapper
 
@@ -42,36 +43,55 @@ class SandboxState:
         return f"{self.text}. {self.advice}".rstrip()
 
 
-@cache
+_working: dict[tuple[Path, SandboxSettings], SandboxState] = {}
+
+
 def find_state(folder: Path, settings: SandboxSettings) -> SandboxState:
-    """Return the state of the sandbox for ``folder``, a real path; tries it once."""
+    """Return the state of the sandbox for ``folder``, a real path.
+
+    It is tried without the paths of ``folder``, so that no command can cause a problem there that lets others run
+    outside: those then fail. If it works, it is not tried again.
+    """
+    state = _working.get((folder, settings)) or _find_state(folder, settings)
+    if state.works:
+        _working[folder, settings] = state
+    return state
+
+
+def _find_state(folder: Path, settings: SandboxSettings) -> SandboxState:
     if sys.platform == "linux":
         name, advice = "bubblewrap", _FORBIDDEN
-        if find_program("bwrap", [folder, *settings.writable]) is None:
+        program = find_program("bwrap", [folder, *settings.writable])
+        if program is None:
             return SandboxState(False, "bubblewrap is not installed", _INSTALL)
         if not system_call_filter():
             return SandboxState(False, f"the sandbox does not support {os.uname().machine} processors")
     elif sys.platform == "darwin":
-        name, advice = "sandbox-exec", ""
-        if not os.access(seatbelt.PROGRAM, os.X_OK):
-            return SandboxState(False, f"{seatbelt.PROGRAM} is missing")
+        name, advice, program = "sandbox-exec", "", seatbelt.PROGRAM
+        if not os.access(program, os.X_OK):
+            return SandboxState(False, f"{program} is missing")
     else:
         return SandboxState(False, "this system has no sandbox that aloop can use")
-    problem = _try(folder, settings)
+    try:
+        problem = _try(_wrap(program, TEMPORARY, Layout((), (), (), ()), [], has_network=settings.has_network))
+    except OSError:
+        problem = ""  # without a temporary folder, each command is refused
     if problem:
         return SandboxState(False, f"{name} does not work here: {problem}", advice)
     return SandboxState(True, f"{name}, {'with' if settings.has_network else 'without'} network")
 
 
-def _try(folder: Path, settings: SandboxSettings) -> str:
-    """Run a command in the sandbox, and return why that failed.
-
-    A problem with the paths is none of the system: each command is then refused, instead of running outside.
-    """
+def find_problem(folder: Path, settings: SandboxSettings) -> str:
+    """Return why a sandbox that works does not do so in ``folder``; empty if it does."""
     try:
         wrapper = make_wrapper(folder, settings, has_blanks=False)
-    except OSError:
-        return ""
+    except OSError as error:
+        return error.strerror or str(error)
+    return _try(wrapper)
+
+
+def _try(wrapper: Wrapper) -> str:
+    """Run a command in the sandbox, and return why that failed."""
     try:
         with wrapper.opened() as (words, descriptors):
             done = subprocess.run(  # noqa: S603 - a program of the system, with fixed arguments
@@ -101,14 +121,18 @@ def make_wrapper(folder: Path, settings: SandboxSettings, *, has_blanks: bool = 
     if not has_blanks:
         layout = replace(layout, blanks=())
     hidden = hidden_folders(home, [folder, *layout.writable])
-    temporary = temporary_folder()
-    if sys.platform == "darwin":
-        words = seatbelt.seatbelt_command(layout, temporary, hidden, has_network=settings.has_network)
-        return Wrapper(tuple(words), {"TMPDIR": str(temporary)}, replaces_itself=True)
-    program = find_program("bwrap", [folder, *settings.writable])
+    program = seatbelt.PROGRAM if sys.platform == "darwin" else find_program("bwrap", [folder, *settings.writable])
     if program is None:
         raise FileNotFoundError("bubblewrap is no longer installed")
-    options = bubblewrap_arguments(folder, layout, temporary, hidden, has_network=settings.has_network)
+    return _wrap(program, folder, layout, hidden, has_network=settings.has_network)
+
+
+def _wrap(program: str, folder: Path, layout: Layout, hidden: Iterable[Path], *, has_network: bool) -> Wrapper:
+    temporary = temporary_folder()
+    if sys.platform == "darwin":
+        words = seatbelt.seatbelt_command(layout, temporary, hidden, has_network=has_network)
+        return Wrapper(tuple(words), {"TMPDIR": str(temporary)}, replaces_itself=True)
+    options = bubblewrap_arguments(folder, layout, temporary, hidden, has_network=has_network)
     return Wrapper((program, *options), {"TMPDIR": str(TEMPORARY)}, system_call_filter(), layout.blanks)
 
 

@@ -314,9 +314,19 @@ def test_sandbox_check_depends_on_the_settings(
         works, "bubblewrap" if works else "bubblewrap is not installed", "" if works else "Install it."
     )
     monkeypatch.setattr(sandbox, "find_state", lambda _folder, _settings: state)
+    monkeypatch.setattr(sandbox, "find_problem", lambda _folder, _settings: "")
     config = tmp_path / "aloop" / "config.toml"
     config.parent.mkdir()
     config.write_text(f'sandbox = "{mode}"')
     verdict = doctor.check_sandbox(replace(GOOD, env={"XDG_CONFIG_HOME": str(tmp_path)}))
     assert (verdict.level, verdict.advice) == (level, state.advice if mode != "off" else "")
     assert verdict.text.startswith(text)
+
+
+def test_sandbox_check_reports_a_problem_of_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sandbox, "find_state", lambda _folder, _settings: SandboxState(True, "bubblewrap"))
+    (tmp_path / ".git").symlink_to("missing")
+    monkeypatch.chdir(tmp_path)
+    verdict = doctor.check_sandbox(GOOD)
+    assert verdict.level == "warn"
+    assert verdict.text.startswith(f"commands fail in this folder: {tmp_path}/.git is a link")

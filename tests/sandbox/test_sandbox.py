@@ -10,13 +10,16 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from aloop.config import SandboxSettings
 from aloop.errors import ToolError
 from aloop.sandbox import sandbox as module
+from aloop.sandbox.paths import Layout, find_layout
 from aloop.sandbox.sandbox import SandboxState, find_state, temporary_folder
 from aloop.tools import process as processes
 from aloop.tools.base import ToolResult
@@ -293,7 +296,6 @@ async def test_sandbox_that_does_not_work_is_left_out_or_refused(work: Path, mon
 async def test_commands_are_refused_if_a_project_cannot_be_protected(work: Path) -> None:
     shutil.rmtree(work / ".git")
     (work / ".git").symlink_to("missing")
-    find_state.cache_clear()
     with pytest.raises(ToolError, match="link to nothing"):
         await RunShell(Workspace(work), sandbox=SandboxSettings("auto")).run({"command": "echo done"})
 
@@ -302,23 +304,48 @@ def test_state_reports_a_missing_and_a_forbidden_bubblewrap(tmp_path: Path, monk
     programs = tmp_path / "programs"
     programs.mkdir()
     monkeypatch.setenv("PATH", str(programs))
-    find_state.cache_clear()
     folder = tmp_path / "work"
     folder.mkdir()
     assert find_state(folder, SandboxSettings()).text == "bubblewrap is not installed"
     (programs / "bwrap").write_text("#!/bin/sh\necho 'bwrap: No permissions to create a new namespace.' >&2\nexit 1\n")
     (programs / "bwrap").chmod(0o755)
-    find_state.cache_clear()
     state = find_state(folder, SandboxSettings())
     assert state.text == "bubblewrap does not work here: bwrap: No permissions to create a new namespace"
     assert "may forbid user namespaces" in state.sentence
-    find_state.cache_clear()
 
 
 def test_sandbox_is_tried_once(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     require_sandbox(work)
-    monkeypatch.setattr(module, "_try", lambda _folder, _settings: "tried again")
+    monkeypatch.setattr(module, "_try", lambda _wrapper: "tried again")
     assert find_state(Path(os.path.realpath(work)), SandboxSettings()).works
+
+
+@linux_only
+async def test_command_fails_instead_of_running_outside_if_a_path_cannot_be_mounted(
+    run: Run, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def with_a_path_that_has_vanished(*arguments: Any) -> Layout:
+        return replace(find_layout(*arguments), kept=(work / "vanished",))
+
+    folder = work / "src"  # no command has run there yet
+    settings = SandboxSettings("auto")
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "find_layout", with_a_path_that_has_vanished)
+        result = await run('touch "$OUTSIDE/x" ran', folder=folder, settings=settings)
+        assert "vanished" in module.find_problem(folder, settings)
+    assert result.is_error
+    assert "bwrap: Can't find source path" in result.text
+    assert names_in(work.parent / "outside") == ["file"]
+    assert not (await run("touch ran", folder=folder, settings=settings)).is_error
+    assert names_in(folder) == ["app.py", "ran"]
+
+
+def test_sandbox_that_failed_is_tried_again(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = Path(os.path.realpath(work / "src"))
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "_try", lambda _wrapper: "timed out")
+        assert not find_state(folder, SandboxSettings()).works
+    assert find_state(folder, SandboxSettings()).works
 
 
 def run_python(code: str, temporary: Path) -> list[str]:
