@@ -95,6 +95,7 @@ class Shell:
         self.moves_to: Place | None = None
         """The session of another project to resume after the shell has ended."""
         self._resume_first = ""
+        """The ID of a session to resume in the first turn, which asks about it."""
         self._cost: tuple[str, Cost] | None = None
         self._has_reported_titles = False
         self._question = options.question
@@ -153,7 +154,7 @@ class Shell:
         return self._queue.take_last()
 
     def go_back(self) -> None:
-        if self._engine.context and not self._turn:
+        if self._engine.context and not self.is_busy:
             self._begin_turn(Entry("/rewind"))
 
     def blank_entered(self) -> None:
@@ -216,10 +217,12 @@ class Shell:
     # Turns.
 
     def _begin_turn(self, entry: Entry) -> None:
+        # Cleared here, since a turn may end in any way: from now on, the turn keeps the shell busy.
+        resumed_first, self._resume_first = self._resume_first, ""
         self._live.begin("starting")
         self._began = time.monotonic()
         self._show_title()
-        self._turn = asyncio.create_task(self._take_turn(entry))
+        self._turn = asyncio.create_task(self._take_turn(entry, resumed_first))
         self._turn.add_done_callback(lambda turn: self._end_unstarted(entry) if turn is self._turn else None)
 
     def _end_unstarted(self, entry: Entry) -> None:
@@ -231,7 +234,7 @@ class Shell:
         self._report("Stopped.")
         self._settle(Outcome(prefill=entry.text, is_done=False), entry)
 
-    async def _take_turn(self, entry: Entry) -> None:
+    async def _take_turn(self, entry: Entry, resumed_first: str) -> None:
         from commands.registry import Outcome  # as above
 
         ticker = asyncio.create_task(self._screen.tick())
@@ -244,11 +247,12 @@ class Shell:
             context.agent.steer = self._steer
             self._live.set_status("")
             outcome = await dispatch(entry.text, context, entry.own)
-            self._apply_system_option(context)
+            self._apply_system_option(context, resumed_first)
         except asyncio.CancelledError:
             # A chat turn handles its cancellation itself; this is a command, or the wait for the engine.
             self._report("Stopped.")
-            outcome = Outcome(prefill=entry.text, is_done=False)
+            # A command that the user did not type is not returned.
+            outcome = Outcome(prefill="" if resumed_first else entry.text, is_done=False)
         except AloopError:
             self._is_leaving = True  # the engine cannot be built: _start_engine reports it
         except Exception as error:  # noqa: BLE001 - a bug in one turn must not end the shell
@@ -260,11 +264,10 @@ class Shell:
             self._live.end()
         self._settle(outcome, entry)
 
-    def _apply_system_option(self, context: Context) -> None:
+    def _apply_system_option(self, context: Context, resumed_first: str) -> None:
         """Apply --system to a session that was resumed only after a question."""
-        if self._resume_first == context.memory.session_id and self._options.system is not None:
+        if resumed_first == context.memory.session_id and self._options.system is not None:
             context.memory.set_system_message(self._options.system)
-        self._resume_first = ""
 
     def _settle(self, outcome: Outcome, entry: Entry) -> None:
         from commands.registry import Next  # as above

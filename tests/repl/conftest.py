@@ -77,11 +77,13 @@ def stage(sessions_dir: Path, monkeypatch: pytest.MonkeyPatch) -> SetStage:
         resume: str | None = None,
         tools: Sequence[Tool] | None = (),
         size: tuple[int, int] = (80, 24),
+        hold: bool = False,
     ) -> AsyncIterator[Stage]:
         llm = ScriptedLLM(*scripts)
 
         def build(_options: object) -> ReActAgent:
-            return ReActAgent(llm, tools=tools, sessions_dir=sessions_dir, retry=ONE_TRY)
+            memory = MemoryManager(llm, sessions_dir=sessions_dir, hold=hold)
+            return ReActAgent(llm, memory=memory, tools=tools, retry=ONE_TRY)
 
         monkeypatch.setattr(engine, "build_agent", build)
         with create_pipe_input() as keys:

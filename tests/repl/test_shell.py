@@ -23,7 +23,7 @@ from tests.agent.scripted import Hang, answer
 from tests.commands.conftest import store
 from tests.repl.conftest import SetStage, Stage
 from tests.repl.terminal import Terminal
-from tests.saved_sessions import FIRST, save
+from tests.saved_sessions import FIRST, open_elsewhere, save
 
 
 async def test_line_is_answered_and_the_session_is_saved(stage: SetStage) -> None:
@@ -228,6 +228,41 @@ async def test_line_typed_before_the_trust_question_waits_for_its_answer(stage: 
         await shell.see("Hello.")
         await shell.rest()
         assert await shell.saved() == ["Hi", "Hello."]
+
+
+@pytest.mark.parametrize("key", ["\x1b[27u", "\x03"])
+async def test_stopped_trust_question_leaves_a_usable_new_session(
+    stage: SetStage, sessions_dir: Path, key: str
+) -> None:
+    save(sessions_dir, FIRST)
+    (state_dir() / "aloop" / "trust").unlink()
+    async with stage(answer("Hello."), resume="") as shell:
+        await asked(shell, "Resume it?")
+        shell.type(key)
+        await shell.see("Stopped.")
+        await shell.terminal.wait_until(lambda: shell.terminal.screen[-2].startswith("> Ask"), "an empty prompt")
+        shell.type("Hi\r")
+        await shell.see("Hello.")
+        await shell.rest()
+        assert await shell.saved() == ["Hi", "Hello."]
+
+
+@pytest.mark.parametrize("key", ["\x1b[27u", "\x03"])
+async def test_stopped_question_about_a_copy_leaves_a_usable_new_session(
+    stage: SetStage, sessions_dir: Path, key: str
+) -> None:
+    save(sessions_dir, FIRST)
+    with open_elsewhere(sessions_dir, FIRST):
+        async with stage(answer("Hello."), resume="a1b2", hold=True) as shell:
+            await shell.terminal.wait_until(
+                lambda: shell.terminal.screen[-1:] == ["╰ y/n or ↑↓ Enter · Esc stops"], "it"
+            )
+            assert "Open a copy?" in " ".join(shell.terminal.screen)
+            shell.type(key)
+            await shell.see("Stopped.")
+            await shell.terminal.wait_until(lambda: shell.terminal.screen[-2].startswith("> Ask"), "an empty prompt")
+            shell.type("Hi\r")
+            await shell.see("Hello.")
 
 
 async def test_unknown_session_to_resume_exits_before_the_prompt(
