@@ -34,11 +34,14 @@ def find_elsewhere(prefix: str) -> Place | None:
     trust = TrustFile.of_user()
     places = [place for place in AllProjects().find(prefix) if trust.wrote(place.session_id)]
     if len(places) > 1:
-        listed = ", ".join(f"{place.session_id[:SHORT_ID]} in {project_of(place.sessions_dir)}" for place in places)
+        ids = {place.session_id for place in places}
+        length = SHORT_ID if len({each[:SHORT_ID] for each in ids}) == len(ids) else None
+        listed = ", ".join(f"{place.session_id[:length]} in {project_of(place.sessions_dir)}" for place in places)
         # Clones of a project have sessions with the same ID.
-        is_one_id = len({place.session_id for place in places}) == 1
-        advice = "Change there" if is_one_id else "Change there, or type more of the ID"
-        raise SessionError(f"No session here matches {prefix!r}, but {listed}. {advice}.")
+        more = ", or type more of the ID" if len(ids) > 1 else ""
+        raise SessionError(
+            f"No session here matches {prefix!r}, but there are {listed}. Change to one of these folders{more}."
+        )
     return places[0] if places else None
 
 

@@ -107,9 +107,10 @@ class Stats:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Names with values, one in each row."""
+    """Names with values, each wrapped; ``most_rows`` cuts it to so many rows."""
 
     rows: Sequence[tuple[str, str]]
+    most_rows: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,10 +50,14 @@ async def show_candidates(context: Context, error: AmbiguousPrefix) -> None:
 
 def read_number(argument: str) -> int:
     """Return the number of one message; raise UsageError for anything else."""
-    first, last = read_range(argument)
-    if first != last:
+    match = _RANGE.fullmatch(argument)
+    if match and match[2]:
         raise UsageError(f"Type one message number instead of {argument}. Run /history ID to see the numbers.")
-    return first
+    if match is None:
+        raise UsageError(f"{argument!r} is not a message number. Type a number such as 3.")
+    if not int(argument):
+        raise UsageError("Message 0 does not exist: message numbers count from 1.")
+    return int(argument)
 
 
 def read_range(argument: str) -> tuple[int, int]:

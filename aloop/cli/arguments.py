@@ -56,6 +56,8 @@ class Parser(ArgumentParser):
         self._positionals.title = "arguments"
         self.commands: dict[str, Parser] = {}
         self.needs_command = True
+        self.rest_advice = ""
+        """A sentence about arguments after the last one that is taken."""
         # The innermost parser overwrites this, so that errors can refer to its help.
         self.set_defaults(parser=self)
 

@@ -261,6 +261,8 @@ def _unknown_option(argument: str, options: Iterable[str], parser: Parser) -> Us
 
 def _explain_rest(program: Parser, innermost: Parser, rest: Sequence[str]) -> UsageError:
     """Return the error for arguments that no parser took."""
+    if innermost.rest_advice and not rest[0].startswith("-"):
+        return UsageError(f"Unexpected argument {rest[0]!r}. {innermost.rest_advice}")
     argument = next((argument for argument in rest if argument.startswith("-")), rest[0])
     name = argument.partition("=")[0]
     if name in program.option_names:

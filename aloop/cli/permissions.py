@@ -35,6 +35,7 @@ command or a path. unsandboxed is about running outside the sandbox:
 The rules are in ~/.config/aloop/permissions, never in a project."""
 
 
+_QUOTE = 'Put quotes around the rule, as in `aloop permissions add "allow run git status *"`.'
 _RULE_WIDTH = 40
 _VOID = "It has no effect: no rule allows writing to .git, .hg, .svn, .aloop or the settings of aloop."
 
@@ -101,6 +102,7 @@ def add_arguments(parser: Parser) -> None:
             action.add_argument("--json", dest="as_json", action="store_true", help="print one JSON object per line")
         elif name == "add":
             action.add_argument("rule", type=non_empty, metavar="RULE", help='such as "allow run git status *"')
+            action.rest_advice = _QUOTE
             action.add_argument("--here", action="store_true", help="only in the project around this directory")
         else:
             action.add_argument("number", type=int, metavar="N", help="the number in the list")

@@ -9,7 +9,7 @@ from aloop.formatting import quantity
 from aloop.memory.context import estimate_tokens
 from commands.pages import Facts
 from commands.project.instructions import refresh_instructions
-from commands.project.skills import load_skills
+from commands.project.skills import SKILLS_GROUP, load_skills
 from commands.registry import Command
 
 if TYPE_CHECKING:
@@ -27,8 +27,11 @@ async def skills(context: Context, _argument: str) -> None:
         rows = []
         for file in loaded.files:
             mark = "" if file.name in offered else " · for you only"
+            command = context.registry.find(file.name)
+            if command is not None and command.group != SKILLS_GROUP:
+                mark += f" · /{file.name} runs another command"
             rows.append((file.name, f"{file.file.shown}{mark} · {file.skill.description}"))
-        await context.view.show(Facts(rows))
+        await context.view.show(Facts(rows, most_rows=2))
         tokens = estimate_tokens(loaded.offered.section) if offered else 0
         count = quantity(len(offered), "skill")
         context.view.info(

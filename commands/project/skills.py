@@ -26,6 +26,8 @@ MOST_BYTES = 64_000
 MOST_OFFERED = 12_000
 """Bytes of all skills as they are offered to the model."""
 LONGEST_DESCRIPTION = 1_024
+SKILLS_GROUP = "Skills"
+"""The group of the commands that send a skill."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _FRONT_MATTER = re.compile(r"---[ \t]*\n(.*?\n)---[ \t]*(?:\n|\Z)", re.DOTALL)

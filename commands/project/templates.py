@@ -16,7 +16,7 @@ from aloop.text import clean_text
 from commands.chat import chat
 from commands.project.folders import FoundFile, Unreadable, find_command_files, read_text
 from commands.project.instructions import report_once
-from commands.project.skills import SkillFile, load_skills
+from commands.project.skills import SKILLS_GROUP, SkillFile, load_skills
 from commands.registry import Argument, Command, Outcome
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ def _skill_command(skill: SkillFile) -> Command[Context]:
         handler=_skill_handler(skill),
         usage="[TEXT]",
         argument=Argument.TEXT,
-        group="Skills",
+        group=SKILLS_GROUP,
     )
 
 

@@ -176,17 +176,29 @@ def stats_lines(stats: SessionStats, month: Cost, width: int) -> list[Line]:
     return [*chain.from_iterable(below), *where]
 
 
-def fact_lines(facts: Sequence[tuple[str, str]], width: int) -> list[Line]:
-    """Return names with their values, wrapped to ``width``."""
+def fact_lines(facts: Sequence[tuple[str, str]], width: int, most_rows: int | None = None) -> list[Line]:
+    """Return names with their values, wrapped to ``width`` and cut to ``most_rows``."""
     label = max((len(name) for name, _ in facts), default=0) + 2
-    return [row for name, value in facts for row in _fact(name, safe_line(value), width, label)]
+    return [row for name, value in facts for row in _fact(name, safe_line(value), width, label, most_rows)]
 
 
-def _fact(name: str, value: str, width: int, label: int = _LABEL) -> list[Line]:
+def _cut(text: str, width: int, most_rows: int | None) -> str:
+    """Return text that wraps to at most ``most_rows``, with an ellipsis if it was cut."""
+    if most_rows is None:
+        return text
+    # Also a long word, as in a language without spaces: each row but the last has a space after it.
+    text = fit(text, most_rows * (width + 1) - 1)
+    rows = wrap(text, width)
+    if len(rows) <= most_rows:
+        return text
+    return " ".join([*rows[: most_rows - 1], fit(" ".join(rows[most_rows - 1 : most_rows + 1]), width)])
+
+
+def _fact(name: str, value: str, width: int, label: int = _LABEL, most_rows: int | None = None) -> list[Line]:
     """Return a name and its value, wrapped, with each number beside its noun."""
-    glued = _BESIDE_NUMBER.sub("\0", value)  # safe text has no NUL
+    glued = _cut(_BESIDE_NUMBER.sub("\xa0", value), max(width - label, _NARROWEST), most_rows)
     return [
-        tuple((style, text.replace("\0", " ")) for style, text in row)
+        tuple((style, text.replace("\xa0", " ")) for style, text in row)
         for row in _beside((Style.QUIET, name), glued, label, width)
     ]
 

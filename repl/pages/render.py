@@ -67,8 +67,8 @@ async def render(page: Page, paper: Paper) -> AsyncIterator[str]:
             yield paper.write(call_lines(messages))
         case Stats(stats, month):
             yield paper.write(stats_lines(stats, month, paper.list_width))
-        case Facts(facts):
-            yield paper.write(fact_lines(facts, paper.list_width))
+        case Facts(facts, most_rows):
+            yield paper.write(fact_lines(facts, paper.list_width, most_rows))
         case ModelList(choices):
             yield paper.write(model_lines(choices, paper.list_width))
         case KeyHelp(keys):

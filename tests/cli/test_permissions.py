@@ -61,3 +61,11 @@ def test_rule_that_is_wrong_or_missing_is_an_error() -> None:
         permissions("add", "allow run env *")
     with pytest.raises(UsageError, match="Rule 1 does not exist"):
         permissions("remove", "1")
+
+
+@pytest.mark.parametrize("rest", [["run", "git", "status", "*"], ["run", "git", "log", "--oneline"]])
+def test_rule_without_quotes_is_refused_with_an_example(rest: list[str]) -> None:
+    with pytest.raises(UsageError) as error:
+        permissions("add", "allow", *rest)
+    example = 'aloop permissions add "allow run git status *"'
+    assert str(error.value) == f"Unexpected argument 'run'. Put quotes around the rule, as in `{example}`."

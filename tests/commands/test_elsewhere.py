@@ -51,8 +51,18 @@ def test_longer_prefix_is_advised_only_if_the_ids_differ(other: Path) -> None:
     clone = other.with_name("clone-of-it")
     shutil.copytree(other, clone)
     Registry.of_user().add(clone)
-    with pytest.raises(SessionError, match=r"Change there\.$"):
+    for prefix in ("a1b2", FIRST):
+        with pytest.raises(SessionError, match=r"Change to one of these folders\.$"):
+            find_elsewhere(prefix)
+
+
+def test_ids_are_listed_in_full_if_their_beginnings_are_the_same(other: Path) -> None:
+    similar = FIRST[:-1] + ("0" if FIRST[-1] != "0" else "1")
+    save(other.parents[2] / "second" / ".aloop" / "sessions", similar)
+    Registry.of_user().add(other.parents[2] / "second" / ".aloop" / "sessions")
+    with pytest.raises(SessionError, match=rf"{FIRST} in .*, or type more of the ID\.$") as error:
         find_elsewhere("a1b2")
+    assert f"{similar} in " in str(error.value)
 
 
 def test_task_names_the_project_of_the_session(other: Path) -> None:

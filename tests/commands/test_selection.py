@@ -25,6 +25,12 @@ def test_read_number_refuses_a_range() -> None:
         read_number("4-5")
 
 
+@pytest.mark.parametrize("typed", ["x", "", "3-", "²"])
+def test_read_number_offers_no_range(typed: str) -> None:
+    with pytest.raises(UsageError, match=r"is not a message number\. Type a number such as 3\.$"):
+        read_number(typed)
+
+
 @pytest.mark.parametrize(("count", "has"), [(0, "no messages yet"), (1, "has 1 message."), (3, "has 3 messages.")])
 def test_number_beyond_the_end_is_refused_with_the_count(count: int, has: str) -> None:
     require_in_range(count, count)

@@ -19,6 +19,7 @@ from aloop.memory.trust_file import TrustFile
 from aloop.permissions import PermissionDecision, PermissionRequest
 from commands.dispatch import dispatch
 from commands.project.skills import LONGEST_DESCRIPTION, MOST_BYTES, LoadedSkills, load_skills
+from commands.project.templates import load_commands
 from repl.options import TaskOptions
 from repl.task import run_task
 from tests.agent.scripted import ScriptedLLM, answer, calls
@@ -297,6 +298,17 @@ async def test_builtin_command_and_command_of_the_user_come_before_a_skill(
     await dispatch("/review", stage.context)
     assert stage.view.of("help")
     assert asked(stage)[0].startswith("Review it.")
+
+
+async def test_skill_whose_name_runs_another_command_is_marked(bench: SetUp, private_home: Path, project: Path) -> None:
+    stage = bench()
+    for name in ("help", "pdf"):
+        mine(private_home, PDF.replace("name: pdf", f"name: {name}"), name)
+    load_commands(stage.context)
+    await dispatch("/skills", stage.context)
+    [rows] = stage.view.of("facts")
+    marks = {name: " · /help runs another command · " in value for name, value in rows}  # type: ignore[attr-defined] # rows of a page
+    assert marks == {"help": True, "pdf": False}
 
 
 async def test_skills_and_context_list_them(bench: SetUp, private_home: Path, project: Path) -> None:

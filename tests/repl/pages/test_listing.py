@@ -137,6 +137,22 @@ def test_lists_fit_into_a_narrow_screen(width: int) -> None:
     assert [row for rows in lists for row in to_text(rows).splitlines() if len(row) > max(width, 36)] == []
 
 
+@pytest.mark.parametrize("width", [30, 60, 80])
+@pytest.mark.parametrize("value", ["word " * 200, "15 tokens of 3 words " * 50])
+def test_long_facts_are_cut_to_two_rows_with_an_ellipsis(width: int, value: str) -> None:
+    rows = to_text(fact_lines([("pdf", value), ("help", "short")], width, 2)).splitlines()
+    assert len(rows) == 3
+    assert rows[1].endswith("…")
+    assert max(map(len, rows)) <= width
+    assert rows[2] == "help  short"
+
+
+def test_long_fact_without_spaces_is_cut_to_the_cells_of_two_rows() -> None:
+    _, value = to_text(fact_lines([("pdf", "語" * 1_000)], 60, 2)).splitlines()
+    assert value.endswith("…")
+    assert get_cwidth(value) <= 2 * 60
+
+
 def test_time_outside_the_local_calendar_keeps_its_zone() -> None:
     long_ago = datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=23)))
     assert "1-01-01 00:00" in to_text(stats_lines(SessionStats(ID, long_ago, NOW, 0, {}, {}), COST, 80))
