@@ -36,6 +36,8 @@ _START_UP = (
 )
 _MOST_SUBMODULES = 200
 _LARGEST_CONFIG = 1_000_000
+_HOOKS = re.compile(r'^\s*hookspath\s*=\s*"?(.+?)"?\s*$', re.MULTILINE | re.IGNORECASE)
+_REPOSITORY = re.compile(r"^gitdir: (.+?)\s*$", re.MULTILINE)
 _MOST_LINKS = 40  # on the way to a file, as in the kernel
 
 
@@ -60,13 +62,14 @@ def find_layout(folder: Path, settings: SandboxSettings, home: Path) -> Layout:
     Raises OSError.
     """
     here, home = _real(folder), _real(home)
+    project = project_root(here)
     own = {_real(path) for path in (*_of_aloop(settings), *(home / name for name in _START_UP))}
+    # Commands have no influence on these, so that they cannot choose which folders between are opened for writing.
+    own.update((*_modules(project), *_git_folders(project)))
     roots = {_real(path) for path in settings.writable}
     if not home.is_relative_to(here):
         roots.add(here)
     roots = {root for root in roots if root.is_dir() and not _is_protected(root, own)}
-    # Commands have no influence on these, so that they cannot choose which folders between are opened for writing.
-    own.update(_modules(project_root(here)))
     own = {path for path in own if _is_below_any(path, roots)}
     blanks = {_first_missing(path) for path in own if not os.path.lexists(path)}
     blanks.update(here / name for name in BLANKS if here in roots and _is_blank(here / name))
@@ -74,7 +77,7 @@ def find_layout(folder: Path, settings: SandboxSettings, home: Path) -> Layout:
     blanks = {path for path in blanks if path.parent != home and os.access(path.parent, os.W_OK)}
     own = blanks | {path for path in own if path.exists()}
     kept = {path for root in roots for path in _named(root)}
-    kept.update(path for path in _of_project(project_root(here)) if _is_below_any(path, roots))
+    kept.update(path for path in _of_project(project) if _is_below_any(path, roots))
     pinned = {
         parent
         for path in own
@@ -151,11 +154,11 @@ def _named(root: Path) -> Iterator[Path]:
             name = entry.name.casefold()
             if not (name in GUARDED or name in _TOOLS):
                 continue
+            if name in GUARDED and entry.is_symlink():
+                # A command could put a repository in its place, because nothing can be mounted on a link.
+                raise OSError(f"{entry.path} is a link, which cannot be protected; replace it with its target")
             real = _real(entry.path)
-            if not os.path.lexists(real) or real.is_symlink():
-                if name in BLANKS:  # no command may put a repository there, and nothing can be mounted on it
-                    raise OSError(f"{entry.path} is a link to nothing")
-            elif _is_below_any(real, (root,)):
+            if os.path.lexists(real) and not real.is_symlink() and _is_below_any(real, (root,)):
                 yield real
 
 
@@ -165,45 +168,51 @@ def _modules(root: Path) -> Iterator[Path]:
     while waiting:
         folder = waiting.pop()
         for text in re.findall(r"^\s*worktree\s*=\s*(.+?)\s*$", _text(folder / "config"), re.MULTILINE):
-            yield _real(folder / text) / ".git"
+            yield _no_link(_real(folder / text) / ".git")
             folder /= "modules"  # those of the submodule
         if folder.is_dir():
             waiting += [path for path in folder.iterdir() if path.is_dir() and not path.is_symlink()]
 
 
+def _git_folders(root: Path) -> Iterator[Path]:
+    """Yield the folders of a project in which git looks for hooks and its repository."""
+    for pattern, file in ((_HOOKS, root / ".git" / "config"), (_REPOSITORY, root / ".git")):
+        for text in pattern.findall(_text(file)):
+            yield from _first_folder(root, text)
+
+
 def _of_project(root: Path) -> Iterator[Path]:
     """Yield other paths from which git may run programs.
 
-    They are submodules that are not set up, in which git would run what is in a repository put there, and a folder of
-    hooks.
+    They are submodules that are not set up, in which git would run what is in a repository put there.
     """
     for text in re.findall(r"^\s*path\s*=\s*(.+?)\s*$", _text(root / ".gitmodules"), re.MULTILINE)[:_MOST_SUBMODULES]:
         try:
             yield from _of_module(root / text)
         except PermissionError:
-            yield from _first_folder(root, text)
+            yield from filter(os.path.isdir, _first_folder(root, text))
         except OSError:
             continue  # no folder has such a name
-    for text in re.findall(
-        r'^\s*hookspath\s*=\s*"?(.+?)"?\s*$', _text(root / ".git" / "config"), re.MULTILINE | re.IGNORECASE
-    ):
-        yield from _first_folder(root, text)
 
 
 def _of_module(module: Path) -> Iterator[Path]:
     if _real(module) == module and module.is_dir():
         if os.path.exists(module / ".git"):  # noqa: PTH110 - Path.exists raises for some links
-            yield module / ".git"
+            yield _no_link(module / ".git")
         elif os.path.lexists(module / ".git") or not any(module.iterdir()):
             yield module
 
 
+def _no_link(path: Path) -> Path:
+    """Return the folder of a link, which itself cannot be protected, or ``path``."""
+    return path.parent if os.path.islink(path) else path  # noqa: PTH114 - Path.is_symlink raises for some names
+
+
 def _first_folder(root: Path, text: str) -> Iterator[Path]:
-    """Yield the folder in ``root`` that a relative path begins with."""
-    for name in Path(text).parts[:1]:
-        folder = root / name
-        if _real(folder) == folder != root and folder.is_dir():
-            yield folder
+    """Yield the folder in ``root`` that a path begins with, or ``root`` itself."""
+    path = Path(os.path.normpath(root / os.path.expanduser(text)))  # noqa: PTH111 - Path.expanduser raises
+    if path.is_relative_to(root):
+        yield _no_link(root.joinpath(*path.relative_to(root).parts[:1]))
 
 
 def _text(path: Path) -> str:

@@ -173,6 +173,13 @@ async def test_folder_of_hooks_in_the_project_is_protected(run: Run, work: Path)
         assert (await run(command)).is_error
 
 
+@pytest.mark.parametrize("path", ["missing", "."])
+async def test_hooks_cannot_be_put_into_a_missing_folder_or_the_project(run: Run, work: Path, path: str) -> None:
+    (work / ".git" / "config").write_text(f"[core]\n\thooksPath = {path}\n")
+    assert (await run(f"mkdir -p {path} && echo x > {path}/pre-commit")).is_error
+    assert names_in(work) == [".aloop", ".git", "src"]
+
+
 @contextmanager
 def listening(family: int, kind: int, address: object) -> Iterator[list[bytes]]:
     """Yield the data that a socket of this process receives."""

@@ -129,13 +129,22 @@ def test_folder_below_the_prefix_of_the_interpreter_is_writable(home: Path, monk
     assert find_layout(home / "work", SandboxSettings(), home).writable == (home / "work",)
 
 
-@pytest.mark.parametrize("line", ["hooksPath = .husky/_", 'HOOKSPATH = ".husky"', "hookspath=.husky/"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("hooksPath = .husky/_", 'HOOKSPATH = ".husky"', "hookspath=.husky/", "hookspath = src/../.husky"),
+        *("hooksPath = ~/work/.husky", "hookspath = {root}/.husky/_"),
+    ],
+)
 def test_hooks_in_the_project_are_kept(home: Path, line: str) -> None:
     root = home / "work"
     for name in (".git", ".husky/_"):
         (root / name).mkdir(parents=True)
-    (root / ".git" / "config").write_text(f"[core]\n\t{line}\n")
+    (root / ".git" / "config").write_text(f"[core]\n\t{line.format(root=root)}\n")
     assert root / ".husky" in find_layout(root, SandboxSettings(), home).kept
+    assert find_layout(root / ".husky" / "_", SandboxSettings(), home).writable == ()
+    shutil.rmtree(root / ".husky")
+    assert root / ".husky" in find_layout(root, SandboxSettings(), home).blanks
 
 
 @pytest.mark.parametrize("target", ["missing", ".vscode", "x" * 300], ids=["missing", "loop", "too long"])
@@ -144,9 +153,12 @@ def test_link_to_nothing_is_not_kept(home: Path, target: str) -> None:
     assert find_layout(home / "work", SandboxSettings(), home).kept == ()
 
 
-def test_repository_that_is_a_link_to_nothing_is_an_error(home: Path) -> None:
-    (home / "work" / ".git").symlink_to("missing")
-    with pytest.raises(OSError, match="link to nothing"):
+@pytest.mark.parametrize("name", [".git", ".Git", ".hg", ".aloop"])
+@pytest.mark.parametrize("target", ["missing", "repository", ".."])
+def test_repository_that_is_a_link_is_an_error(home: Path, name: str, target: str) -> None:
+    (home / "work" / "repository").mkdir()
+    (home / "work" / name).symlink_to(target)
+    with pytest.raises(OSError, match="is a link, which cannot be protected"):
         find_layout(home / "work", SandboxSettings(), home)
 
 
@@ -157,12 +169,26 @@ def test_submodule_with_an_impossible_path_is_left_out(home: Path, path: str) ->
     assert layout.kept == (home / "work" / ".gitmodules",)
 
 
-def test_submodule_with_a_link_to_nothing_as_its_repository_is_kept(home: Path) -> None:
+@pytest.mark.parametrize("target", ["missing", "../src"])
+@pytest.mark.parametrize("is_set_up", [False, True])
+def test_submodule_with_a_link_as_its_repository_is_kept(home: Path, target: str, is_set_up: bool) -> None:
     root = home / "work"
-    (root / "sub").mkdir()
-    (root / "sub" / ".git").symlink_to("missing")
-    (root / ".gitmodules").write_text("path = sub\n")
+    for name in ("sub", "src", ".git/modules/sub"):
+        (root / name).mkdir(parents=True)
+    (root / "sub" / ".git").symlink_to(target)
+    if is_set_up:
+        (root / ".git" / "modules" / "sub" / "config").write_text("worktree = ../../../sub\n")
+    else:
+        (root / ".gitmodules").write_text("path = sub\n")
     assert root / "sub" in find_layout(root, SandboxSettings(), home).kept
+
+
+def test_repository_in_another_folder_of_the_project_is_kept(home: Path) -> None:
+    root = home / "work"
+    (root / "repository").mkdir()
+    for path in ("repository", root / "repository"):
+        (root / ".git").write_text(f"gitdir: {path}\n")
+        assert find_layout(root, SandboxSettings(), home).kept == (root / ".git", root / "repository")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read all folders")
@@ -182,12 +208,14 @@ def test_named_pipe_in_place_of_the_list_of_submodules_is_not_opened(home: Path)
     assert find_layout(home / "work", SandboxSettings(), home).kept == (home / "work" / ".gitmodules",)
 
 
-@pytest.mark.parametrize("path", [".", "./"])
-def test_project_itself_as_the_folder_of_hooks_is_left_out(home: Path, path: str) -> None:
+@pytest.mark.parametrize("path", [".", "./", "src/..", "link", "link/hooks"])
+def test_project_with_hooks_that_cannot_be_told_apart_is_not_writable(home: Path, path: str) -> None:
     root = home / "work"
-    (root / ".git").mkdir()
+    for name in (".git", "src"):
+        (root / name).mkdir()
+    (root / "link").symlink_to("src")
     (root / ".git" / "config").write_text(f"[core]\n\thooksPath = {path}\n")
-    assert find_layout(root, SandboxSettings(), home).kept == (root / ".git",)
+    assert find_layout(root, SandboxSettings(), home).writable == ()
 
 
 def test_folders_with_credentials_are_hidden_unless_the_command_runs_there(
