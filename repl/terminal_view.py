@@ -36,6 +36,7 @@ from repl.turn.permission import (
     decide_by_key,
     decision_line,
     detail_lines,
+    is_cut,
     permission_choices,
     permission_title,
 )
@@ -177,8 +178,11 @@ class TerminalView:
     async def ask_permission(self, request: PermissionRequest) -> PermissionDecision:
         self._turn.show_question(request)
         offered = [Choice(key, label) for key, label in permission_choices(request)]
-        while (key := await self._choose_answer(permission_title(request), offered, _MORE, "")) == SHOW_ALL:
-            await self._show_paged(_joined(self._ansi(detail_lines(request, self._screen.text_width))))
+        has_more = is_cut(request)
+        more = _MORE if has_more else ""
+        while (key := await self._choose_answer(permission_title(request), offered, more, "")) == SHOW_ALL:
+            if has_more:
+                await self._show_paged(_joined(self._ansi(detail_lines(request, self._screen.text_width))))
         reason = await self._read(_BECAUSE, _BECAUSE_HELP) if key == "n" else ""
         decision = decide_by_key(key, reason)
         self._screen.show(indented_rows([decision_line(request, decision)], self._screen.text_width))

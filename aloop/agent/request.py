@@ -67,7 +67,7 @@ class StreamCollector:
         return LLMMessage("assistant", text, model=model, interrupted=True) if text.strip() else None
 
 
-SUPERSEDED = "The answer broke off and will start again. Ignore the part above."
+SUPERSEDED = "The answer broke off and will start again. Ignore any part that was shown."
 
 
 class ModelRequest:

@@ -52,7 +52,7 @@ class ChoiceQuestion:
     ) -> None:
         self.answered: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.typed = ""
-        """The text typed before the question could be read."""
+        """The text typed before the question could be read, with a line feed for each Enter."""
         self._title = title
         self._choices = choices
         self._listed = [choice for choice in choices if choice.label]
@@ -123,6 +123,12 @@ class ChoiceQuestion:
                 self._answer(key)
             else:
                 self._keep(self.typed + (event.data if event.data.isprintable() else ""))
+
+        # Enter that was typed too early still ends its line: the next one must not become a part of it.
+        @keys.add("enter", filter=~ready, eager=True)
+        @keys.add("c-j", filter=~ready)
+        def _line_end(_event: KeyPressEvent) -> None:
+            self._keep(self.typed + "\n")
 
         return keys
 

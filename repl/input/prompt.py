@@ -441,7 +441,7 @@ class Prompt:
         """Return the key of the choice that the user makes; ``more`` is shown below them.
 
         The choice with the key ``default`` is highlighted first. Text typed before the question could be read is added
-        to the draft.
+        to the draft, with its line ends.
         """
         from repl.input.choice import ChoiceQuestion  # here: needed only for a question
 
@@ -460,7 +460,9 @@ class Prompt:
                 return await question.answered
             finally:
                 self.app.after_render -= painted
-                self._buffer.insert_text(question.typed)
+                # A lone key on an empty line was meant for the question, and would begin the next line.
+                if self._buffer.text or len(question.typed) > 1:
+                    self._buffer.insert_text(question.typed)
 
     def complete(self) -> None:
         """Complete the text before the cursor, now or as soon as there are completions."""

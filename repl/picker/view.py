@@ -111,7 +111,8 @@ _OTHER_ROWS = 2
 _MANY_ROWS = 16
 """Rows of a screen from which on all keys are shown, if need be in two rows."""
 
-_BROWSE_KEYS = "d trash · r rename · f fork · / filter"
+_FILTER_KEY = "/ filter"
+_BROWSE_KEYS = f"d trash · r rename · f fork · {_FILTER_KEY}"
 _FILTER_KEYS = "^D trash · ^R rename · ^F fork"
 _LEGENDS = {
     Mode.RENAME: "Enter rename · Esc cancel",
@@ -147,15 +148,23 @@ def heights(total: int, rows: int, legend: int = 1) -> tuple[int, int]:
     return listed, pane if pane >= _MIN_PANE_ROWS else 0
 
 
-def legend_rows(size: Size, mode: Mode = Mode.BROWSE, *, is_search: bool = False, is_all: bool = False) -> list[str]:
-    """Return the keys: all of them in a tall window, else those that fit in one row."""
+def legend_rows(
+    size: Size, mode: Mode = Mode.BROWSE, *, is_search: bool = False, is_all: bool = False, has_rows: bool = True
+) -> list[str]:
+    """Return the keys: all of them in a tall window, else those that fit in one row.
+
+    Keys for the highlighted session are left out unless the list ``has_rows``.
+    """
     search = f"Tab {'titles' if is_search else 'search text'}"
-    keys = _BROWSE_KEYS if mode is Mode.BROWSE else _FILTER_KEYS
+    resume, keys = "Enter resume · ", f"{_BROWSE_KEYS if mode is Mode.BROWSE else _FILTER_KEYS} · "
+    if not has_rows:
+        resume, keys = "", f"{_FILTER_KEY} · " if mode is Mode.BROWSE else ""
     folders = f"^A {'this folder' if is_all else 'all folders'}"
     width = size.columns - 1
     if size.rows >= _MANY_ROWS:
-        return flow(f"Enter resume · {keys} · {search} · {folders} · Esc", width)
-    return [fit(f"Enter resume · {search} · Esc", width)]
+        return flow(f"{resume}{keys}{search} · {folders} · Esc", width)
+    whole = f"{resume}{search} · Esc"
+    return [whole if text_width(whole) <= width else fit(f"{resume}Esc", width)]
 
 
 def build_picker_layout(control: BufferControl, shown: Shown) -> Layout:
@@ -280,7 +289,10 @@ def _legend(shown: Shown) -> str:
     if picker.mode in _LEGENDS:
         session = picker.highlighted
         return fit(_LEGENDS[picker.mode].format(session.id[:SHORT_ID] if session else ""), _width())
-    return "\n".join(legend_rows(_size(), picker.mode, is_search=picker.hits is not None, is_all=shown.is_all()))
+    is_search = picker.hits is not None
+    has_rows = picker.highlighted is not None or shown.is_reading()
+    keys = legend_rows(_size(), picker.mode, is_search=is_search, is_all=shown.is_all(), has_rows=has_rows)
+    return "\n".join(keys)
 
 
 def _heights(picker: Picker) -> tuple[int, int]:

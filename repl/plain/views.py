@@ -47,6 +47,7 @@ from repl.turn.permission import (
     decide,
     decision_line,
     detail_lines,
+    is_cut,
     is_yes,
     permission_title,
     question_lines,
@@ -245,7 +246,7 @@ class InteractiveView(PlainView):
             self.info("\n".join(flow(choices(request), self._width)))
             answer = await self._read(PERMISSION_PROMPT)
             decision = decide(answer, request)
-            if answer.strip().lower() == SHOW_ALL:
+            if answer.strip().lower() == SHOW_ALL and is_cut(request):
                 self._write(self._out, detail_lines(request, self._width))
         self._write(self._out, [decision_line(request, decision)])
         return decision

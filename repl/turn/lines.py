@@ -33,6 +33,7 @@ _WIDE = 60  # cells of a screen with room for the key
 _SHOWS_ALL = " · Ctrl-O"
 _SHORTEST_RESULT = 8  # cells of a result beside its call
 _LONGEST_REASON = 38  # leaves room, in 80 columns, for how to stop
+_IN_PARENTHESES = re.compile(r"\s*\([^()]*\)")
 DIFF_LINES = 40
 OUTPUT_LINES = 5
 """The last lines of an output that are shown below its call."""
@@ -206,14 +207,17 @@ def waiting_text(what: str) -> str:
     return f"{what[:1].upper()}{what[1:]} …"
 
 
-def retrying_text(event: Retrying) -> str:
+def retrying_text(event: Retrying, *, is_short: bool = False) -> str:
     """Return the reason for a retry, the seconds left and the number of the try.
 
-    The text is empty when the wait is over.
+    The text is empty when the wait is over. If it ``is_short``, details of a long reason are left out.
     """
     if event.left <= 0:
         return ""
-    reason = _cut(safe_line(str(event.error)).partition(". ")[0].rstrip("."), _LONGEST_REASON)
+    reason = safe_line(str(event.error)).partition(". ")[0].rstrip(".")
+    if is_short and len(reason) > _LONGEST_REASON:
+        reason = _cut(_IN_PARENTHESES.sub("", reason), _LONGEST_REASON)
+    reason = _cut(reason, _LONGEST_LINE)
     return f"{reason}: retry in {math.ceil(event.left)} s ({event.number}/{event.tries})"
 
 

@@ -49,6 +49,12 @@ def question_lines(request: PermissionRequest, width: int | None = None, mark: s
     return [*head, *_detail(request, [rows[:first], rows[first:last], rows[last:]], width, _without_middle, note)]
 
 
+def is_cut(request: PermissionRequest) -> bool:
+    """Return True if ``question_lines`` leaves a part of the request out."""
+    rows = _folded(request.detail)
+    return len(rows) > MOST_LINES or any(len(exact_line(row)) > _LONGEST_ROW for row, _ in rows)
+
+
 def _head(request: PermissionRequest, width: int | None, mark: str) -> list[Line]:
     """Return the action and its object, which is exact."""
     name, space, rest = request.summary.partition(" ")

@@ -18,7 +18,8 @@ from tests.agent.scripted import Line, answer, calls
 from tests.repl.conftest import SetStage, Stage
 from tests.repl.terminal import PATIENCE
 
-HELP = "╰ y/a/n or ↑↓ Enter · v shows all · Esc stops"
+HELP = "╰ y/a/n or ↑↓ Enter · Esc stops"
+HELP_OF_LONG = "╰ y/a/n or ↑↓ Enter · v shows all · Esc stops"
 
 
 def writing(text: str, identity: str = "call_1") -> list[Line]:
@@ -150,8 +151,38 @@ async def test_keys_typed_before_the_question_was_readable_belong_to_the_draft(
         shell.type("yes\ra\x1b[200~y\r\x1b[201~n")
         shell.type("\x1b[27u")
         await shell.see("Stopped.")
-        await shell.terminal.wait_until(lambda: shell.terminal.screen[-3:-1] == ["> yesay", "  n"], "the draft")
+        await shell.terminal.wait_until(lambda: shell.terminal.screen[-4:-1] == ["> yes", "  ay", "  n"], "the draft")
         assert content("a.txt") is None
+
+
+async def test_lone_key_typed_before_the_question_was_readable_does_not_begin_the_next_line(
+    play: SetStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(choice, "READABLE_SECONDS", 1_000)
+    async with play(writing("hello\n")) as shell:
+        shell.type("go\r")
+        await shell.see("╰ …")
+        shell.type("q")
+        shell.type("\x1b[27u")
+        await shell.see("Stopped.")
+        await shell.rest()
+        shell.type("/cost")
+        await shell.terminal.wait_until(lambda: "> /cost" in shell.terminal.screen, "the command")
+
+
+async def test_lines_typed_before_the_question_was_readable_stay_separate_and_unsent(
+    play: SetStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(choice, "READABLE_SECONDS", 1_000)
+    async with play(writing("hello\n")) as shell:
+        shell.type("go\r")
+        await shell.see("╰ …")
+        shell.type("/pdf merge a.pdf\r/context\r")
+        shell.type("\x1b[27u")
+        await shell.see("Stopped.")
+        draft = ["> /pdf merge a.pdf", "  /context", ""]
+        await shell.terminal.wait_until(lambda: shell.terminal.screen[-4:-1] == draft, "the draft")
+        assert len(shell.llm.requests) == 1
 
 
 async def test_text_that_begins_with_another_key_answers_nothing_and_returns(
@@ -218,7 +249,7 @@ async def test_paste_that_ends_its_own_bracket_answers_nothing(play: SetStage) -
         shell.type("\x1b[200~hello\x1b[201~y\r\x1b[201~")
         shell.type("\x1b[27u")
         await shell.see("Stopped.")
-        await shell.terminal.wait_until(lambda: shell.terminal.screen[-2] == "> helloy", "the draft")
+        await shell.terminal.wait_until(lambda: shell.terminal.screen[-3:-1] == ["> helloy", ""], "the draft")
         assert content("a.txt") is None
 
 
@@ -236,13 +267,27 @@ async def test_whole_request_can_be_shown_before_the_answer(play: SetStage, monk
     monkeypatch.setenv("PAGER", "no-such-pager")
     async with play(writing("".join(f"line {number}\n" for number in range(200))), answer("Done.")) as shell:
         shell.type("go\r")
-        await asked(shell)
+        await shell.see(HELP_OF_LONG)
         assert "+ line 100\n" not in shell.terminal.scrollback
         shell.type("v")
         await shell.see("+ line 100\n")
+        await shell.see(HELP_OF_LONG)
+        shell.type("y")
+        await shell.see("Done.")
+
+
+async def test_key_that_shows_all_does_nothing_if_all_is_shown(play: SetStage) -> None:
+    async with play(running("echo one"), answer("Done.")) as shell:
+        shell.type("go\r")
+        await asked(shell)
+        before = len(shell.terminal.writes)
+        shell.type("v")
+        # It is asked again, and at first waits for the keys to rest.
+        await shell.terminal.wait_until(lambda: "…" in "".join(shell.terminal.writes[before:]), "the question again")
         await asked(shell)
         shell.type("y")
         await shell.see("Done.")
+        assert shell.terminal.scrollback.count("$ echo one") == 1
 
 
 async def test_question_fits_a_small_screen_below_the_end_of_the_command(play: SetStage) -> None:
@@ -259,7 +304,7 @@ async def test_question_fits_a_small_screen_below_the_end_of_the_command(play: S
             "│      session",
             "│   n  No, because …",
         ]
-        assert rows[-1] == "╰ y/a/n · v shows all · Esc stops"
+        assert rows[-1] == "╰ y/a/n or ↑↓ Enter · Esc stops"
 
 
 async def test_ctrl_c_at_the_question_stops_the_turn_without_the_call(play: SetStage) -> None:

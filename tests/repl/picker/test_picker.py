@@ -7,11 +7,14 @@ import threading
 from pathlib import Path
 
 import pytest
+from prompt_toolkit.data_structures import Size
 
 from aloop.errors import StorageError
 from aloop.memory import SessionLibrary, SessionTitle, library
 from aloop.memory.sessions_dir.registry import Registry
 from repl.picker import picker
+from repl.picker.state import Mode
+from repl.picker.view import legend_rows
 from tests.agent.scripted import answer
 from tests.commands.conftest import store
 from tests.repl.conftest import SetStage, Stage
@@ -506,3 +509,20 @@ async def test_error_after_closing_the_picker_is_reported_in_the_scrollback(
         may_fail.set()
         await shell.see("The disk is full.")
         await shell.rest()
+
+
+@pytest.mark.parametrize("columns", [24, 36, 80])
+def test_legend_of_one_row_keeps_esc_at_any_width(columns: int) -> None:
+    (row,) = legend_rows(Size(rows=12, columns=columns))
+    assert row.startswith("Enter resume · ")
+    assert row.endswith(" · Esc")
+    assert len(row) < columns
+
+
+@pytest.mark.parametrize("rows", [12, 24])
+@pytest.mark.parametrize("mode", [Mode.BROWSE, Mode.FILTER])
+def test_legend_of_an_empty_list_has_no_keys_for_a_session(rows: int, mode: Mode) -> None:
+    legend = " ".join(legend_rows(Size(rows=rows, columns=80), mode, has_rows=False))
+    assert legend.endswith("Esc")
+    assert "Tab search text" in legend
+    assert not [word for word in ("Enter", "trash", "rename", "fork") if word in legend]

@@ -6,7 +6,8 @@ import io
 
 import pytest
 
-from aloop.agent.events import AnswerDelta, ThoughtDelta, ToolFinished, ToolStarted, TurnEnded
+from aloop.agent.events import AnswerDelta, Retrying, ThoughtDelta, ToolFinished, ToolStarted, TurnEnded
+from aloop.errors import LLMError
 from aloop.llm.message_types import LLMMessage, ToolCall, Usage
 from aloop.tools.base import ToolResult
 from commands.context import Verbosity
@@ -20,6 +21,7 @@ from repl.turn.lines import (
     call_lines,
     finished_line,
     finished_text,
+    retrying_text,
     started_line,
     whole_result_lines,
 )
@@ -140,3 +142,10 @@ def test_task_progress_shows_thinking_on_standard_error(thinking: bool, capsys: 
         progress.show(event)
     out, err = capsys.readouterr()
     assert (out, err) == ("", ("  Let me\n  ^[[2Jsee.\n" if thinking else "") + VERBOSE_LINES)
+
+
+def test_reason_for_a_retry_is_whole_or_loses_its_details_first() -> None:
+    error = LLMError("127.0.0.1 is overloaded (overloaded_error, request 12). Try again later.")
+    event = Retrying(error, 2, 5, 1.0, 1.0)
+    assert retrying_text(event) == "127.0.0.1 is overloaded (overloaded_error, request 12): retry in 1 s (2/5)"
+    assert retrying_text(event, is_short=True) == "127.0.0.1 is overloaded: retry in 1 s (2/5)"
