@@ -70,7 +70,7 @@ def test_completion_and_attachments_fit_60_columns(shell: Open) -> None:
     Path("a file with quite a long name, for sixty columns.txt").write_text("text\n")
     aloop = shell(columns=60)
     aloop.send("see @a\t")
-    aloop.wait_for("for sixty columns.txt")
+    aloop.wait_for('columns.txt"')
     aloop.send("\r")
     aloop.wait_for("attached a file with quite a long name")
     aloop.wait_for("2 messages")
