@@ -33,7 +33,8 @@ PATIENCE = 10.0
 """Seconds to wait for another process to finish a save."""
 
 _POLL_INTERVAL = 0.005
-_MAX_POLLS = 10
+_MAX_POLLS = 400
+"""Looks at a lock whose holder has no process ID in it: 2 s, since a busy disk can delay even a short hold."""
 _MAX_HOLDER = 200
 _PROCESS = re.compile(r"process (\d{1,9}),")
 

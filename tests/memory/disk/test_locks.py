@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import threading
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,14 @@ def test_open_lock_taken_twice_is_held_until_both_are_released(tmp_path: Path) -
     assert is_locked(tmp_path)
     second.release()
     assert not is_locked(tmp_path)
+
+
+def test_short_hold_that_a_busy_disk_delays_is_waited_for(tmp_path: Path) -> None:
+    # As of a process that removes folders without sessions: it does not write its ID into the lock.
+    descriptor = os.open(tmp_path / OPEN_LOCK, os.O_RDWR | os.O_CREAT)
+    assert SYSTEM.try_lock(descriptor)
+    threading.Timer(0.2, os.close, [descriptor]).start()
+    OpenLock(SYSTEM, tmp_path, SESSION).release()
 
 
 def test_child_process_does_not_keep_the_open_lock(tmp_path: Path) -> None:
