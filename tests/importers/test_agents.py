@@ -350,3 +350,15 @@ def test_aider_file_has_a_session_for_each_start(tmp_path: Path) -> None:
     assert first.model == "gpt-4o"
     assert len(second.messages) == 2
     assert first.foreign_id != second.foreign_id
+
+
+def test_kimi_logs_in_one_folder_are_different_conversations(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        write_lines(
+            tmp_path / "saved" / f"{name}.jsonl",
+            {"role": "_system_prompt", "content": "Be brief."},
+            {"role": "user", "content": name},
+            {"role": "_checkpoint", "id": 0},
+        )
+    found = list(Scan(Selection(form="kimi")).read(find_files(tmp_path)))
+    assert [imported.foreign_id for imported in found] == ["saved/one", "saved/two"]

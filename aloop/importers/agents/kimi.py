@@ -52,7 +52,8 @@ def _id_of(source: Source) -> str:
         return session if path.parent.name == "main" else f"{session}/{path.parent.name}"
     if path.parent.parent.name == "subagents":
         return f"{path.parents[2].name}/{path.parent.name}"
-    return path.parent.name
+    # A file that was moved from its place is known by its own name, too.
+    return path.parent.name if path.stem.startswith("context") else f"{path.parent.name}/{path.stem}"
 
 
 def _describe_old(imported: Imported, path: Path) -> None:
