@@ -88,7 +88,7 @@ _LONGEST_BAR, _SHORTEST_BAR = 30, 4  # cells
 def progress_text(title: str, done: int, total: int, unit: str, width: int) -> str:
     """Return a title, a bar, the percentage and the amount in at most ``width`` cells.
 
-    The unit is a plural such as "sessions", or "MB" for a number of bytes; without one, there is no amount.
+    The unit is a plural such as "sessions", or "MB" for a number of bytes; an empty unit leaves out the amount.
     """
     scale = 1_000_000 if unit == "MB" else 1
     share = min(done / total, 1) if total else 0

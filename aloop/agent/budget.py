@@ -130,10 +130,13 @@ class MeteredLLM:
             yield ModelNote(note)
         # Closed explicitly, so that a cancelled turn closes its connection at once.
         events = cast("AsyncGenerator[StreamEvent, None]", self._llm.stream(messages, tools))
+        is_begun = False
         async with aclosing(events):
             async for event in events:
-                # While the answer comes in, so that its cost is known at its end.
-                self._budget.prices.prepare(self.model, self.provider)
+                if not is_begun:
+                    # While the answer comes in, so that its cost is known at its end.
+                    self._budget.prices.prepare(self.model, self.provider)
+                    is_begun = True
                 if isinstance(event, Reply):
                     model = event.message.model or self.model
                     self._budget.add(event.usage, model, self.provider)

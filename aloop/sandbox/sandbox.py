@@ -123,7 +123,7 @@ def make_wrapper(folder: Path, settings: SandboxSettings, *, has_blanks: bool = 
     hidden = hidden_folders(home, [folder, *layout.writable])
     program = seatbelt.PROGRAM if sys.platform == "darwin" else find_program("bwrap", [folder, *settings.writable])
     if program is None:
-        raise FileNotFoundError("bubblewrap is no longer installed")
+        raise FileNotFoundError("bubblewrap has been removed; install it again")
     return _wrap(program, folder, layout, hidden, has_network=settings.has_network)
 
 

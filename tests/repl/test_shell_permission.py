@@ -6,6 +6,8 @@ import json
 import os
 import re
 import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from pathlib import Path
 
@@ -141,45 +143,42 @@ async def test_draft_is_not_an_answer_and_returns(play: SetStage, gate: None) ->
         assert "  denied\n" in shell.terminal.scrollback
 
 
-async def test_keys_typed_before_the_question_was_readable_belong_to_the_draft(
-    play: SetStage, monkeypatch: pytest.MonkeyPatch
-) -> None:
+TypeEarly = Callable[[str], AbstractAsyncContextManager[Stage]]
+
+
+@pytest.fixture
+def early(play: SetStage, monkeypatch: pytest.MonkeyPatch) -> TypeEarly:
+    """A stage where keys, then Esc, were typed before a question was readable."""
     monkeypatch.setattr(choice, "READABLE_SECONDS", 1_000)
-    async with play(writing("hello\n")) as shell:
-        shell.type("go\r")
-        await shell.see("╰ …")
-        shell.type("yes\ra\x1b[200~y\r\x1b[201~n")
-        shell.type("\x1b[27u")
-        await shell.see("Stopped.")
+
+    @asynccontextmanager
+    async def stopped(keys: str) -> AsyncIterator[Stage]:
+        async with play(writing("hello\n")) as shell:
+            shell.type("go\r")
+            await shell.see("╰ …")
+            shell.type(keys)
+            shell.type("\x1b[27u")
+            await shell.see("Stopped.")
+            yield shell
+
+    return stopped
+
+
+async def test_keys_typed_before_the_question_was_readable_belong_to_the_draft(early: TypeEarly) -> None:
+    async with early("yes\ra\x1b[200~y\r\x1b[201~n") as shell:
         await shell.terminal.wait_until(lambda: shell.terminal.screen[-4:-1] == ["> yes", "  ay", "  n"], "the draft")
         assert content("a.txt") is None
 
 
-async def test_lone_key_typed_before_the_question_was_readable_does_not_begin_the_next_line(
-    play: SetStage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(choice, "READABLE_SECONDS", 1_000)
-    async with play(writing("hello\n")) as shell:
-        shell.type("go\r")
-        await shell.see("╰ …")
-        shell.type("q")
-        shell.type("\x1b[27u")
-        await shell.see("Stopped.")
+async def test_lone_key_typed_before_the_question_was_readable_does_not_begin_the_next_line(early: TypeEarly) -> None:
+    async with early("q") as shell:
         await shell.rest()
         shell.type("/cost")
         await shell.terminal.wait_until(lambda: "> /cost" in shell.terminal.screen, "the command")
 
 
-async def test_lines_typed_before_the_question_was_readable_stay_separate_and_unsent(
-    play: SetStage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(choice, "READABLE_SECONDS", 1_000)
-    async with play(writing("hello\n")) as shell:
-        shell.type("go\r")
-        await shell.see("╰ …")
-        shell.type("/pdf merge a.pdf\r/context\r")
-        shell.type("\x1b[27u")
-        await shell.see("Stopped.")
+async def test_lines_typed_before_the_question_was_readable_stay_separate_and_unsent(early: TypeEarly) -> None:
+    async with early("/pdf merge a.pdf\r/context\r") as shell:
         draft = ["> /pdf merge a.pdf", "  /context", ""]
         await shell.terminal.wait_until(lambda: shell.terminal.screen[-4:-1] == draft, "the draft")
         assert len(shell.llm.requests) == 1

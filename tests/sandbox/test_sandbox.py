@@ -266,7 +266,7 @@ async def test_question_shows_if_the_command_is_sandboxed(work: Path) -> None:
     assert ", outside the sandbox" in action.request.summary
     assert (action.request.kinds, action.request.is_unsandboxed) == (("shell", "outside"), True)
     (work.parent / "outside" / "file").unlink()
-    assert (await action.run(lambda _text: None)).is_error  # there is no Makefile, but
+    assert (await action.run(lambda _text: None)).is_error  # the Makefile is missing
     shell = RunShell(Workspace(work), sandbox=SandboxSettings())
     assert not (await shell.run({"command": "touch ../outside/x", "unsandboxed": True})).is_error
 

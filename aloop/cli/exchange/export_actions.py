@@ -17,7 +17,7 @@ from aloop.formatting import quantity
 from aloop.memory import Session, SessionLibrary
 from aloop.memory.disk.filesystem import explained
 
-_STDOUT = Path("-")
+_STDOUT = "-"
 
 
 def run_export(options: ExportOptions) -> int:
@@ -31,15 +31,18 @@ def run_export(options: ExportOptions) -> int:
         if options.all is not None:
             return _export_all(options, library, runner, options.all)
         session = runner.run(library.load(options.id))
-    return _to_tool(options, session) if options.to in TOOLS else _to_document(options, session)
+    if options.to in TOOLS:
+        return _to_tool(options, session)
+    return export_document(session, options.to, str(options.path or ""))
 
 
-def _to_document(options: ExportOptions, session: Session) -> int:
-    text = render(session, options.to)
-    if options.path in (None, _STDOUT):
+def export_document(session: Session, form: str, wanted: str) -> int:
+    """Write a document to standard output, or to ``wanted`` if it is given."""
+    text = render(session, form)
+    if wanted in ("", _STDOUT):
         sys.stdout.write(text)
         return 0
-    path = export_path(session, options.to, str(options.path), Path.cwd())
+    path = export_path(session, form, wanted, Path.cwd())
     write_export(path, text)
     print_note(f"Exported to {path}")
     return 0

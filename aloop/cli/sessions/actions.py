@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from aloop.cli.console import ProgressBar, confirm, json_line, output_width, print_line, print_marked, print_note
+from aloop.cli.exchange.export_actions import export_document
 from aloop.cli.git.setup import set_up
 from aloop.cli.sessions.command import SessionsAction, SessionsOptions
 from aloop.cli.sessions.output import (
@@ -32,7 +33,6 @@ from aloop.cli.sessions.output import (
 )
 from aloop.config import Settings
 from aloop.errors import SessionNotFound
-from aloop.export.document import export_path, render, write_export
 from aloop.formatting import quantity
 from aloop.llm.cost.pricing import PriceList
 from aloop.llm.cost.spending import SpendingLog
@@ -46,19 +46,10 @@ from aloop.memory.sessions_dir.text_check import Finding
 from aloop.sanitize import visible
 from aloop.width import fit
 
-_STDOUT = "-"
-
 
 def _export(options: SessionsOptions, library: SessionLibrary, runner: asyncio.Runner) -> int:
     session = runner.run(library.load(options.id))
-    text = render(session, options.form)
-    if options.path in ("", _STDOUT):
-        sys.stdout.write(text)
-        return 0
-    path = export_path(session, options.form, options.path, Path.cwd())
-    write_export(path, text)
-    print_note(f"Exported to {path}")
-    return 0
+    return export_document(session, options.form, options.path)
 
 
 def _delete(options: SessionsOptions, library: SessionLibrary, runner: asyncio.Runner) -> int:

@@ -111,7 +111,7 @@ def _aside(message: LLMMessage, media: Mapping[str, bytes]) -> Iterator[str]:
 
 
 def _said(number: int, message: LLMMessage, markdown: MarkdownIt, media: Mapping[str, bytes]) -> Iterator[str]:
-    """Yield what the user or the assistant said; there is no heading over calls alone."""
+    """Yield the text of the user or the assistant; only tool calls have no heading."""
     text = message.content or ""
     if _has_heading(message):
         author = f"{_AUTHORS[message.role]}{_text(format_marks(message))}"
