@@ -1,4 +1,7 @@
-"""Parses a typed line into a command, a shell command, or text for the model."""
+"""Parses a typed line into a command, a shell command, or text for the model.
+
+Apart from ``dispatch``, because the prompt parses lines before the engine is loaded.
+"""
 
 from __future__ import annotations
 
