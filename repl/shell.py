@@ -288,7 +288,7 @@ class Shell:
             self._return_queue(again)
         elif outcome.prefill and not self._prompt.prefill(again):
             self._prompt.hint("The unanswered text is in the history. Press Up to bring it back.")
-        self._background.start(self._catalogs.refresh())
+        self._catalogs.expire()
         self._background.start(self._update_cost())
         if self._options.settings.titles == "model":
             self._background.start(self._update_title())

@@ -81,6 +81,7 @@ class CommandCompleter(Completer):
             return
         name, space, argument = before[1:].partition(" ")
         if not space:
+            self._catalogs.sessions()  # read again by the time that an argument is typed
             yield from self._names(name, "/")
             return
         command = self._find_registry().find(name)

@@ -202,12 +202,20 @@ class SessionSources:
         self._counted = counted
         self._sessions = SessionCatalog(self._count_next)
         self._trash = SessionCatalog()
+        self._is_stale = False
         self._is_trash_stale = True
         self._wanted: Sequence[str] = ()
         self._is_counting = False
 
+    def expire(self) -> None:
+        """Read the sessions again when they are next looked for; they may have changed."""
+        self._is_stale = True
+
     def sessions(self) -> SessionCatalog:
-        """Return the saved sessions, as last read."""
+        """Return the saved sessions, as last read, and read them again after a change."""
+        if self._is_stale and self._memory():
+            self._is_stale = False
+            self._start(self.refresh())
         return self._sessions
 
     def trash(self) -> SessionCatalog:

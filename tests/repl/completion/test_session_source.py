@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -110,6 +110,24 @@ async def test_newest_sessions_are_offered_before_all_have_been_read(
     assert seen == [["2", "1"], ["2", "1", "0"]]
     await sources.refresh()
     assert seen[2:] == [["2", "1", "0"]]
+
+
+async def test_expired_sessions_are_read_again_when_they_are_looked_for(sessions_dir: Path) -> None:
+    save(sessions_dir, "0b2c3d4e-5678-40ab-8def-1234567890ab", day=1)
+    memory = MemoryManager(sessions_dir=sessions_dir)
+    started: list[Coroutine[None, None, None]] = []
+    sources = SessionSources(lambda: memory, started.append, lambda: None, lambda: None)
+    await sources.refresh()
+    save(sessions_dir, "1b2c3d4e-5678-40ab-8def-1234567890ab", day=2)
+    sources.sessions()
+    assert not started
+    sources.expire()
+    assert not started
+    sources.sessions()
+    sources.sessions()
+    [work] = started
+    await work
+    assert [title.id[0] for title in sources.sessions().titles] == ["1", "0"]
 
 
 TITLES = ("Fix the parser", "Why does the build fail?", "Straße und Übergänge", "日本語の天気", "parse_args: a fix")
