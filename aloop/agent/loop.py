@@ -206,7 +206,7 @@ class TurnLoop:
         return await self._request(turn)
 
     async def _request(self, turn: Turn) -> Reply:
-        request = ModelRequest(self._llm, self._policy, self._emit)
+        request = ModelRequest(self._llm, self._policy, self._emit, turn.begin_answer)
         try:
             return await request.ask(await self._memory.load_context(), self._runner.specs)
         except BaseException:

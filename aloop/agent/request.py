@@ -24,12 +24,19 @@ from aloop.llm.base import (
 from aloop.llm.message_types import LLMMessage
 from aloop.llm.retry import RetryPolicy
 
+Keep = Callable[[str], None]
+"""Called with each piece of the text of an answer."""
+
 
 class StreamCollector:
-    """Collects one streamed answer and emits an event for each piece."""
+    """Collects one streamed answer and emits an event for each piece.
 
-    def __init__(self, emit: Callable[[AgentEvent], None]) -> None:
+    ``keep`` is called with its text.
+    """
+
+    def __init__(self, emit: Callable[[AgentEvent], None], keep: Keep | None = None) -> None:
         self._emit = emit
+        self._keep = keep
         self._pieces: list[str] = []
 
     async def collect(self, stream: AsyncIterator[StreamEvent]) -> Reply:
@@ -39,6 +46,8 @@ class StreamCollector:
                 match event:
                     case TextDelta(text):
                         self._pieces.append(text)
+                        if self._keep is not None:
+                            self._keep(text)
                         self._emit(AnswerDelta(text))
                     case SourceMarker(text):
                         self._emit(AnswerDelta(text))
@@ -74,11 +83,19 @@ class ModelRequest:
     """One request to a model.
 
     A broken answer is requested again from its start, and the text shown so far is discarded once a whole answer
-    arrives. If none does, ``partial`` is the last text that was shown.
+    arrives. If none does, ``partial`` is the last text that was shown. ``begin_answer`` is called before each attempt,
+    with the model, and returns what is called with the text.
     """
 
-    def __init__(self, llm: LLM, policy: RetryPolicy, emit: Callable[[AgentEvent], None]) -> None:
+    def __init__(
+        self,
+        llm: LLM,
+        policy: RetryPolicy,
+        emit: Callable[[AgentEvent], None],
+        begin_answer: Callable[[str], Keep] | None = None,
+    ) -> None:
         self._llm = llm
+        self._begin_answer = begin_answer
         self._policy = policy
         self._emit = emit
         self.partial: LLMMessage | None = None
@@ -87,7 +104,8 @@ class ModelRequest:
         """Return the whole answer, timed; raises the LLMError of the last try."""
         failures = 0
         while True:
-            collector = StreamCollector(self._emit)
+            keep = self._begin_answer(self._llm.model) if self._begin_answer else None
+            collector = StreamCollector(self._emit, keep)
             try:
                 return await self._collect(collector, messages, tools)
             except LLMError as error:

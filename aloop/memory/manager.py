@@ -501,6 +501,7 @@ class _TurnStorage:
     def __init__(self, manager: MemoryManager) -> None:
         self._manager = manager
         self._writer = manager._writer
+        self._has_lost_pieces = False
 
     async def begin(self) -> None:
         manager = self._manager
@@ -518,6 +519,13 @@ class _TurnStorage:
         """Write a finished message to the journal; report a failure once."""
         notice = await asyncio.to_thread(self._writer.note, message)
         if notice:
+            self._manager._notify(notice)
+
+    async def note_piece(self, piece: LLMMessage, answer: int) -> None:
+        """Write a piece of an unfinished answer to the journal; report a failure once."""
+        notice = await asyncio.to_thread(self._writer.note_piece, piece, answer)
+        if notice and not self._has_lost_pieces:
+            self._has_lost_pieces = True
             self._manager._notify(notice)
 
     async def drop(self) -> None:

@@ -137,6 +137,17 @@ class SessionWriter:
             return f"{reason} If aloop crashes during this turn, the rest of the turn is lost."
         return None
 
+    def note_piece(self, piece: LLMMessage, answer: int) -> str | None:
+        """Write a piece of an answer to the journal; return a notice if that fails."""
+        if self._journal is None:
+            return None
+        try:
+            self._journal.add_piece(piece, answer)
+        except OSError as error:
+            reason = explain_error(error, "write the turn's journal", self._folder or self.backend.sessions_dir)
+            return f"{reason} If aloop crashes during this answer, the rest of the answer is lost."
+        return None
+
     def keep_output(self, session: Session, tool: str, text: str) -> KeptOutput:
         """Write the full result of a tool to a file; raises StorageError."""
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from types import TracebackType
 from typing import Protocol, TypeVar
@@ -30,6 +30,13 @@ class TurnStorage(Protocol):
         """Write a finished message to the journal."""
         ...
 
+    async def note_piece(self, piece: LLMMessage, answer: int) -> None:
+        """Write a piece of the text of an unfinished answer to the journal.
+
+        ``answer`` is the number of the attempt to get it.
+        """
+        ...
+
     async def drop(self) -> None:
         """Remove the journal without saving."""
         ...
@@ -37,6 +44,62 @@ class TurnStorage(Protocol):
     async def save(self) -> SaveReport:
         """Save the session and remove the journal."""
         ...
+
+
+PIECE_INTERVAL = 0.25
+"""Seconds between two writes of an unfinished answer, which is the most text that a crash can lose."""
+
+
+class _UnfinishedAnswer:
+    """Writes the text of a streaming answer to the journal, off the event loop."""
+
+    def __init__(self, storage: TurnStorage) -> None:
+        self._storage = storage
+        self._model = ""
+        self._number = 0
+        self._has_begun = False
+        self._pending: list[str] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._writing: asyncio.Task[None] | None = None
+
+    def begin(self, model: str) -> None:
+        """Start another answer, whose text replaces the text so far once there is some."""
+        self._flush()
+        self._pending.clear()
+        self._model, self._has_begun = model, False
+        self._number += 1
+
+    def add(self, text: str) -> None:
+        """Take a piece of text; it is written later."""
+        self._pending.append(text)
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(PIECE_INTERVAL, self._flush)
+
+    async def end(self) -> None:
+        """Forget what is not written, and wait until the rest is."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._pending.clear()
+        if self._writing is not None:
+            await self._writing
+
+    def _flush(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._writing is not None and not self._writing.done():
+            # A slow disk: the next write has more text.
+            if self._pending:
+                self._timer = asyncio.get_running_loop().call_later(PIECE_INTERVAL, self._flush)
+            return
+        text = "".join(self._pending)
+        if not text or not (self._has_begun or text.strip()):
+            return
+        self._has_begun = True
+        self._pending.clear()
+        piece = LLMMessage("assistant", text, model=self._model, interrupted=True, at=present_time())
+        self._writing = asyncio.ensure_future(self._storage.note_piece(piece, self._number))
 
 
 class Turn:
@@ -51,6 +114,7 @@ class Turn:
         self._messages = messages
         self._storage = storage
         self._new: list[LLMMessage] = []
+        self._answer = _UnfinishedAnswer(storage)
         self.report: SaveReport | None = None
         self.kept = False
 
@@ -64,7 +128,19 @@ class Turn:
         self._new.append(message)
         self._messages.append(message)
         # Even if cancelled, the write must be complete before the next step.
-        await finish_shielded(self._storage.note(message))
+        await finish_shielded(self._note(message))
+
+    async def _note(self, message: LLMMessage) -> None:
+        await self._answer.end()
+        await self._storage.note(message)
+
+    def begin_answer(self, model: str) -> Callable[[str], None]:
+        """Return a function to call with each piece of an answer's text.
+
+        After a crash, the text is an interrupted answer, until another one begins or a message is added.
+        """
+        self._answer.begin(model)
+        return self._answer.add
 
     async def __aenter__(self) -> Turn:
         try:
@@ -77,6 +153,7 @@ class Turn:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await finish_shielded(self._answer.end())
         new = self._new
         if kind is not None and all(message.role == "user" for message in new):
             own = {id(message) for message in new}

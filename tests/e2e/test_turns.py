@@ -163,6 +163,35 @@ def test_hangup_during_a_turn_saves_the_partial_answer(shell_with_key: Open, stu
     assert "interrupted: true" in saved()
 
 
+def test_killed_shell_leaves_the_shown_part_of_the_answer_to_the_next_start(
+    shell_with_key: Open, stub: StubServer
+) -> None:
+    gate = Gate()
+    stub.script("First.", Text("Half an answer ", gate, "that never ends."), "And the rest.")
+    aloop = shell_with_key()
+    aloop.send_line("Hello")
+    aloop.wait_for("First.")
+    aloop.wait_for_prompt()
+    aloop.send_line("Tell me")
+    aloop.wait_for("Half an answer")
+    [folder] = Path(".aloop/sessions").glob("*_*")
+    aloop.wait_until(
+        lambda: any("Half an answer" in path.read_text() for path in folder.glob(".journal-*")), "the text on disk"
+    )
+    aloop.process.kill(signal.SIGKILL)
+    aloop.wait_for_exit()
+
+    again = shell_with_key("--resume")
+    again.wait_for("messages, the last one with the part of the answer that had arrived.")
+    again.wait_for("Half an answer")
+    assert [line for line in saved().splitlines() if "interrupted" in line] == ["    interrupted: true"]
+    again.send_line("Continue")
+    again.wait_for("And the rest.")
+    sent = stub.requests[-1].body["messages"]
+    assert [message["role"] for message in sent] == ["user", "assistant", "user", "assistant", "user"]
+    assert "Half an answer" in str(sent[3])
+
+
 def test_escape_sequences_in_answers_and_tool_results_are_shown_as_text(shell_with_key: Open, stub: StubServer) -> None:
     Path("evil.txt").write_text("\x1b]0;owned\x07\x1b[2J\x9b31m")
     stub.script(

@@ -28,6 +28,8 @@ class Disk:
         self.messages = messages
         self.journal: list[LLMMessage] = []
         self.saved: list[list[LLMMessage]] = []
+        self.pieces: list[tuple[str, int]] = []
+        self.has_piece = asyncio.Event()
         self.dropped = 0
         self.error: Exception | None = None
         self.saving, self.may_save = asyncio.Event(), asyncio.Event()
@@ -38,6 +40,10 @@ class Disk:
 
     async def note(self, message: LLMMessage) -> None:
         self.journal += timeless([message])
+
+    async def note_piece(self, piece: LLMMessage, answer: int) -> None:
+        self.pieces.append((piece.content or "", answer))
+        self.has_piece.set()
 
     async def drop(self) -> None:
         self.dropped += 1
@@ -204,3 +210,40 @@ async def test_turn_gives_each_message_its_time_once(messages: list[LLMMessage],
     assert question.at
     assert before <= question.at <= present_time()
     assert messages[-1] == dated
+
+
+async def test_pieces_of_an_answer_are_written_together_and_not_after_its_message(
+    messages: list[LLMMessage], disk: Disk
+) -> None:
+    async with Turn(messages, disk) as turn:
+        await turn.add(user("Hello"))
+        keep = turn.begin_answer("m")
+        for text in (" ", "Once ", "upon "):
+            keep(text)
+        await disk.has_piece.wait()
+        keep("a time")
+        await turn.add(answer(" Once upon a time"))
+    assert disk.pieces == [(" Once upon ", 1)]
+
+
+async def test_text_before_another_attempt_is_written_at_once(messages: list[LLMMessage], disk: Disk) -> None:
+    async with Turn(messages, disk) as turn:
+        await turn.add(user("Hello"))
+        turn.begin_answer("m")("Once")
+        keep = turn.begin_answer("m")
+        await disk.has_piece.wait()
+        disk.has_piece.clear()
+        keep("Twice")
+        await disk.has_piece.wait()
+        await turn.add(answer("Twice"))
+    assert disk.pieces == [("Once", 1), ("Twice", 2)]
+
+
+async def test_blank_text_of_an_answer_is_not_written(messages: list[LLMMessage], disk: Disk) -> None:
+    async with Turn(messages, disk) as turn:
+        await turn.add(user("Hello"))
+        keep = turn.begin_answer("m")
+        keep("\n")
+        turn.begin_answer("m")
+        await turn.add(answer("Hi"))
+    assert disk.pieces == []

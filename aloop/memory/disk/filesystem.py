@@ -152,9 +152,10 @@ class FileSystem:
         """Set the modification time of an open file, in nanoseconds."""
         os.utime(descriptor, ns=(os.fstat(descriptor).st_atime_ns, moment))
 
-    def truncate(self, descriptor: int) -> None:
-        """Empty an open file."""
-        os.ftruncate(descriptor, 0)
+    def truncate(self, descriptor: int, size: int = 0) -> None:
+        """Shorten an open file to ``size`` bytes; the next write is at its end."""
+        os.ftruncate(descriptor, size)
+        os.lseek(descriptor, size, os.SEEK_SET)
 
     def fsync(self, descriptor: int) -> None:
         """Flush a file to disk, if the file system can do so."""

@@ -1,6 +1,7 @@
-"""The running turn on disk, so that a crash loses no finished message.
+"""The running turn on disk, so that a crash loses nothing that was shown.
 
-Each finished message is appended and synced. The file is YAML like a session's; a line with a checksum follows each
+Each finished message is appended and synced. The text of an unfinished answer is appended in pieces, which are not
+synced; the next finished message replaces them. The file is YAML like a session's; a line with a checksum follows each
 part, to detect a part cut off by a crash. The writer holds a kernel lock on the file: if another process can lock it,
 the writer is dead.
 
@@ -15,6 +16,7 @@ import os
 import re
 import secrets
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
@@ -22,6 +24,7 @@ from pathlib import Path
 
 from aloop.config import state_dir
 from aloop.errors import SessionFileError
+from aloop.llm.json_values import EMPTY, JsonObject
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.codec.emitter import (
     END_MARKER,
@@ -67,13 +70,17 @@ def is_written(path: Path) -> bool:
 class JournalRecord:
     """The content of a journal.
 
-    ``session`` has only the messages of the turn, which follow ``base`` others. ``is_own`` is False if this user's
-    aloop has not written it.
+    ``session`` has only the finished messages of the turn, which follow ``base`` others. ``partial`` is the answer that
+    was not finished. ``is_own`` is False if this user's aloop has not written it.
     """
 
     session: Session
     base: int
     is_own: bool = True
+    partial: LLMMessage | None = None
+
+
+_PIECE_KEY = "piece_of_answer"
 
 
 class Journal:
@@ -82,11 +89,13 @@ class Journal:
     After an error, the file stays and gets no more messages.
     """
 
-    def __init__(self, fs: FileSystem, path: Path, descriptor: int) -> None:
+    def __init__(self, fs: FileSystem, path: Path, descriptor: int, size: int) -> None:
         self._fs = fs
         self._path = path
         self._descriptor: int | None = descriptor
         self._failed = False
+        self._size = size
+        self._incomplete_answer = 0
 
     @classmethod
     def start(cls, fs: FileSystem, folder: Path, session: Session, base: int) -> Journal:
@@ -97,7 +106,8 @@ class Journal:
         descriptor = fs.create(temporary)
         try:
             acquire(fs, descriptor)
-            write_all(fs, descriptor, [_sealed(_header(session, base, _proof(path.name, session.id)))])
+            header = _sealed(_header(session, base, _proof(path.name, session.id)))
+            write_all(fs, descriptor, [header])
             fs.fsync(descriptor)
             fs.rename(temporary, path)
             fs.sync_folder(folder)
@@ -109,19 +119,43 @@ class Journal:
                 fs.close(descriptor)
             raise
         _own.add(path)
-        return cls(fs, path, descriptor)
+        return cls(fs, path, descriptor, len(header))
 
     def add(self, message: LLMMessage) -> None:
         """Append a finished message; on return, it is durable."""
         if self._descriptor is None or self._failed:
             return
         try:
-            write_all(self._fs, self._descriptor, [_sealed(emit_messages([message], ITEM_COLUMN))])
+            self._append(self._descriptor, message)
             self._fs.fsync(self._descriptor)
         except OSError:
             # Keep it open and locked, or another process would recover this turn as that of a dead writer.
             self._failed = True
             raise
+
+    def add_piece(self, piece: LLMMessage, answer: int) -> None:
+        """Append a piece of the text of an unfinished answer, without a sync.
+
+        ``answer`` is another number, greater than 0, for each attempt to get an answer: only the last one counts. After
+        an error the journal gets no more pieces of this answer, but later messages.
+        """
+        if self._descriptor is None or self._failed or answer == self._incomplete_answer:
+            return
+        try:
+            self._append(self._descriptor, replace(piece, extra=JsonObject({_PIECE_KEY: answer})))
+        except OSError:
+            self._incomplete_answer = answer
+            try:
+                # Part of it may be written, and would damage the next message.
+                self._fs.truncate(self._descriptor, self._size)
+            except OSError:
+                self._failed = True
+            raise
+
+    def _append(self, descriptor: int, message: LLMMessage) -> None:
+        data = _sealed(emit_messages([message], ITEM_COLUMN))
+        write_all(self._fs, descriptor, [data])
+        self._size += len(data)
 
     def close(self) -> None:
         """Stop writing; the file stays for recovery at the next start."""
@@ -158,7 +192,28 @@ def read_journal(data: bytes, path: Path) -> JournalRecord | None:
     expected = _proof(path.name, session.id)
     # Without a key, nothing can be proved, and a turn must not be lost for that.
     is_own = not expected or (isinstance(proof, ScalarNode) and proof.text == expected)
-    return JournalRecord(replace(session, extra=session.extra.with_values(base=None, proof=None)), number, is_own)
+    finished, partial = _join_pieces(session.messages)
+    session = replace(session, messages=finished, extra=session.extra.with_values(base=None, proof=None))
+    return JournalRecord(session, number, is_own, partial)
+
+
+def _join_pieces(messages: Sequence[LLMMessage]) -> tuple[tuple[LLMMessage, ...], LLMMessage | None]:
+    """Return the finished messages, and the unfinished answer after them."""
+    finished: list[LLMMessage] = []
+    pieces: list[LLMMessage] = []
+    for message in messages:
+        answer = message.extra.get(_PIECE_KEY)
+        if answer is None:
+            finished.append(message)
+            pieces.clear()
+            continue
+        if pieces and pieces[-1].extra[_PIECE_KEY] != answer:
+            pieces.clear()
+        pieces.append(message)
+    if not pieces:
+        return tuple(finished), None
+    text = "".join(piece.content or "" for piece in pieces)
+    return tuple(finished), replace(pieces[-1], content=text, extra=EMPTY)
 
 
 _KEY_SIZE = 32

@@ -172,8 +172,11 @@ def _set_aside(fs: FileSystem, path: Path, kind: str) -> Path:
 
 
 def _recover_turn(fs: FileSystem, folder: Path, record: JournalRecord) -> str | None:
-    turn, count = close_turn(record.session.messages), len(record.session.messages)
+    found = record.session.messages if record.partial is None else (*record.session.messages, record.partial)
+    turn, count = close_turn(found), len(found)
     messages = f"{count} {'message' if count == 1 else 'messages'}"
+    if record.partial is not None:
+        messages += ", the last one with the part of the answer that had arrived"
     crashed = f"A crash interrupted the last turn of session {record.session.id[:SHORT_ID]}."
     try:
         is_added = _add_turn(fs, folder / FILE_NAME, record, turn)
@@ -193,7 +196,8 @@ def _add_turn(fs: FileSystem, path: Path, record: JournalRecord, turn: tuple[LLM
         SessionFile.create(fs, path, Conversation.of(session).snapshot(None))
         return True
     if _is_saved(stored.session.messages[record.base :], record.session.messages, turn):
-        # The crash was between a save, or an earlier recovery, and the removal of the journal.
+        # The crash was between a save, or an earlier recovery, and the removal of the journal. The save may have the
+        # whole answer where a full disk left only a part in the journal.
         return False
     conversation = Conversation.of(stored.session)
     conversation.messages += turn

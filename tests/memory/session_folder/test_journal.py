@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from aloop.llm.message_types import LLMMessage, ToolCall, Usage
-from aloop.memory.disk.filesystem import SYSTEM
+from aloop.memory.disk.filesystem import SYSTEM, FileSystem
 from aloop.memory.session import Session
-from aloop.memory.session_folder.journal import Journal, is_journal, read_journal
+from aloop.memory.session_folder.journal import Journal, JournalRecord, is_journal, read_journal
 
 NOW = datetime(2026, 1, 31, 14, 30, tzinfo=UTC)
 SESSION = Session(
@@ -114,6 +114,109 @@ def test_journal_keeps_its_messages_and_adds_no_more_after_an_error(
     assert record
     assert record.session.messages[0] == TURN[0]
     assert TURN[2] not in record.session.messages
+
+
+def piece(text: str) -> LLMMessage:
+    return LLMMessage("assistant", text, model="m", interrupted=True, at=NOW)
+
+
+def read_only_journal(folder: Path) -> JournalRecord:
+    (path,) = folder.iterdir()
+    record = read_journal(path.read_bytes(), path)
+    assert record
+    return record
+
+
+def test_pieces_of_an_answer_are_joined_exactly(tmp_path: Path) -> None:
+    texts = [" \n  Once", "\n\n", "- a: # b", "\t\u0085\u2028 ", "'\"\r\n", "  ", "\U0001f600 end\n"]
+    journal = Journal.start(SYSTEM, tmp_path, SESSION, 0)
+    journal.add(TURN[0])
+    for text in texts:
+        journal.add_piece(piece(text), 1)
+    journal.close()
+    record = read_only_journal(tmp_path)
+    assert record.session.messages == TURN[:1]
+    assert record.partial == piece("".join(texts))
+
+
+def test_finished_message_replaces_the_pieces_before_it(tmp_path: Path) -> None:
+    journal = Journal.start(SYSTEM, tmp_path, SESSION, 0)
+    journal.add_piece(piece("Half"), 1)
+    journal.add(LLMMessage("assistant", "Half and half"))
+    journal.close()
+    record = read_only_journal(tmp_path)
+    assert record.session.messages == (LLMMessage("assistant", "Half and half"),)
+    assert record.partial is None
+
+
+def test_pieces_of_the_last_attempt_count(tmp_path: Path) -> None:
+    journal = Journal.start(SYSTEM, tmp_path, SESSION, 0)
+    for text, answer in (("Once ", 1), ("upon", 1), ("Twice ", 2), ("told", 2)):
+        journal.add_piece(piece(text), answer)
+    journal.close()
+    assert read_only_journal(tmp_path).partial == piece("Twice told")
+
+
+def test_truncated_journal_gives_the_start_of_an_answer(tmp_path: Path) -> None:
+    journal = Journal.start(SYSTEM, tmp_path, SESSION, 0)
+    for text in ("One\n", "two\n", "three"):
+        journal.add_piece(piece(text), 1)
+    journal.close()
+    (path,) = tmp_path.iterdir()
+    data = path.read_bytes()
+    records = [read_journal(data[:end], path) for end in range(len(data) + 1)]
+    partials = [record.partial.content if record and record.partial else "" for record in records]
+    assert list(dict.fromkeys(partials)) == ["", "One\n", "One\ntwo\n", "One\ntwo\nthree"]
+
+
+class FillsUp(FileSystem):
+    """While ``is_full``, writes half of a piece and then refuses."""
+
+    is_full = False
+    can_truncate = True
+
+    def write(self, descriptor: int, data: memoryview) -> int:
+        if self.is_full and len(data) < 20:
+            raise OSError(28, "no space")
+        return super().write(descriptor, data[: len(data) // 2] if self.is_full else data)
+
+    def truncate(self, descriptor: int, size: int = 0) -> None:
+        if not self.can_truncate:
+            raise OSError(5, "input/output error")
+        super().truncate(descriptor, size)
+
+
+def test_journal_takes_messages_after_a_piece_that_did_not_fit(tmp_path: Path) -> None:
+    fs = FillsUp()
+    journal = Journal.start(fs, tmp_path, SESSION, 0)
+    journal.add(TURN[0])
+    journal.add_piece(piece("First, "), 1)
+    fs.is_full = True
+    with pytest.raises(OSError, match="no space"):
+        journal.add_piece(piece("second, "), 1)
+    fs.is_full = False
+    journal.add_piece(piece("third, "), 1)
+    assert read_only_journal(tmp_path).partial == piece("First, ")
+    journal.add(TURN[1])
+    journal.add_piece(piece("Fourth"), 2)
+    journal.close()
+    record = read_only_journal(tmp_path)
+    assert record.session.messages == TURN[:2]
+    assert record.partial == piece("Fourth")
+
+
+def test_journal_that_cannot_be_shortened_keeps_what_it_has(tmp_path: Path) -> None:
+    fs = FillsUp()
+    journal = Journal.start(fs, tmp_path, SESSION, 0)
+    journal.add(TURN[0])
+    fs.is_full, fs.can_truncate = True, False
+    with pytest.raises(OSError, match="no space"):
+        journal.add_piece(piece("Second"), 1)
+    fs.is_full = False
+    journal.add(TURN[1])
+    journal.close()
+    record = read_only_journal(tmp_path)
+    assert (record.session.messages, record.partial) == (TURN[:1], None)
 
 
 def refuse(descriptor: int) -> None:

@@ -62,6 +62,90 @@ async def test_interrupted_turn_is_recovered_with_its_tool_calls_answered(sessio
     assert left_in(sessions_dir) == []
 
 
+async def crash_in_an_answer(memory: MemoryManager, question: LLMMessage, *texts: str) -> None:
+    """Journal a turn whose answer has arrived in part."""
+    turn = memory.turn()
+    await turn.__aenter__()
+    await turn.add(question)
+    for text in texts:
+        piece = LLMMessage("assistant", text, model="m", interrupted=True, at=NOON)
+        await turn._storage.note_piece(piece, 1)
+    memory.close()
+
+
+async def test_part_of_an_answer_is_recovered_as_interrupted(sessions_dir: Path) -> None:
+    memory = await saved_session(sessions_dir)
+    await crash_in_an_answer(memory, TURN[0], "Once ", "upon")
+    (notice,) = await SessionLibrary(sessions_dir).recover()
+    assert notice.endswith("aloop recovered 2 messages, the last one with the part of the answer that had arrived.")
+    messages = (await SessionLibrary(sessions_dir).load(memory.session_id)).messages
+    partial = LLMMessage("assistant", "Once upon", model="m", interrupted=True, at=NOON)
+    assert messages[2:] == (TURN[0], partial)
+    assert left_in(sessions_dir) == []
+
+
+async def test_part_of_an_answer_is_not_added_to_a_turn_that_is_saved(sessions_dir: Path) -> None:
+    memory = await saved_session(sessions_dir)
+    other = await MemoryManager.from_session(memory.session_id, sessions_dir=sessions_dir)
+    await crash_in_an_answer(memory, TURN[0], "Once ")
+    for message in (TURN[0], LLMMessage("assistant", "Once upon a time", at=NOON)):
+        await other.add_message(message)
+    await other.save_memory()
+    assert await SessionLibrary(sessions_dir).recover() == []
+    assert len((await SessionLibrary(sessions_dir).load(memory.session_id)).messages) == 4
+
+
+async def test_recovered_part_of_an_answer_is_not_added_twice(sessions_dir: Path) -> None:
+    memory = await saved_session(sessions_dir)
+    await crash_in_an_answer(memory, TURN[0], "Once ", "upon")
+    assert memory.path
+    (journal,) = memory.path.parent.glob(".journal-*")
+    data = journal.read_bytes()
+    await SessionLibrary(sessions_dir).recover()
+    journal.write_bytes(data)  # a crash before it was removed
+    assert await SessionLibrary(sessions_dir).recover() == []
+    assert len((await SessionLibrary(sessions_dir).load(memory.session_id)).messages) == 4
+
+
+async def test_part_of_an_answer_after_tool_calls_follows_their_results(sessions_dir: Path) -> None:
+    memory = await saved_session(sessions_dir)
+    result = LLMMessage("tool", "4", tool_call_id="call_1", name="calculator", at=NOON)
+    turn = memory.turn()
+    await turn.__aenter__()
+    for message in (*TURN, result):
+        await turn.add(message)
+    await turn._storage.note_piece(LLMMessage("assistant", "It is", interrupted=True, at=NOON), 2)
+    memory.close()
+    await SessionLibrary(sessions_dir).recover()
+    messages = (await SessionLibrary(sessions_dir).load(memory.session_id)).messages
+    assert messages[2:] == (*TURN, result, LLMMessage("assistant", "It is", interrupted=True, at=NOON))
+
+
+async def test_full_disk_during_an_answer_is_reported_once_and_the_turn_is_saved(
+    sessions_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = await saved_session(sessions_dir)
+    notices: list[str] = []
+    memory.on_notice = notices.append
+    fs = memory.library.backend.fs
+
+    def refuse(descriptor: int, data: memoryview) -> int:
+        raise OSError(errno.ENOSPC, "no space")
+
+    async with memory.turn() as turn:
+        await turn.add(TURN[0])
+        with monkeypatch.context() as patch:
+            patch.setattr(fs, "write", refuse)
+            for number in (1, 2):
+                await turn._storage.note_piece(LLMMessage("assistant", "Once", interrupted=True), number)
+        await turn.add(LLMMessage("assistant", "Once upon a time", at=NOON))
+    (notice,) = notices
+    assert notice.endswith("If aloop crashes during this answer, the rest of the answer is lost.")
+    messages = (await SessionLibrary(sessions_dir).load(memory.session_id)).messages
+    assert [message.content for message in messages[2:]] == ["Again?", "Once upon a time"]
+    assert left_in(sessions_dir) == []
+
+
 async def test_resume_recovers_the_turn_with_a_notice(sessions_dir: Path) -> None:
     memory = await saved_session(sessions_dir)
     await crash_in_a_turn(memory, *TURN)
