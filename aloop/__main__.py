@@ -151,8 +151,6 @@ def _change_project(options: RunOptions) -> RunOptions | None:
     if not options.resume or options.sessions_dir is not None:
         return options
     # Imported here for start-up time: only --resume ID needs it.
-    from dataclasses import replace
-
     from aloop.cli.console import agree
     from commands.elsewhere import describe_place, enter_project, find_elsewhere, require_project
 
@@ -166,7 +164,7 @@ def _change_project(options: RunOptions) -> RunOptions | None:
     if not agree(f"{sentence} Change there and resume it?", is_default=True):
         return None
     enter_project(place)
-    return replace(options, resume=place.session_id, sessions_dir=place.sessions_dir)
+    return options._replace(resume=place.session_id, sessions_dir=place.sessions_dir)
 
 
 def _run_task(options: RunOptions, task: str) -> int:
@@ -208,10 +206,7 @@ def _require_here(options: RunOptions) -> None:
 
 def _with_options(settings: Settings, options: RunOptions) -> Settings:
     """Return the settings with those that the command line overrides."""
-    # Imported here for start-up time: `aloop --version` does not need it.
-    from dataclasses import replace
-
-    return replace(settings, effort=options.effort or settings.effort, max_cost=options.max_cost or settings.max_cost)
+    return settings._replace(effort=options.effort or settings.effort, max_cost=options.max_cost or settings.max_cost)
 
 
 def _read_full_task(task: str) -> tuple[str, str]:

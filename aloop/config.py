@@ -10,9 +10,8 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict, cast, get_args
 
 from aloop.errors import UsageError
 from aloop.text import closest_match
@@ -71,8 +70,7 @@ _IDENTITY_VARIABLES = ("ANTHROPIC_IDENTITY_TOKEN_FILE", "ANTHROPIC_IDENTITY_TOKE
 _PROFILE_FILES = ("active_config", "configs/default.json")
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(NamedTuple):
     """A server of the Messages API, which models are named after: ``NAME/MODEL``.
 
     ``base_url`` None is the default of its kind; ``api_key_env`` names the variable with the key. ``resource`` is the
@@ -99,8 +97,7 @@ class Endpoint:
         return self.api_key_env is None or bool(env.get(self.api_key_env, "").strip())
 
 
-@dataclass(frozen=True, slots=True)
-class Prices:
+class Prices(NamedTuple):
     """Dollars per million tokens, set by the user; None is the price of other input."""
 
     input: Decimal
@@ -109,8 +106,7 @@ class Prices:
     cache_write: Decimal | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SandboxSettings:
+class SandboxSettings(NamedTuple):
     """The sandbox for commands of the model.
 
     ``writable`` are folders that commands may change besides the working directory, ``kept`` are paths that they may
@@ -123,32 +119,31 @@ class SandboxSettings:
     kept: tuple[Path, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class FileSettings:
-    """The contents of the config file, None for each key that it does not have."""
+class FileSettings(TypedDict, total=False):
+    """The contents of the config file."""
 
-    model: str | None = None
-    base_url: str | None = None
-    editing_mode: EditingMode | None = None
-    verbose: bool | None = None
-    thinking: bool | None = None
-    plain: bool | None = None
-    all_projects: bool | None = None
-    stall_timeout: float | None = None
-    cache_ttl: CacheTtl | None = None
-    effort: Effort | None = None
-    max_cost: Decimal | None = None
-    titles: Titles | None = None
-    title_model: str | None = None
-    terminal_title: bool | None = None
-    notify: Notify | None = None
-    sandbox: SandboxMode | None = None
-    sandbox_network: bool | None = None
-    sandbox_write: Sequence[Path] | None = None
-    toolbar: Sequence[str] | None = None
-    keys: Mapping[str, str] | None = None
-    endpoints: Mapping[str, Endpoint] | None = None
-    prices: Mapping[str, Prices] | None = None
+    model: str
+    base_url: str
+    editing_mode: EditingMode
+    verbose: bool
+    thinking: bool
+    plain: bool
+    all_projects: bool
+    stall_timeout: float
+    cache_ttl: CacheTtl
+    effort: Effort
+    max_cost: Decimal
+    titles: Titles
+    title_model: str
+    terminal_title: bool
+    notify: Notify
+    sandbox: SandboxMode
+    sandbox_network: bool
+    sandbox_write: Sequence[Path]
+    toolbar: Sequence[str]
+    keys: Mapping[str, str]
+    endpoints: Mapping[str, Endpoint]
+    prices: Mapping[str, Prices]
 
 
 def read_regular(path: Path, most: int = -1) -> bytes:
@@ -192,7 +187,7 @@ def read_config_file(path: Path) -> FileSettings:
     try:
         text = read_regular(path).decode("utf-8-sig")
     except (FileNotFoundError, NotADirectoryError):  # the latter if HOME is not a folder
-        return FileSettings()
+        return {}
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise UsageError(f"{path} cannot be read: {reason}.") from error
@@ -211,7 +206,7 @@ def read_config_file(path: Path) -> FileSettings:
 
 
 def _checked(values: Mapping[str, Any]) -> FileSettings:
-    _require_known(values, [field.name for field in fields(FileSettings)], "setting")
+    _require_known(values, list(FileSettings.__annotations__), "setting")
     checked: dict[str, Any] = dict(values)
     for name, value in values.items():
         if name in _BOOLEANS:
@@ -239,7 +234,7 @@ def _checked(values: Mapping[str, Any]) -> FileSettings:
         checked["endpoints"] = {name: _endpoint(name, table) for name, table in checked["endpoints"].items()}
     if "prices" in checked:
         checked["prices"] = {model: _prices(model, table) for model, table in checked["prices"].items()}
-    return FileSettings(**checked)
+    return cast("FileSettings", checked)
 
 
 def _toolbar(value: object) -> tuple[str, ...]:
@@ -273,7 +268,7 @@ def _endpoint(name: str, table: Mapping[str, Any]) -> Endpoint:
         raise UsageError(f"An endpoint cannot be named {name!r}, which is a name of aloop itself. Choose another name.")
     if not _ENDPOINT_NAME.fullmatch(name):
         raise UsageError(f"The endpoint name {name!r} may contain only letters, digits, '-', '_' and '.'.")
-    _require_known(table, [field.name for field in fields(Endpoint) if field.name != "name"], "key", where)
+    _require_known(table, [field for field in Endpoint._fields if field != "name"], "key", where)
     for key, value in table.items():
         _require_text(value, f"{key} in {where}")
     for key, choices in (("kind", get_args(EndpointKind)), ("auth", get_args(AuthScheme))):
@@ -287,7 +282,7 @@ def _endpoint(name: str, table: Mapping[str, Any]) -> Endpoint:
 
 def _prices(model: str, table: Mapping[str, Any]) -> Prices:
     where = f'[prices."{model}"]'
-    _require_known(table, [field.name for field in fields(Prices)], "key", where)
+    _require_known(table, list(Prices._fields), "key", where)
     for key in ("input", "output"):
         if key not in table:
             raise UsageError(f"{where} needs {key}, in dollars per million tokens.")
@@ -341,8 +336,7 @@ def _listed(names: Iterable[str], word: str) -> str:
     return f"{', '.join(most)} {word} {last}" if most else last
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """The environment and the config file combined; the environment takes precedence.
 
     ``stall_timeout`` is in seconds without data, ``max_cost`` in dollars for one run of the program. ``prices`` are by
@@ -371,9 +365,9 @@ class Settings:
     notify: Notify = "bell"
     sandbox: SandboxSettings = SandboxSettings()
     toolbar: Sequence[str] = TOOLBAR_PARTS
-    keys: Mapping[str, str] = field(default_factory=dict)
-    endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
-    prices: Mapping[str, Prices] = field(default_factory=dict)
+    keys: Mapping[str, str] = {}
+    endpoints: Mapping[str, Endpoint] = {}
+    prices: Mapping[str, Prices] = {}
 
     @property
     def state_folder(self) -> Path:
@@ -387,34 +381,34 @@ class Settings:
         home = _home(env)
         file = read_config_file(config_path(env, home))
         return cls(
-            model=env.get("ALOOP_MODEL") or file.model,
+            model=env.get("ALOOP_MODEL") or file.get("model"),
             sessions_dir=sessions_dir(env),
             history_file=state_dir(env) / "aloop" / "history",
             has_credentials=has_credentials(env) or has_stored_key(env),
             data_dir=_data_dir(env, home),
             local_model=env.get("ALOOP_LOCAL_MODEL") or None,
             # The SDK reads the variable itself.
-            base_url=None if env.get("ANTHROPIC_BASE_URL") else file.base_url,
-            editing_mode=file.editing_mode or "emacs",
-            verbose=bool(file.verbose),
-            thinking=file.thinking,
-            plain=bool(file.plain),
-            all_projects=file.all_projects is not False,
-            stall_timeout=file.stall_timeout,
-            cache_ttl=file.cache_ttl or "5m",
-            effort=file.effort,
-            max_cost=file.max_cost,
-            titles=file.titles or "words",
-            title_model=file.title_model,
-            terminal_title=file.terminal_title is not False,
-            notify=file.notify or "bell",
+            base_url=None if env.get("ANTHROPIC_BASE_URL") else file.get("base_url"),
+            editing_mode=file.get("editing_mode", "emacs"),
+            verbose=file.get("verbose", False),
+            thinking=file.get("thinking"),
+            plain=file.get("plain", False),
+            all_projects=file.get("all_projects", True),
+            stall_timeout=file.get("stall_timeout"),
+            cache_ttl=file.get("cache_ttl", "5m"),
+            effort=file.get("effort"),
+            max_cost=file.get("max_cost"),
+            titles=file.get("titles", "words"),
+            title_model=file.get("title_model"),
+            terminal_title=file.get("terminal_title", True),
+            notify=file.get("notify", "bell"),
             sandbox=SandboxSettings(
-                file.sandbox or "auto", bool(file.sandbox_network), tuple(file.sandbox_write or ())
+                file.get("sandbox", "auto"), file.get("sandbox_network", False), tuple(file.get("sandbox_write", ()))
             ),
-            toolbar=TOOLBAR_PARTS if file.toolbar is None else file.toolbar,
-            keys=file.keys or {},
-            endpoints=file.endpoints or {},
-            prices=file.prices or {},
+            toolbar=file.get("toolbar", TOOLBAR_PARTS),
+            keys=file.get("keys", {}),
+            endpoints=file.get("endpoints", {}),
+            prices=file.get("prices", {}),
         )
 
 

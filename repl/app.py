@@ -57,11 +57,9 @@ def _in_project(options: ShellOptions, place: Place) -> ShellOptions:
     Permissions and the system message of the command line do not apply there. Raises StorageError.
     """
     # Imported here for start-up time, as above.
-    from dataclasses import replace
-
     from commands.elsewhere import enter_project
 
     enter_project(place)
-    return replace(
-        options, sessions_dir=place.sessions_dir, resume=place.session_id, allow=(), system=None, question=""
+    return options._replace(
+        sessions_dir=place.sessions_dir, resume=place.session_id, allow=(), system=None, question=""
     )

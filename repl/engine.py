@@ -10,7 +10,6 @@ import gc
 import threading
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -54,7 +53,7 @@ def build_agent(options: ShellOptions | TaskOptions) -> ReActAgent:
         rules=RuleSet(RuleFile.of_user(), project_root(Path.cwd())),
         system=options.system,
         max_steps=options.max_steps,
-        sandbox=replace(settings.sandbox, kept=(settings.data_dir,)),
+        sandbox=settings.sandbox._replace(kept=(settings.data_dir,)),
         budget=Budget(PriceList(settings.prices), settings.max_cost, SpendingLog(settings.history_file.parent)),
     )
 

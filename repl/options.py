@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from aloop.config import MAX_STEPS, OutputFormat, Settings
 
@@ -12,8 +11,7 @@ if TYPE_CHECKING:
     from aloop.permissions import Kind
 
 
-@dataclass(frozen=True, slots=True)
-class ShellOptions:
+class ShellOptions(NamedTuple):
     """Options of a shell.
 
     ``resume`` is None for a new session, empty for the latest one, or an ID prefix. ``allow`` names what tools may do
@@ -32,8 +30,7 @@ class ShellOptions:
     question: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class TaskOptions:
+class TaskOptions(NamedTuple):
     """Options of one task without a shell; ``resume`` as in ShellOptions.
 
     ``typed`` is the part of the task given as an argument, as opposed to piped text: only there, @FILE attaches a file.

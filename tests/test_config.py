@@ -12,7 +12,6 @@ import pytest
 
 from aloop.config import (
     Endpoint,
-    FileSettings,
     Prices,
     SandboxSettings,
     Settings,
@@ -36,7 +35,7 @@ def config(private_home: Path) -> Path:
 
 
 def test_missing_config_file_gives_no_settings(config: Path) -> None:
-    assert read_config_file(config) == FileSettings()
+    assert read_config_file(config) == {}
 
 
 def test_home_that_is_not_a_folder_keeps_state_in_a_private_temporary_one(tmp_path: Path) -> None:
@@ -166,7 +165,7 @@ def test_deeply_nested_config_file_is_a_usage_error(config: Path) -> None:
 
 
 def test_home_that_is_not_a_folder_has_no_config_file() -> None:
-    assert read_config_file(Path("/dev/null/.config/aloop/config.toml")) == FileSettings()
+    assert read_config_file(Path("/dev/null/.config/aloop/config.toml")) == {}
 
 
 def test_settings_of_servers_and_costs_are_read_with_their_units(config: Path) -> None:

@@ -6,14 +6,13 @@ import importlib.util
 import re
 import subprocess
 import sys
-from dataclasses import asdict, astuple
 from pathlib import Path
 
 import pytest
 
 from aloop import ReActAgent, __version__
 from aloop.cli.parser import COMMANDS, Options, parse_arguments
-from aloop.config import read_config_file
+from aloop.config import FileSettings, read_config_file
 from aloop.llm.offline import OfflineLLM
 from aloop.memory import MemoryManager
 from commands.builtin import REGISTRY
@@ -107,9 +106,9 @@ def test_settings_example_sets_every_setting(tmp_path: Path) -> None:
     (example,) = blocks(CLI, "toml")
     (tmp_path / "config.toml").write_text(example)
     settings = read_config_file(tmp_path / "config.toml")
-    assert None not in astuple(settings)
-    for table in (settings.endpoints, settings.prices):
-        records = [asdict(record) for record in (table or {}).values()]
+    assert settings.keys() == FileSettings.__annotations__.keys()
+    for table in (settings["endpoints"], settings["prices"]):
+        records = [record._asdict() for record in table.values()]
         assert all(any(record[key] is not None for record in records) for key in records[0])
 
 

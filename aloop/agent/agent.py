@@ -95,7 +95,7 @@ class ReActAgent:
         self._permissions = PermissionGate(allow, ask, rules, self._notice)
         self.jobs = JobTable()
         kept = self.memory.sessions_dir
-        self.sandbox = None if sandbox is None else replace(sandbox, kept=(*sandbox.kept, kept))
+        self.sandbox = None if sandbox is None else sandbox._replace(kept=(*sandbox.kept, kept))
         if tools is None:
             tools = default_tools(self._working_dir, jobs=self.jobs, sandbox=self.sandbox, report=self._notice)
         self._runner = ToolRunner(tools, self._permissions)

@@ -5,9 +5,8 @@ Apart from the parser, because the prompt starts without loading argparse.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from aloop.config import MAX_STEPS, Effort, OutputFormat
 
@@ -20,8 +19,7 @@ STDIN = "-"
 """The value of ``--task`` that reads the task from standard input."""
 
 
-@dataclass(frozen=True, slots=True)
-class RunOptions:
+class RunOptions(NamedTuple):
     """A conversation at the prompt, or a single ``task``.
 
     ``resume`` is None for a new session, empty for the latest one, otherwise a session ID or prefix. ``allow`` lists

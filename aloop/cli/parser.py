@@ -5,8 +5,9 @@ from __future__ import annotations
 import shlex
 from argparse import ArgumentTypeError
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from importlib import import_module
+from inspect import signature
 from typing import Any
 
 from aloop import __version__
@@ -119,10 +120,10 @@ def parse_arguments(arguments: Sequence[str]) -> Options:
         *names, last = innermost.commands
         raise UsageError(f"`{innermost.prog}` needs a command: {', '.join(names)} or {last}. {innermost.see_help}")
     make: type[Options] = values.pop("options", RunOptions)
-    known = {field.name for field in fields(make)}  # type: ignore[arg-type] # all of them are dataclasses
+    known = signature(make).parameters
     given = {name: _settled(value) for name, value in values.items() if value is not None}
     for action in parser.arguments:
-        if action.dest in given.keys() - known:
+        if action.dest in given.keys() - known.keys():
             raise _not_for(action.option_strings[0], innermost)
     if "output_format" in given and "task" not in given:
         raise UsageError(f"--output-format needs --task. {parser.see_help}")
@@ -138,7 +139,7 @@ def _with_question(question: str, arguments: Sequence[str]) -> RunOptions | None
     others.remove(question)
     options = parse_arguments(others)
     if isinstance(options, RunOptions) and options.task is None and options.question is None:
-        return replace(options, question=question)
+        return options._replace(question=question)
     return None
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from aloop.config import DEFAULT_MODEL, LOCAL_MODEL, OFFLINE_MODEL, Settings
 from aloop.errors import LocalModelError
@@ -43,8 +43,7 @@ def platform_name() -> str:
     return f"{sys.platform}-{_MACHINES.get(machine, machine)}"
 
 
-@dataclass(frozen=True, slots=True)
-class InstallPaths:
+class InstallPaths(NamedTuple):
     """The paths of an installation, separate for each platform."""
 
     data_dir: Path
@@ -96,8 +95,7 @@ _MAGIC = b"GGUF"
 _FROM_ENVIRONMENT = " (set in ALOOP_LOCAL_MODEL)"
 
 
-@dataclass(frozen=True, slots=True)
-class LocalModel:
+class LocalModel(NamedTuple):
     """A file of weights; a toy is a very small model: often wrong, and without tools."""
 
     file: Path

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from aloop.config import read_regular, settings_folder
 from aloop.local_model.models import display_path
@@ -27,8 +27,7 @@ _MOST_SKILLS = 200  # in one folder
 _SKILL_HOLDERS = (".aloop", ".agents", ".claude")
 
 
-@dataclass(frozen=True, slots=True)
-class FoundFile:
+class FoundFile(NamedTuple):
     """A file that may be read, with the path to show.
 
     ``project`` is the folder that has to be trusted and that a link may not leave; None for a file of the user.

@@ -12,8 +12,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
 from os.path import commonprefix
+from typing import NamedTuple
 from urllib.parse import unquote
 
 MOST_LINES = 10
@@ -26,12 +26,11 @@ MOST_KEPT = 100
 _COMMAND = ("/", "!")
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """An entered line; ``pastes`` maps the markers in ``typed`` to their texts."""
 
     typed: str
-    pastes: Mapping[str, str] = field(default_factory=dict)
+    pastes: Mapping[str, str] = {}
 
     @property
     def text(self) -> str:
@@ -46,11 +45,11 @@ class Entry:
         return unfold(self.typed, dict.fromkeys(self.pastes, ""))
 
 
-@dataclass(slots=True)
 class Pastes:
     """The texts that the markers of this line and earlier ones replace."""
 
-    texts: dict[str, str] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self.texts: dict[str, str] = {}
 
     def fold(self, pasted: str, line: str) -> str:
         """Return what to insert into ``line``: ``pasted`` if short, else a unique marker."""

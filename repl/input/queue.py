@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from repl.input.pastes import Entry
 
 
-@dataclass(frozen=True, slots=True)
-class QueuedLine:
+class QueuedLine(NamedTuple):
     """A line that waits; one that ``steers`` goes to the model at its next step."""
 
     entry: Entry

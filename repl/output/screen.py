@@ -7,7 +7,6 @@ import itertools
 import os
 import time
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 from prompt_toolkit.application import Application
@@ -102,7 +101,7 @@ class Screen:
         elif synchronizes(report):
             self.output.is_synchronized = True
         elif background := reported_background(report):
-            self.theme = replace(self.theme, background=background)
+            self.theme = self.theme._replace(background=background)
             self.redraw()
 
     def set_title(self, text: str | None) -> None:

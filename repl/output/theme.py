@@ -8,10 +8,9 @@ and has reported if its own background is dark or light.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum, IntEnum, auto
 from functools import cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 
 class Style(Enum):
@@ -138,8 +137,7 @@ GROUNDS: Mapping[tuple[Style, Background], tuple[int, str]] = {
 GROUND_STYLES = frozenset(style for style, _ in GROUNDS)
 
 
-@dataclass(frozen=True, slots=True)
-class Theme:
+class Theme(NamedTuple):
     """The styles for a terminal with a number of colors and a background."""
 
     depth: Depth = Depth.BASE

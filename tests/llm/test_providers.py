@@ -7,7 +7,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +69,7 @@ def test_alias_is_the_full_name_of_the_newest_model() -> None:
 
 
 def with_endpoint(endpoint: Endpoint, **changes: Any) -> Settings:
-    return replace(settings(), endpoints={endpoint.name: endpoint}, **changes)
+    return settings()._replace(endpoints={endpoint.name: endpoint}, **changes)
 
 
 def test_endpoint_without_its_key_is_refused_with_the_name_of_the_variable() -> None:
@@ -103,7 +102,7 @@ def test_unknown_endpoint_is_refused_unless_a_gateway_may_have_the_model(monkeyp
     chosen = settings(ANTHROPIC_API_KEY="k")
     with pytest.raises(ModelNotFound, match=r"No endpoint is named 'router'. Add \[endpoints.router\] to the settings"):
         create_llm("router/big", chosen)
-    assert create_llm("router/big", replace(chosen, base_url="https://gateway.example")).provider == "anthropic"
+    assert create_llm("router/big", chosen._replace(base_url="https://gateway.example")).provider == "anthropic"
     monkeypatch.setenv("ANTHROPIC_BASE_URL", "https://gateway.example")
     assert create_llm("router/big", chosen).model == "router/big"
 
@@ -187,8 +186,7 @@ async def test_settings_of_requests_reach_the_server(
     stub: StubServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("ANTHROPIC_API_KEY", "k")
-    chosen = replace(
-        settings(ANTHROPIC_API_KEY="k"),
+    chosen = settings(ANTHROPIC_API_KEY="k")._replace(
         base_url=stub.url,
         effort="high",
         cache_ttl="1h",
@@ -325,7 +323,7 @@ async def notes(llm: LLM) -> list[str]:
 
 
 def test_effort_of_the_settings_reaches_the_model() -> None:
-    llm = create_llm("claude-test", replace(settings(ANTHROPIC_API_KEY="k"), effort="high"))
+    llm = create_llm("claude-test", settings(ANTHROPIC_API_KEY="k")._replace(effort="high"))
     assert isinstance(llm, LazyLLM)
     inner = llm.preload()
     assert isinstance(inner, SupportsEffort)
@@ -354,7 +352,7 @@ async def test_unsupported_effort_of_the_settings_is_reported_once_and_left_out(
 
 
 def test_effort_of_the_settings_reaches_the_model_of_an_endpoint() -> None:
-    chosen = replace(settings(), endpoints={"gw": Endpoint("gw", base_url="http://127.0.0.1:9")}, effort="low")
+    chosen = settings()._replace(endpoints={"gw": Endpoint("gw", base_url="http://127.0.0.1:9")}, effort="low")
     llm = create_llm("gw/special", chosen)
     assert isinstance(llm, LazyLLM)
     inner = llm.preload()

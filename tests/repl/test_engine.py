@@ -6,7 +6,6 @@ import asyncio
 import os
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -51,7 +50,7 @@ async def test_no_model_is_made_for_a_title_that_is_not_wanted(
         return OfflineLLM()
 
     monkeypatch.setattr("aloop.llm.create_llm", create)
-    settings = replace(Settings.from_env(), title_model="claude-small")
+    settings = Settings.from_env()._replace(title_model="claude-small")
     agent = ReActAgent(OfflineLLM(), sessions_dir=sessions_dir)
     for _ in range(2):
         await agent.run("Hi")

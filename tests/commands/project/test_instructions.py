@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -164,7 +163,7 @@ def test_task_uses_trusted_instructions_and_names_the_others(
     assert run_task(options) == 0
     assert "you have not trusted" in capsys.readouterr().err
     TrustFile.of_user().remember(projects=[project])
-    assert run_task(replace(options, resume=None)) == 0
+    assert run_task(options._replace(resume=None)) == 0
     assert "trusted" not in capsys.readouterr().err
     stored = [path.read_text() for path in sessions_dir.glob("*/session.yaml")]
     assert sorted("Use tabs." in text for text in stored) == [False, True]

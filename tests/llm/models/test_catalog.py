@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
@@ -53,7 +52,7 @@ async def test_listed_models_are_stored_for_the_shell_while_their_endpoint_is_kn
     server: HTTPServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(_Models, "body", json.dumps({"data": [{"id": "llama3:8b"}]}).encode())
-    near = replace(Settings.from_env(), endpoints={"ollama": _endpoint("ollama", server.server_port)})
+    near = Settings.from_env()._replace(endpoints={"ollama": _endpoint("ollama", server.server_port)})
     await require_known("ollama/llama3:8b", near)
     assert listed_models(near.state_folder) == ("ollama/llama3:8b",)
 

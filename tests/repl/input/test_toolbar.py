@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -25,7 +24,7 @@ NO_KEY = Settings.from_env({"HOME": "/nowhere"})
 
 
 def options(toolbar: Sequence[str] = TOOLBAR_PARTS) -> ShellOptions:
-    return ShellOptions(replace(NO_KEY, toolbar=toolbar), None, None, None)
+    return ShellOptions(NO_KEY._replace(toolbar=toolbar), None, None, None)
 
 
 def shown(context: Context | None, *, width: int = 200, cost: Cost | None = None, branch: str = "") -> str:
@@ -77,7 +76,7 @@ async def test_toolbar_shows_the_cost_of_the_session_once_it_is_known() -> None:
 
 
 def test_toolbar_shows_what_tools_may_do_without_asking() -> None:
-    allowing = replace(options(), allow=("shell", "write"))
+    allowing = options()._replace(allow=("shell", "write"))
     assert to_text([tuple(toolbar_parts(allowing, None)["mode"])]) == "allows file changes, commands\n"
 
 

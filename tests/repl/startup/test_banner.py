@@ -6,7 +6,6 @@ import os
 import stat
 import time
 from contextlib import chdir
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -37,7 +36,7 @@ from tests.local_model.installation import install_fake
 from tests.saved_sessions import FIRST, SECOND, save
 
 NO_KEY = Settings.from_env({"HOME": "/nowhere"})
-WITH_KEY = replace(NO_KEY, has_credentials=True)
+WITH_KEY = NO_KEY._replace(has_credentials=True)
 
 
 def test_first_start_is_remembered_in_a_private_file(private_home: Path) -> None:
@@ -78,7 +77,7 @@ def first(
 @pytest.mark.parametrize("width", [40, 60, 80])
 def test_first_banner_adds_a_row_and_stays_aligned(private_home: Path, width: int) -> None:
     with chdir(private_home):
-        rows = first(replace(Settings.from_env(), has_credentials=True), width)
+        rows = first(Settings.from_env()._replace(has_credentials=True), width)
     start = len(f"aloop {__version__}  ")
     assert [row[:start].strip() for row in rows] == [f"aloop {__version__}", "folder", "saved in", "help"]
     assert rows[2][start:] == ".aloop/sessions"
@@ -88,14 +87,14 @@ def test_first_banner_adds_a_row_and_stays_aligned(private_home: Path, width: in
 
 
 def test_first_banner_without_a_key_names_the_remedy() -> None:
-    rows = first(replace(Settings.from_env(), has_credentials=False))
+    rows = first(Settings.from_env()._replace(has_credentials=False))
     assert "asks before" not in rows[0]
     assert "ANTHROPIC_API_KEY" in "\n".join(rows[4:])
 
 
 def test_first_banner_for_a_model_without_tools_mentions_no_permissions(tmp_path: Path) -> None:
     install_fake(tmp_path)
-    settings = replace(Settings.from_env(), data_dir=tmp_path)
+    settings = Settings.from_env()._replace(data_dir=tmp_path)
     assert first(settings, model="local")[0].endswith("  local · SmolLM2-135M · runs on this machine")
 
 
@@ -147,7 +146,7 @@ def test_banner_names_the_instruction_files_and_asks_about_a_new_project(private
 
 
 def test_banner_offers_the_session_that_was_changed_last(tmp_path: Path) -> None:
-    settings = replace(WITH_KEY, sessions_dir=tmp_path)
+    settings = WITH_KEY._replace(sessions_dir=tmp_path)
     save(tmp_path, FIRST)
     path = save(tmp_path, SECOND)
     os.utime(path.parent, (time.time() + 1, time.time() + 1))
@@ -180,15 +179,15 @@ def test_banner_of_the_chosen_offline_model_does_not_mention_keys() -> None:
 def test_expected_model_follows_options_settings_and_key() -> None:
     assert expected_model(None, NO_KEY) == "offline"
     assert expected_model(None, WITH_KEY) == DEFAULT_MODEL
-    assert expected_model(None, replace(WITH_KEY, model="from-env")) == "from-env"
-    assert expected_model("asked-for", replace(WITH_KEY, model="from-env")) == "asked-for"
+    assert expected_model(None, WITH_KEY._replace(model="from-env")) == "from-env"
+    assert expected_model("asked-for", WITH_KEY._replace(model="from-env")) == "asked-for"
 
 
 def test_local_model_is_shown_by_its_title(tmp_path: Path) -> None:
     install_fake(tmp_path)
-    installed = replace(NO_KEY, data_dir=tmp_path)
+    installed = NO_KEY._replace(data_dir=tmp_path)
     assert expected_model(None, installed) == "local:SmolLM2-135M"
-    assert expected_model("local", replace(WITH_KEY, data_dir=tmp_path)) == "local:SmolLM2-135M"
+    assert expected_model("local", WITH_KEY._replace(data_dir=tmp_path)) == "local:SmolLM2-135M"
     assert expected_model("local:nonsense", installed) == "local:nonsense"
     assert len(banner(installed)) == 3
     toolbar = toolbar_line(toolbar_parts(ShellOptions(installed, None, None, None), None), 80)

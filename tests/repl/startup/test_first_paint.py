@@ -9,7 +9,6 @@ import termios
 import tty
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from select import select
 from unittest import mock
@@ -208,7 +207,7 @@ def test_closed_terminal_ends_the_early_reading() -> None:
 
 
 def test_ctrl_c_is_a_signal_while_no_prompt_is_painted() -> None:
-    with on_terminal() as terminal, early_screen(replace(new_session(), resume="")) as early:
+    with on_terminal() as terminal, early_screen(new_session()._replace(resume="")) as early:
         assert not early.take_over()
         flags = termios.tcgetattr(sys.stdin.fileno())[3]
         assert flags & termios.ISIG
@@ -232,5 +231,5 @@ def test_signal_during_the_start_clears_the_prompt(number: signal.Signals) -> No
 
 
 def test_first_start_shows_the_named_sessions_folder(tmp_path: Path) -> None:
-    options = replace(new_session(), sessions_dir=tmp_path / "kept\x1b[2J")
+    options = new_session()._replace(sessions_dir=tmp_path / "kept\x1b[2J")
     assert f"saved in     \x1b[0m{tmp_path}/kept^[[2J" in first_screen(options, 200)
