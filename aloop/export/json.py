@@ -15,6 +15,8 @@ from aloop.memory.session import Session
 # Characters in texts that YAML forbids or reads as line ends, and those that control a terminal.
 _ESCAPED = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufffe\uffff]")
 
+METADATA = "aloop_session"
+"""The key of ``metadata`` with the ID of the session, in documents of which the format has no ID."""
 _OPTIONAL = ("title", "model", "forked_from", "system_digest", "tools_digest")
 
 

@@ -31,7 +31,8 @@ class Imported:
 
     ``foreign_id`` and ``branch`` identify it among those of ``tool``. ``parent`` is the foreign ID of the conversation
     from which a branch or a sub-agent started. ``losses`` counts what has no place in a session; ``files`` are stored
-    beside it, by their relative path. ``session`` is the whole session if aloop wrote it.
+    beside it, by their relative path. ``session`` is the whole session if aloop wrote it. ``exported_from`` is the ID
+    of the session of aloop that was exported to the tool.
     """
 
     tool: str
@@ -50,6 +51,7 @@ class Imported:
     losses: Counter[str] = field(default_factory=Counter)
     files: dict[str, bytes] = field(default_factory=dict)
     session: Session | None = None
+    exported_from: str = ""
 
     @property
     def call_count(self) -> int:

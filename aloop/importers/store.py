@@ -7,34 +7,35 @@ messages that the original has gained; every other copy is left alone.
 from __future__ import annotations
 
 import contextlib
-import json
-import re
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from aloop.agent.tool_calls import MAX_RESULT_BYTES, shorten
-from aloop.errors import SessionError, SessionNotFound
+from aloop.errors import SHORT_ID, SessionError, SessionNotFound
+from aloop.importers.compare import is_placeholder, is_start_of
 from aloop.importers.draft import Imported
+from aloop.importers.exported import compare
 from aloop.importers.formats import FORMATS
 from aloop.importers.titles import imported_title
-from aloop.llm.content.parts import FILES, marked_text
+from aloop.llm.content.parts import FILES
 from aloop.llm.json_values import JsonObject
 from aloop.llm.message_types import LLMMessage
-from aloop.memory.context import UNANSWERED, answer_for
+from aloop.memory.context import answer_for
 from aloop.memory.disk.filesystem import explained, write_atomic
 from aloop.memory.disk.locks import OpenLock, write_lock
 from aloop.memory.pairing import pair_calls
 from aloop.memory.session import FILE_NAME, Session, is_in_future
 from aloop.memory.session_folder.outputs import copy_media, copy_output, keep_output, make_own_folder
+from aloop.memory.session_folder.session_file import SessionFile
 from aloop.memory.sessions_dir.location import resolve_sessions_dir
 from aloop.memory.sessions_dir.yaml_backend import YamlBackend
 from aloop.text import clean_text
 
-Action = Literal["imported", "updated", "unchanged", "continued", "in trash", "in use", "unreadable"]
+Action = Literal["imported", "updated", "unchanged", "exported", "continued", "in trash", "in use", "unreadable"]
 OWN = "aloop"
 _NAMESPACE = uuid.UUID("2c4b6f0a-9d0c-5e0b-8a37-6f1d5a1c70aa")
 
@@ -44,12 +45,16 @@ _OWN_MODELS = "claude-"
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The result for one conversation; ``added`` is the number of new messages."""
+    """The result for one conversation; ``added`` is the number of new messages.
+
+    ``note`` is the system message about their origin.
+    """
 
     action: Action
     session_id: str
     added: int = 0
     reason: str = ""
+    note: str = ""
 
 
 def session_id_of(tool: str, foreign_id: str, branch: str = "") -> str:
@@ -83,13 +88,56 @@ class ImportStore:
             return Outcome("in trash", session_id)
         if session_id in self._known:
             return self._update(session_id, imported)
+        source = imported.exported_from if imported.exported_from in {*self._known, *self._trashed} else ""
+        if source and imported.kind == "session":
+            returned = self._take_back(source, imported)
+            if returned is not None:
+                return returned
         if not self._dry:
-            self._create(session_id, imported)
+            self._create(session_id, imported, source)
             self._known.add(session_id)
-        return Outcome("imported", session_id, len(imported.messages))
+        reason = (
+            f"it was continued both in {FORMATS[imported.tool].label} and as {source[:SHORT_ID]}, which stays as it is"
+        )
+        note = "" if imported.session else describe_origin(imported)
+        return Outcome("imported", session_id, len(imported.messages), reason if source else "", note)
 
-    def _create(self, session_id: str, imported: Imported) -> None:
+    def _take_back(self, source: str, imported: Imported) -> Outcome | None:
+        """Add what an export has gained to the session that it was made of.
+
+        Return None if the session was continued or changed, too.
+        """
+        if source in self._trashed:
+            return Outcome("in trash", source)
+        try:
+            entry = self.backend.locate(source)
+            stored = self.backend.read(entry)
+        except SessionNotFound:
+            return Outcome("in trash", source)
+        except SessionError as error:
+            return Outcome("unreadable", source, reason=str(error))
+        found = compare(stored.session, imported.tool, as_transcript(imported.messages))
+        if not found.common or (found.gained and found.is_behind):
+            return None
+        if not found.gained and not found.results:
+            return Outcome("exported", source, reason="an export of this session, with nothing new")
+        label = FORMATS[imported.tool].label
+        note = describe_return(label) if found.gained else ""
+        reason = f"added what was said in {label} since the export" if found.gained else ""
+        if self._dry:
+            return Outcome("updated", source, len(found.gained), reason)
+        kept = [
+            found.results[old.tool_call_id] if is_placeholder(old) and old.tool_call_id in found.results else old
+            for old in stored.session.messages
+        ]
+        added = [LLMMessage("system", note), *found.gained] if found.gained else []
+        folder = self.backend.sessions_dir / entry.folder
+        is_saved = self._append(folder, stored, imported, kept, added)
+        return Outcome("updated" if is_saved else "in use", source, len(found.gained), reason, note)
+
+    def _create(self, session_id: str, imported: Imported, source: str = "") -> None:
         session = to_session(session_id, imported)
+        session = replace(session, forked_from=source) if source else session
         with explained("write the session", self.sessions_dir):
             folder = self.backend.make_folder(session)
             # Not new if a crash left it without a session.yaml, perhaps with the journal of its first turn.
@@ -126,31 +174,50 @@ class ImportStore:
             is_more = imported.session or len(kept) > 1  # than the message about the origin
             return Outcome("continued" if is_more else "unchanged", session_id, reason=reason)
         added = fresh[len(kept) :]
-        has_come = [_is_placeholder(old) and not _is_placeholder(new) for old, new in zip(kept, fresh, strict=False)]
+        has_come = [is_placeholder(old) and not is_placeholder(new) for old, new in zip(kept, fresh, strict=False)]
         if not added and not any(has_come):
             return Outcome("unchanged", session_id)
         if self._dry:
             return Outcome("updated", session_id, len(added))
+        newer = [result if is_new else old for old, result, is_new in zip(kept, fresh, has_come, strict=False)]
+        if not self._append(folder, stored, imported, newer, added):
+            return Outcome("in use", session_id)
+        return Outcome("updated", session_id, len(added), note="" if imported.session else describe_origin(imported))
+
+    def _append(
+        self,
+        folder: Path,
+        stored: SessionFile,
+        imported: Imported,
+        kept: Sequence[LLMMessage],
+        added: Sequence[LLMMessage],
+    ) -> bool:
+        """Save a session with more messages; return False if it is open elsewhere.
+
+        ``kept`` are its messages, some of which may have been replaced.
+        """
+        session_id = stored.session.id
         with explained("write the session", folder):
             try:
                 held = OpenLock(self.backend.fs, folder, session_id, sign=False)
             except SessionError:
-                return Outcome("in use", session_id)
+                return False
             try:
                 with write_lock(self.backend.fs, folder, session_id):
                     self._write_files(folder, imported, added)
                     new = tuple(self._kept(folder, message) for message in added)
-                    kept = tuple(
-                        self._kept(folder, result) if is_new else old
-                        for old, result, is_new in zip(kept, fresh, has_come, strict=False)
+                    olds = stored.session.messages
+                    old = tuple(
+                        each if each is before else self._kept(folder, each)
+                        for each, before in zip(kept, olds, strict=True)
                     )
-                    moment_of_end = imported.updated_at or stored.session.updated_at
-                    session = replace(stored.session, messages=(*kept, *new), updated_at=moment_of_end.astimezone())
+                    moment_of_end = max(filter(None, (imported.updated_at, stored.session.updated_at)))
+                    session = replace(stored.session, messages=(*old, *new), updated_at=moment_of_end.astimezone())
                     stored.save(session, new)
                     stored.sync()
             finally:
                 held.release()
-        return Outcome("updated", session_id, len(added))
+        return True
 
     def _write_files(self, folder: Path, imported: Imported, messages: Sequence[LLMMessage]) -> None:
         fs = self.backend.fs
@@ -263,39 +330,12 @@ def describe_origin(imported: Imported) -> str:
     )
 
 
-def is_start_of(kept: Sequence[LLMMessage], fresh: Sequence[LLMMessage]) -> bool:
-    """Return True if the messages of a session are the first ones of an import."""
-    return len(kept) <= len(fresh) and all(map(_is_same, kept, fresh))
-
-
-def _is_placeholder(message: LLMMessage) -> bool:
-    return message.role == "tool" and message.content == UNANSWERED
-
-
-def _is_same(kept: LLMMessage, fresh: LLMMessage) -> bool:
-    if _is_placeholder(kept) and (kept.role, kept.tool_call_id) == (fresh.role, fresh.tool_call_id):
-        return True  # the result has come since
-    if (kept.role, kept.tool_call_id, kept.is_error) != (fresh.role, fresh.tool_call_id, fresh.is_error):
-        return False
-    if kept.role == "system":
-        return True  # the wording about the origin may change with the version
-    if kept.output_file:
-        return (fresh.content or "").startswith((kept.content or "")[: MAX_RESULT_BYTES // 10])
-    calls = ([(call.id, call.name, _plain(call.arguments)) for call in each.tool_calls] for each in (kept, fresh))
-    # An image was a mark in the text before it was a part.
-    texts = {_MARKS.sub("", marked_text(each.content, each.parts)).replace("\n", "") for each in (kept, fresh)}
-    return len(texts) == 1 and next(calls) == next(calls)
-
-
-# Not past another bracket: each failed match would read to the end of the line.
-_MARKS = re.compile(r"\[(?:image|file|document): files/[^\[\]\n]*\]")
-
-
-def _plain(arguments: str) -> Any:
-    try:
-        return json.loads(arguments)
-    except (ValueError, RecursionError):
-        return arguments
+def describe_return(label: str) -> str:
+    """Return the message for the model before messages from another tool."""
+    return (
+        f"The conversation was continued in {label}, from where the next messages were imported. Their tool calls are "
+        "a record: tools with other names than yours are not available here, and files may have changed since."
+    )
 
 
 def _was_continued(session: Session) -> bool:

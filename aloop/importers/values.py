@@ -69,3 +69,8 @@ def moment(value: object) -> datetime | None:
 def joined(texts: Iterable[str], separator: str = "\n\n") -> str:
     """Return the texts that are not empty, joined."""
     return separator.join(each for each in texts if each)
+
+
+def exported_from(record: Mapping[str, Any]) -> str:
+    """Return the ID of the session of aloop of which a record is an export; empty for others."""
+    return text(mapping(record.get("aloop")).get("session"))

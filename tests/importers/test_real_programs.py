@@ -18,6 +18,9 @@ from typing import Any
 import pytest
 
 from aloop.export.targets import deliver, to_tool
+from aloop.importers.places import files_of
+from aloop.importers.run import Scan, Selection
+from aloop.importers.store import ImportStore
 from aloop.llm.message_types import LLMMessage, ToolCall
 from tests.importers.test_round_trip import session_of
 from tests.stub import StubServer
@@ -121,20 +124,37 @@ def _in_order(text: str) -> bool:
     return True
 
 
+def require_return(project: Path, tool: str) -> None:
+    """Require that an import adds the new turn to the session that was exported, only once."""
+    store = ImportStore(project / ".aloop/sessions")
+    store.backend.create(TALK)
+    paths = files_of(tool, project)
+    for expected in ("updated", "exported"):
+        [imported] = Scan(Selection(form=tool)).read(paths)
+        outcome = ImportStore(store.sessions_dir).put(imported)
+        assert (outcome.action, outcome.session_id) == (expected, TALK.id), (outcome, imported)
+    messages = store.backend.open(TALK.id).session.messages
+    assert messages[:4] == TALK.messages
+    sent = [message for message in messages[4:] if not message.skip]
+    assert [message.role for message in sent] == ["system", "user", "assistant"]
+    assert sent[1].content == "And now?"
+
+
 def session_of_command(command: str) -> str:
     return command.split()[-1]
 
 
-def test_claude_code_continues_an_export(project: Path, stub: StubServer) -> None:
+def test_claude_code_continues_an_export_that_comes_back(project: Path, stub: StubServer) -> None:
     exported = to_tool(TALK, "claude-code", project)
     deliver(exported)
     env = {"ANTHROPIC_BASE_URL": stub.env["ANTHROPIC_BASE_URL"], "ANTHROPIC_API_KEY": "key"}
     env |= {"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "DISABLE_AUTOUPDATER": "1"}
     run(project, "claude", "-p", "And now?", "--resume", session_of_command(exported.commands[0]), **env)
     require_history([request.body.get("messages") for request in stub.requests])
+    require_return(project, "claude-code")
 
 
-def test_codex_continues_an_export(project: Path, responses: ThreadingHTTPServer) -> None:
+def test_codex_continues_an_export_that_comes_back(project: Path, responses: ThreadingHTTPServer) -> None:
     home = Path.home() / ".codex"
     home.mkdir()
     (home / "config.toml").write_text(
@@ -146,9 +166,10 @@ def test_codex_continues_an_export(project: Path, responses: ThreadingHTTPServer
     session_id = session_of_command(exported.commands[0])
     run(project, "codex", "exec", "--skip-git-repo-check", "resume", session_id, "And now?")
     require_history([request.get("input") for request in responses.requests])  # type: ignore[attr-defined]
+    require_return(project, "codex")
 
 
-def test_opencode_continues_an_export(project: Path, stub: StubServer) -> None:
+def test_opencode_continues_an_export_that_comes_back(project: Path, stub: StubServer) -> None:
     options = {"baseURL": f"{stub.env['ANTHROPIC_BASE_URL']}/v1", "apiKey": "key"}
     config = {
         "autoupdate": False,
@@ -165,9 +186,10 @@ def test_opencode_continues_an_export(project: Path, stub: StubServer) -> None:
     session_id = session_of_command(exported.commands[1])
     run(project, "opencode", "run", "--session", session_id, "--model", f"anthropic/{MODEL}", "And now?", **env)
     require_history([request.body.get("messages") for request in stub.requests])
+    require_return(project, "opencode")
 
 
-def test_pi_continues_an_export(project: Path, stub: StubServer) -> None:
+def test_pi_continues_an_export_that_comes_back(project: Path, stub: StubServer) -> None:
     folder = Path.home() / ".pi/agent"
     folder.mkdir(parents=True)
     model = {"id": MODEL, "name": MODEL, "contextWindow": 100_000, "maxTokens": 1_000}
@@ -177,3 +199,4 @@ def test_pi_continues_an_export(project: Path, stub: StubServer) -> None:
     flags = ("--provider", "stub", "--model", MODEL)
     run(project, "pi", "--session", str(path), *flags, "-p", "And now?", PI_OFFLINE="1")
     require_history([request.body.get("messages") for request in stub.requests])
+    require_return(project, "pi")

@@ -13,9 +13,10 @@ import pytest
 
 from aloop.errors import StorageError
 from aloop.export.json import to_json
+from aloop.importers.compare import _MARKS
 from aloop.importers.draft import Builder, Imported
 from aloop.importers.run import Scan, Selection
-from aloop.importers.store import _MARKS, ImportStore, session_id_of
+from aloop.importers.store import ImportStore, session_id_of
 from aloop.llm.json_values import JsonObject
 from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall
 from aloop.memory import MemoryManager, Session, SessionLibrary

@@ -23,7 +23,7 @@ from aloop.importers.peek import TOOLS, glimpses_of
 from aloop.importers.places import files_of, notes_folders
 from aloop.importers.run import Scan, Selection, find_files
 from aloop.importers.source import Source
-from aloop.importers.store import ImportStore, Outcome, describe_origin, title_of
+from aloop.importers.store import ImportStore, Outcome, title_of
 from aloop.interrupts import INTERRUPTED, DelayedInterrupt
 from aloop.memory.trust_file import TrustFile
 from aloop.text import closest_match
@@ -98,8 +98,7 @@ def _import(options: ImportOptions, scan: Scan, found: Iterable[Imported], total
                 done[outcome.action] += 1
                 if outcome.action in ("imported", "updated"):
                     sessions.append(outcome.session_id)
-                    if not imported.session:
-                        texts.add(describe_origin(imported))
+                    texts |= {outcome.note} if outcome.note else set()
                 lost.update(imported.losses)
                 bar.clear()
                 _report(options, imported, outcome)
@@ -135,8 +134,7 @@ def _report(options: ImportOptions, imported: Imported, outcome: Outcome) -> Non
     action: str = outcome.action
     if options.dry_run:
         action = {"imported": "would import", "updated": "would update"}.get(action, action)
-    elif action == "continued":
-        action = "left alone"
+    action = {"continued": "left alone", "exported": "skipped"}.get(action, action)
     counts = [quantity(len(imported.messages), "message")]
     if imported.call_count:
         counts.append(quantity(imported.call_count, "tool call"))
@@ -180,7 +178,7 @@ def _record(options: ImportOptions, imported: Imported, outcome: Outcome) -> dic
 def _summarize(options: ImportOptions, scan: Scan, store: ImportStore, done: Counter[str], lost: Counter[str]) -> None:
     """Print the totals, and what was not taken over, to standard error."""
     new = {"imported": "would be imported" if options.dry_run else "imported"}
-    new |= {"in trash": "in the trash", "continued": "left alone"}
+    new |= {"in trash": "in the trash", "continued": "left alone", "exported": "skipped as exports of sessions here"}
     parts = [f"{count:,} {new.get(action, action)}" for action, count in done.items()]
     if parts:
         print_note(f"{quantity(sum(done.values()), 'conversation')}: {', '.join(parts)}.")

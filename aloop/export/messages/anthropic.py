@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aloop.export.json import json_document
+from aloop.export.json import METADATA, json_document
 from aloop.export.tools.target import input_of
 from aloop.export.transcript import Entry, transcript
 from aloop.llm.content.parts import ContentPart, sendable_source, split_content
@@ -28,7 +28,7 @@ def to_anthropic(session: Session) -> str:
             messages.append({"role": role, "content": blocks})
     record: dict[str, Any] = {"model": session.model} if session.model else {}
     record |= {"system": "\n\n".join(filter(None, system))} if any(system) else {}
-    return json_document(record | {"messages": messages})
+    return json_document(record | {"messages": messages, "metadata": {METADATA: session.id}})
 
 
 def _blocks(entry: Entry) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aloop.export.json import json_document
+from aloop.export.json import METADATA, json_document
 from aloop.export.transcript import transcript
 from aloop.llm.content.parts import ContentPart, marked_text, sendable_source, split_content
 from aloop.llm.message_types import LLMMessage
@@ -16,8 +16,8 @@ def to_openai(session: Session) -> str:
     found = transcript(session, with_system=True)
     messages = [_record(message) for message in session.system_messages]
     messages += [_record(entry.message) for entry in found.entries]
-    record = {"model": session.model, "messages": messages} if session.model else {"messages": messages}
-    return json_document(record)
+    record: dict[str, Any] = {"model": session.model} if session.model else {}
+    return json_document(record | {"messages": messages, "metadata": {METADATA: session.id}})
 
 
 def _record(message: LLMMessage) -> dict[str, Any]:

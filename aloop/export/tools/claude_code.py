@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from aloop.export.tools.target import ToolExport, input_of, json_lines, new_uuid
+from aloop.export.tools.target import ToolExport, input_of, marked_lines, new_uuid
 from aloop.export.transcript import Entry, resumable
 from aloop.memory.session import Session
 
@@ -24,7 +24,7 @@ def export(session: Session, folder: Path) -> ToolExport:
     slug = re.sub(r"[^A-Za-z0-9]", "-", str(folder))
     lines = list(_lines(session, found.entries, session_id, folder))
     path = root / slug / f"{session_id}.jsonl"
-    return ToolExport(json_lines(lines), path, (f"claude --resume {session_id}",), found.left_out)
+    return ToolExport(marked_lines(session, lines), path, (f"claude --resume {session_id}",), found.left_out)
 
 
 def _lines(session: Session, entries: tuple[Entry, ...], session_id: str, folder: Path) -> Iterator[dict[str, Any]]:

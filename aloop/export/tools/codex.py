@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from aloop.export.tools.target import ToolExport, json_lines, timed_uuid
+from aloop.export.tools.target import ToolExport, marked_lines, timed_uuid
 from aloop.export.transcript import Entry, resumable
 from aloop.llm.message_types import Usage
 from aloop.memory.session import Session
@@ -25,7 +25,9 @@ def export(session: Session, folder: Path) -> ToolExport:
     name = f"rollout-{local:%Y-%m-%dT%H-%M-%S}-{session_id}.jsonl"
     path = root / f"{local:%Y}" / f"{local:%m}" / f"{local:%d}" / name
     lines = list(_lines(found.entries, session_id, folder))
-    return ToolExport(json_lines(lines), path, (f"codex resume {session_id}",), found.left_out)
+    return ToolExport(
+        marked_lines(session, lines, within="payload"), path, (f"codex resume {session_id}",), found.left_out
+    )
 
 
 def _lines(entries: tuple[Entry, ...], session_id: str, folder: Path) -> Iterator[dict[str, Any]]:

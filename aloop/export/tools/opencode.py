@@ -13,6 +13,8 @@ from aloop.export.transcript import Entry, resumable
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.session import Session
 
+SLUG = "aloop-"
+"""The start of the slug of a session, before the ID that it has in aloop."""
 _VERSION = "1.18.0"
 _LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _RANDOM = 14
@@ -41,7 +43,7 @@ def export(session: Session, folder: Path) -> ToolExport:
     writer = _Writer(session, folder, ids, session_id, found.entries)
     info = {
         "id": session_id,
-        "slug": f"aloop-{session_id[4:12]}",
+        "slug": f"{SLUG}{session.id}",
         "projectID": "global",
         "directory": str(folder),
         "path": "",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from aloop.export.tools.target import ToolExport, input_of, json_lines, new_uuid, timed_uuid
+from aloop.export.tools.target import ToolExport, input_of, marked_lines, new_uuid, timed_uuid
 from aloop.export.transcript import Entry, resumable
 from aloop.memory.session import Session
 
@@ -21,7 +21,7 @@ def export(session: Session, folder: Path) -> ToolExport:
     stamp = f"{session.created_at.astimezone():%Y-%m-%dT%H-%M-%S}-000Z"
     path = Path.home() / ".pi/agent/sessions" / slug / f"{stamp}_{session_id}.jsonl"
     lines = list(_lines(session, found.entries, session_id, folder))
-    return ToolExport(json_lines(lines), path, ("pi --session {path}",), found.left_out)
+    return ToolExport(marked_lines(session, lines), path, ("pi --session {path}",), found.left_out)
 
 
 def _lines(session: Session, entries: tuple[Entry, ...], session_id: str, folder: Path) -> Iterator[dict[str, Any]]:

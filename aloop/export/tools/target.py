@@ -6,11 +6,13 @@ import json
 import shlex
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+from aloop.memory.session import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,21 @@ def timed_uuid(moment: datetime) -> str:
     value = milliseconds << 80 | uuid.uuid4().int & (2**80 - 1)
     value = value & ~(0xF << 76) | 0x7 << 76
     return str(uuid.UUID(int=value & ~(0x3 << 62) | 0x2 << 62))
+
+
+ORIGIN = "aloop"
+"""The key in the first line of an export with the session that it was made of."""
+
+
+def marked_lines(session: Session, values: Sequence[dict[str, Any]], *, within: str = "") -> str:
+    """Return the values as JSON Lines; the first names the session, and the size of the rest.
+
+    From the size, a reader knows without the rest if the file has grown. ``within`` is a key of the first value.
+    """
+    first, rest = values[0], json_lines(values[1:])
+    mark = {ORIGIN: {"session": session.id, "size": len(rest.encode("utf-8", "surrogatepass"))}}
+    first = {**first, within: {**first[within], **mark}} if within else {**first, **mark}
+    return json_lines([first]) + rest
 
 
 def json_lines(values: Iterable[Mapping[str, Any]]) -> str:

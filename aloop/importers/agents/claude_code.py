@@ -18,7 +18,7 @@ from typing import Any
 from aloop.importers.blocks import add_answer_blocks, add_user_content, content_text, texts_of, usage_of
 from aloop.importers.draft import INJECTED, Builder, Imported
 from aloop.importers.source import Source, read_below
-from aloop.importers.values import items, mapping, moment, objects, text
+from aloop.importers.values import exported_from, items, mapping, moment, objects, text
 
 TOOL = "claude-code"
 _INTERRUPTED = "[Request interrupted"
@@ -79,6 +79,7 @@ class _Transcript:
     agent_id: str = ""
     cwd: str = ""
     version: str = ""
+    exported_from: str = ""
     titles: dict[str, str] = field(default_factory=dict)
     summaries: list[tuple[str, str]] = field(default_factory=list)
     losses: Counter[str] = field(default_factory=Counter)
@@ -139,6 +140,7 @@ def _collect(source: Source) -> _Transcript:
         found.session_id = found.session_id or text(data.get("sessionId"))
         found.cwd = text(data.get("cwd")) or found.cwd
         found.version = text(data.get("version")) or found.version
+        found.exported_from = found.exported_from or exported_from(data)
         found.agent_id = found.agent_id or text(data.get("agentId"))
         key = f"{uuid} {kind} {data.get('timestamp')}"
         if uuid and key in seen and kind != "attachment":
@@ -248,7 +250,7 @@ def _build(
 ) -> Imported:
     builder = Builder(TOOL, foreign_id, path)
     imported = builder.imported
-    imported.cwd, imported.version = found.cwd, found.version
+    imported.cwd, imported.version, imported.exported_from = found.cwd, found.version, found.exported_from
     lines = list(lines)
     for line in lines:
         if line.type == "assistant":

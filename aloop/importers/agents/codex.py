@@ -15,7 +15,17 @@ from typing import Any, cast
 from aloop.importers.blocks import content_text, texts_of
 from aloop.importers.draft import Builder, Draft, Imported
 from aloop.importers.source import Source
-from aloop.importers.values import arguments_text, joined, json_text, mapping, moment, number, objects, text
+from aloop.importers.values import (
+    arguments_text,
+    exported_from,
+    joined,
+    json_text,
+    mapping,
+    moment,
+    number,
+    objects,
+    text,
+)
 from aloop.llm.message_types import Usage
 
 TOOL = "codex"
@@ -86,11 +96,13 @@ class _Reader:
 
     def _begin(self, meta: Mapping[str, Any], at: datetime | None) -> None:
         if self.builder is not None:
+            imported = self.builder.imported
+            imported.exported_from = imported.exported_from or exported_from(meta)
             return  # a fork begins with the lines of its parent; the first ones are its own
         self.builder = Builder(TOOL, text(meta.get("id")), self._source.path)
         imported = self.builder.imported
         imported.created_at = moment(meta.get("timestamp")) or at
-        imported.version = text(meta.get("cli_version"))
+        imported.version, imported.exported_from = text(meta.get("cli_version")), exported_from(meta)
         imported.parent = text(meta.get("forked_from_id"))
         spawned = mapping(mapping(mapping(meta.get("source")).get("subagent")).get("thread_spawn"))
         if spawned:

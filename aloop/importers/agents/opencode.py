@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from aloop.export.tools.opencode import SLUG
 from aloop.importers.blocks import data_url
 from aloop.importers.databases.sqlite import SQLITE, loaded, opened, rows
 from aloop.importers.draft import Builder, Draft, Imported
@@ -51,6 +52,7 @@ def _from_database(source: Source) -> Iterator[Imported]:
                 messages.append((info, parts.get(row["id"], [])))
             info = {
                 "id": session["id"],
+                "slug": session.get("slug"),
                 "title": session.get("title"),
                 "directory": session.get("directory"),
                 "version": session.get("version"),
@@ -92,6 +94,8 @@ def _build(info: Mapping[str, Any], messages: Sequence[Message], path: Path | No
     imported.title, imported.cwd = text(info.get("title")), text(info.get("directory"))
     imported.version, imported.parent = text(info.get("version")), text(info.get("parentID"))
     imported.kind = "subagent" if imported.parent else "session"
+    slug = text(info.get("slug"))
+    imported.exported_from = slug.removeprefix(SLUG) if slug.startswith(SLUG) else ""
     imported.created_at = moment(mapping(info.get("time")).get("created"))
     imported.updated_at = moment(mapping(info.get("time")).get("updated"))
     reverted = text(mapping(info.get("revert")).get("messageID"))

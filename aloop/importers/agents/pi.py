@@ -11,7 +11,7 @@ from aloop.importers.blocks import content_text
 from aloop.importers.draft import Builder, Imported
 from aloop.importers.source import Source
 from aloop.importers.tree import paths
-from aloop.importers.values import arguments_text, mapping, moment, number, objects, text
+from aloop.importers.values import arguments_text, exported_from, mapping, moment, number, objects, text
 from aloop.llm.message_types import Usage
 
 TOOL = "pi"
@@ -43,7 +43,7 @@ def _build(
     builder = Builder(TOOL, foreign_id, path)
     imported = builder.imported
     imported.cwd, imported.version = text(header.get("cwd")), text(header.get("version"))
-    imported.created_at = moment(header.get("timestamp"))
+    imported.created_at, imported.exported_from = moment(header.get("timestamp")), exported_from(header)
     first_kept = {_kept_index(entries, entry): entry for entry in entries if entry.get("type") == "compaction"}
     for index, entry in enumerate(entries):
         if index in first_kept:

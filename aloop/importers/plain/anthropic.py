@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from aloop.export.json import METADATA
 from aloop.importers.blocks import add_answer_blocks, add_user_content, content_text, usage_of
 from aloop.importers.draft import Builder, Imported
 from aloop.importers.plain.openai import made_id
@@ -29,6 +30,7 @@ def build(path: Path | None, messages: Sequence[Mapping[str, Any]], around: Mapp
     builder = Builder(TOOL, text(around.get("id")) or made_id(messages), path)
     builder.imported.model = text(around.get("model")) or None
     builder.imported.title = text(around.get("title"))
+    builder.imported.exported_from = text(mapping(around.get("metadata")).get(METADATA))
     if system := content_text(builder, around.get("system")):
         builder.system(system).skip = False
     add_messages(builder, messages, builder.imported.model)

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from aloop.export.json import METADATA
 from aloop.importers.blocks import content_text
 from aloop.importers.draft import Builder, Imported
 from aloop.importers.source import Source
@@ -45,6 +46,7 @@ def build(path: Path | None, messages: Sequence[Mapping[str, Any]], around: Mapp
     builder = Builder(TOOL, text(around.get("id")) or made_id(messages), path)
     builder.imported.model = text(around.get("model")) or None
     builder.imported.title = text(around.get("title"))
+    builder.imported.exported_from = text(mapping(around.get("metadata")).get(METADATA))
     builder.imported.created_at = moment(around.get("created") or around.get("created_at"))
     add_messages(builder, messages, builder.imported.model)
     return builder.build()

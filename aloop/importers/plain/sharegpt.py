@@ -28,6 +28,7 @@ def read(source: Source) -> Iterator[Imported]:
 def _build(path: Path | None, turns: Sequence[Mapping[str, Any]], around: Mapping[str, Any]) -> Imported:
     builder = Builder(TOOL, text(around.get("id")) or made_id(turns), path)
     builder.imported.model = text(around.get("model")) or None
+    builder.imported.exported_from = text(around.get("id"))  # other IDs are not those of sessions
     waiting: deque[str] = deque()
     if system := text(around.get("system")):
         builder.system(system).skip = False

@@ -1,0 +1,54 @@
+"""Compare stored messages with those of a later import."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from aloop.agent.tool_calls import MAX_RESULT_BYTES
+from aloop.llm.content.parts import marked_text
+from aloop.llm.message_types import LLMMessage
+from aloop.memory.context import UNANSWERED
+
+# Not past another bracket: each failed match would read to the end of the line.
+_MARKS = re.compile(r"\[(?:image|file|document): files/[^\[\]\n]*\]")
+
+
+def is_start_of(kept: Sequence[LLMMessage], fresh: Sequence[LLMMessage]) -> bool:
+    """Return True if the messages of a session are the first ones of an import."""
+    return len(kept) <= len(fresh) and count_same(kept, fresh) == len(kept)
+
+
+def count_same(kept: Sequence[LLMMessage], fresh: Sequence[LLMMessage]) -> int:
+    """Return how many messages are the same at the start of both."""
+    pairs = enumerate(zip(kept, fresh, strict=False))
+    return next((number for number, (old, new) in pairs if not _is_same(old, new)), min(len(kept), len(fresh)))
+
+
+def is_placeholder(message: LLMMessage) -> bool:
+    """Return True for a result that was made up for a call without one."""
+    return message.role == "tool" and message.content == UNANSWERED
+
+
+def _is_same(kept: LLMMessage, fresh: LLMMessage) -> bool:
+    if is_placeholder(kept) and (kept.role, kept.tool_call_id) == (fresh.role, fresh.tool_call_id):
+        return True  # the result has come since
+    if (kept.role, kept.tool_call_id, kept.is_error) != (fresh.role, fresh.tool_call_id, fresh.is_error):
+        return False
+    if kept.role == "system":
+        return True  # the wording about the origin may change with the version
+    if kept.output_file:
+        return (fresh.content or "").startswith((kept.content or "")[: MAX_RESULT_BYTES // 10])
+    calls = ([(call.id, call.name, _plain(call.arguments)) for call in each.tool_calls] for each in (kept, fresh))
+    # An image was a mark in the text before it was a part.
+    texts = {_MARKS.sub("", marked_text(each.content, each.parts)).replace("\n", "") for each in (kept, fresh)}
+    return len(texts) == 1 and next(calls) == next(calls)
+
+
+def _plain(arguments: str) -> Any:
+    try:
+        return json.loads(arguments)
+    except (ValueError, RecursionError):
+        return arguments
