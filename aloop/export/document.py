@@ -89,7 +89,7 @@ def write_export(path: Path, text: str, *, replace: bool = False) -> None:
         if not replace and fs.exists(path):
             raise ExportExists(path)
 
-    with explained("write the export", path):
+    with explained("write the export", path, flag=""):
         _require_folder(path)
         require_absent()
         write_atomic(fs, path, [text.encode()], guard=require_absent)

@@ -30,7 +30,7 @@ def deliver(exported: ToolExport, wanted: Path | None = None) -> Path:
     path = (wanted.expanduser() if wanted else exported.path).absolute()
     path = path / exported.path.name if path.is_dir() else path
     # If a file is in place of the folder, write_export raises an error that explains it.
-    with explained("write the export", path), suppress(FileExistsError, NotADirectoryError):
+    with explained("write the export", path, flag=""), suppress(FileExistsError, NotADirectoryError):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     write_export(path, exported.text)
     return path

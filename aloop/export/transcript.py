@@ -74,6 +74,12 @@ def transcript(session: Session, *, with_system: bool = False) -> Transcript:
     return Transcript(tuple(_timed(session, found)), +left_out)
 
 
+def left_out_text(left_out: Counter[str]) -> str:
+    """Return a sentence about what an export does not contain, or an empty text."""
+    listed = ", ".join(f"{what} ({count:,})" for what, count in left_out.items())
+    return f"Left out, because they are of no use elsewhere: {listed}." if listed else ""
+
+
 def resumable(session: Session) -> Transcript:
     """Return the transcript for another tool; raises SessionError if it is empty."""
     found = transcript(session)

@@ -64,7 +64,7 @@ def _is_compared(message: LLMMessage) -> bool:
 
 
 def _exported_again(session: Session, tool: str) -> tuple[LLMMessage, ...]:
-    """Return the messages that an import of an export has; none if it cannot be exported."""
+    """Return the messages of a new export after an import; none if it has none."""
     if tool not in EXPORTS:
         return ()
     try:

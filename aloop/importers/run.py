@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import sqlite3
 import stat
@@ -21,7 +22,10 @@ from aloop.importers.places import is_here
 from aloop.importers.source import Source
 
 _ENDINGS = frozenset({".json", ".jsonl", ".md", ".db", ".sqlite", ".yaml", ".yml", ".zip", ".zst"})
+_TEXTS = frozenset({".json", ".jsonl", ".md", ".yaml", ".yml"})
+"""Endings of files that are read from an archive."""
 _NAMES = frozenset({"CURRENT"})  # of Mistral Vibe
+_ZIPPED = ([".json", ".gz"], [".jsonl", ".gz"])
 _MAX_MEMBER = 4 << 30
 _MAX_RATIO = 200  # of a member's size to its compressed one; of conversations it is about 5
 _UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
@@ -54,14 +58,16 @@ class Scan:
     """Reads conversations from files.
 
     ``problems`` counts what could not be read, ``left_out`` the branches and sub-agents that were not asked for,
-    ``unknown`` are files of no known format. ``on_read`` is called with the bytes read.
+    ``unknown`` are the names of files of no known format, ``empty`` those of files in which no conversation was found,
+    with the format that they were read as. ``on_read`` is called with the bytes read.
     """
 
     selection: Selection
     on_read: Callable[[int], None] = lambda _size: None
     problems: Counter[str] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
-    unknown: list[Path] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+    empty: dict[str, str] = field(default_factory=dict)
     files: Counter[str] = field(default_factory=Counter)
 
     def read(self, paths: Iterable[Path]) -> Iterator[Imported]:
@@ -75,13 +81,14 @@ class Scan:
         try:
             form = self.selection.form or recognize(source)
             if form is None:
-                if source.path:
-                    self.unknown.append(source.path)
+                self.unknown.append(str(source.path or source.name))
                 return
             if form == COMPANION:
                 return
             self.files[form] += 1
+            count = 0
             for imported in FORMATS[form].reader()(source):
+                count += bool(imported.messages)
                 if not imported.messages or not self.selection.admits(imported):
                     continue
                 is_named = imported.foreign_id == self.selection.session
@@ -89,6 +96,10 @@ class Scan:
                     yield imported
                 else:
                     self.left_out[imported.kind] += 1
+            if not count:
+                if self.selection.form:
+                    source.problems.clear()  # of a file in another format
+                self.empty[str(source.path or source.name)] = form
         except OSError as error:
             self.problems[f"files that cannot be read: {source.name}: {error.strerror or error}"] += 1
         except _UNEXPECTED as error:
@@ -103,25 +114,46 @@ class Scan:
     def _sources(self, path: Path) -> Iterator[Source]:
         if path.suffix == ".zip":
             yield from self._members(path)
+        elif path.suffix == ".gz":
+            yield from self._unzipped(path)
         elif path.suffix == ".zst":
             yield from self._decompressed(path)
         else:
             yield Source(path, on_read=self.on_read)
 
     def _members(self, path: Path) -> Iterator[Source]:
-        """Yield the lists of conversations in the archive of an export."""
+        """Yield the files of an archive; of an export, only its lists of conversations."""
         try:
             with zipfile.ZipFile(path) as archive:
+                names = {member.filename: member.filename.rpartition("/")[2] for member in archive.infolist()}
+                lists = {name for name, last in names.items() if last.startswith("conversations") and ".json" in last}
+                wanted = lists or {name for name, last in names.items() if Path(last).suffix in _TEXTS}
                 for member in archive.infolist():
-                    name = member.filename.rpartition("/")[2]
-                    if not (name.startswith("conversations") and name.endswith(".json")):
+                    name = names[member.filename]
+                    if member.filename not in wanted:
                         continue
                     if member.file_size > min(_MAX_MEMBER, (member.compress_size + 1_000) * _MAX_RATIO):
                         self.problems[f"members of archives that are too large: {name}"] += 1
                     else:
-                        yield Source(path, archive.read(member), self.on_read)
+                        # The path has only the last part of the name, which cannot lead elsewhere.
+                        yield Source(path if lists else path / name, archive.read(member), self.on_read)
+                if not wanted:
+                    self.unknown.append(str(path))
         except _UNREADABLE:
             self.problems[f"archives that cannot be read: {path.name}"] += 1
+
+    def _unzipped(self, path: Path) -> Iterator[Source]:
+        limit = min(_MAX_MEMBER, (path.stat().st_size + 1_000) * _MAX_RATIO)
+        try:
+            with gzip.open(path) as stream:
+                data = stream.read(limit)
+                if stream.read(1):
+                    self.problems[f"archives that are too large: {path.name}"] += 1
+                    return
+        except (*_UNREADABLE, gzip.BadGzipFile):
+            self.problems[f"archives that cannot be read: {path.name}"] += 1
+            return
+        yield Source(path.with_suffix(""), data, self.on_read)
 
     def _decompressed(self, path: Path) -> Iterator[Source]:
         plain = path.with_suffix("")
@@ -148,7 +180,12 @@ def find_files(path: Path) -> list[Path]:
     found = []
     for folder, names, files in os.walk(path):
         names[:] = sorted(name for name in names if name not in _SKIPPED_FOLDERS)
-        paths = (Path(folder) / name for name in sorted(files) if Path(name).suffix in _ENDINGS or name in _NAMES)
+        paths = (Path(folder) / name for name in sorted(files) if _may_hold(name))
         # Not a link, which may lead anywhere, nor a named pipe.
         found += [path for path in paths if stat.S_ISREG(path.lstat().st_mode)]
     return found
+
+
+def _may_hold(name: str) -> bool:
+    suffixes = Path(name).suffixes
+    return (bool(suffixes) and (suffixes[-1] in _ENDINGS or suffixes[-2:] in _ZIPPED)) or name in _NAMES

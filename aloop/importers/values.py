@@ -72,5 +72,5 @@ def joined(texts: Iterable[str], separator: str = "\n\n") -> str:
 
 
 def exported_from(record: Mapping[str, Any]) -> str:
-    """Return the ID of the session of aloop of which a record is an export; empty for others."""
+    """Return the ID of the session that aloop exported as a record, or an empty text."""
     return text(mapping(record.get("aloop")).get("session"))

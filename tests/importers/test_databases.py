@@ -32,13 +32,14 @@ def test_opencode_database_is_read_with_its_log_while_the_program_runs(tmp_path:
     connection.execute(
         "INSERT INTO session VALUES ('ses_1', NULL, 'T', '/work', '1', NULL, 1795905871465, 1795905881103)"
     )
-    connection.execute("INSERT INTO message VALUES ('msg_1', 'ses_1', 1, ?)", (json.dumps({"role": "user"}),))
-    connection.execute("INSERT INTO message VALUES ('msg_2', 'ses_1', 2, ?)", (json.dumps({"role": "assistant"}),))
+    # The time in an ID begins again every 795 days, so that a later one can be first.
+    for name, at, role in (("msg_f", 1_795_905_871_465, "user"), ("msg_0", 1_795_905_871_466, "assistant")):
+        connection.execute("INSERT INTO message VALUES (?, 'ses_1', ?, ?)", (name, at, json.dumps({"role": role})))
     connection.execute(
-        "INSERT INTO part VALUES ('p1', 'msg_1', 'ses_1', ?)", (json.dumps({"type": "text", "text": "Go"}),)
+        "INSERT INTO part VALUES ('p1', 'msg_f', 'ses_1', ?)", (json.dumps({"type": "text", "text": "Go"}),)
     )
     part = {"type": "tool", "callID": "c1", "tool": "bash", "state": state}
-    connection.execute("INSERT INTO part VALUES ('p2', 'msg_2', 'ses_1', ?)", (json.dumps(part),))
+    connection.execute("INSERT INTO part VALUES ('p2', 'msg_0', 'ses_1', ?)", (json.dumps(part),))
     connection.commit()
     before = path.read_bytes()
     imported = read_one(path, "opencode")

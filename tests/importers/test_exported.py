@@ -1,4 +1,4 @@
-"""Exports that are imported again: skipped, or added to the session that they were made of."""
+"""Exports that are imported again."""
 
 from __future__ import annotations
 

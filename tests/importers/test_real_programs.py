@@ -125,7 +125,7 @@ def _in_order(text: str) -> bool:
 
 
 def require_return(project: Path, tool: str) -> None:
-    """Require that an import adds the new turn to the session that was exported, only once."""
+    """Require that imports add the new turn to the session, and only once."""
     store = ImportStore(project / ".aloop/sessions")
     store.backend.create(TALK)
     paths = files_of(tool, project)
@@ -137,7 +137,7 @@ def require_return(project: Path, tool: str) -> None:
     assert messages[:4] == TALK.messages
     sent = [message for message in messages[4:] if not message.skip]
     assert [message.role for message in sent] == ["system", "user", "assistant"]
-    assert sent[1].content == "And now?"
+    assert (sent[1].content or "").strip('"') == "And now?"  # opencode adds quotation marks
 
 
 def session_of_command(command: str) -> str:

@@ -11,8 +11,9 @@ from aloop.cli.console import ProgressBar, print_line, print_note
 from aloop.cli.exchange.exporting import ExportOptions
 from aloop.errors import SessionError, UsageError
 from aloop.export.document import ExportExists, export_path, render, write_export
-from aloop.export.formats import TOOLS
+from aloop.export.formats import TOOLS, TRANSCRIPTS
 from aloop.export.targets import deliver, to_tool
+from aloop.export.transcript import left_out_text, transcript
 from aloop.formatting import quantity
 from aloop.memory import Session, SessionLibrary
 from aloop.memory.disk.filesystem import explained
@@ -39,6 +40,8 @@ def run_export(options: ExportOptions) -> int:
 def export_document(session: Session, form: str, wanted: str) -> int:
     """Write a document to standard output, or to ``wanted`` if it is given."""
     text = render(session, form)
+    if form in TRANSCRIPTS and (losses := left_out_text(transcript(session, with_system=True).left_out)):
+        print_note(losses)
     if wanted in ("", _STDOUT):
         sys.stdout.write(text)
         return 0
@@ -67,7 +70,7 @@ def _export_all(options: ExportOptions, library: SessionLibrary, runner: asyncio
     folder = folder.absolute()
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder} is not a folder. Choose another one for --all.")
-    with explained("write the export", folder):
+    with explained("write the export", folder, flag=""):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     titles = runner.run(library.list_titles())
     with ProgressBar("Exporting", "sessions") as bar:
@@ -98,6 +101,6 @@ def _written(path: Path, text: str) -> str:
     try:
         write_export(path, text)
     except ExportExists:
-        with explained("read the export", path):
+        with explained("read the export", path, flag=""):
             return "already there" if path.read_bytes() == text.encode() else _OUTDATED
     return "exported"

@@ -9,7 +9,7 @@ import errno
 import gc
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Collection, Iterable, Iterator, Sequence, Set
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,7 +20,7 @@ from aloop.formatting import quantity
 from aloop.importers.draft import Imported
 from aloop.importers.formats import FORMATS
 from aloop.importers.peek import TOOLS, glimpses_of
-from aloop.importers.places import files_of, notes_folders
+from aloop.importers.places import files_of, notes_folders, places_of
 from aloop.importers.run import Scan, Selection, find_files
 from aloop.importers.source import Source
 from aloop.importers.store import ImportStore, Outcome, title_of
@@ -44,15 +44,26 @@ def run_import(options: ImportOptions) -> int:
     selection = Selection(options.form, options.session, options.since, options.branches)
     scan = Scan(selection)
     if options.what == _STDIN:
-        return _import(options, scan, scan.read_source(Source(None, sys.stdin.buffer.read())), 0)
+        data = sys.stdin.buffer.read()
+        if not data.strip():
+            raise UsageError("Standard input is empty. Pipe a conversation into `aloop import -`.")
+        return _import(options, scan, scan.read_source(Source(None, data)), 0)
     paths = _paths(options, selection)
     if not paths:
-        print_note(
-            f"{FORMATS[options.what].label} has no sessions {'on this machine' if options.all else 'for this folder'}."
-        )
+        print_note(_nothing_at(options))
         return 0
     total = sum(path.stat().st_size for path in paths)
     return _import(options, scan, scan.read(paths), total)
+
+
+def _nothing_at(options: ImportOptions) -> str:
+    """Return the sentence for a tool without files, or a folder without any to read."""
+    if options.what not in FORMATS or Path(options.what).expanduser().exists():
+        return f"No conversations were found in {options.what}."
+    label = FORMATS[options.what].label
+    if not places_of(options.what, Path.cwd()):
+        return f"{label} has no folder that aloop knows. Give the path of the file, as in `aloop import talk.json`."
+    return f"{label} has no sessions {'on this machine' if options.all else 'for this folder'}."
 
 
 def _paths(options: ImportOptions, selection: Selection) -> list[Path]:
@@ -63,7 +74,8 @@ def _paths(options: ImportOptions, selection: Selection) -> list[Path]:
         if not options.all and notes_folders(options.what):
             selection.folder = here
         return files_of(options.what, here, everywhere=options.all)
-    if not path.exists() and (guess := closest_match(options.what, FORMATS)):
+    guess = next((name for name in FORMATS if name.startswith(options.what)), closest_match(options.what, FORMATS))
+    if guess and not path.exists():
         raise UsageError(f"{options.what} does not exist. Did you mean the tool '{guess}'?")
     return find_files(path)
 
@@ -111,7 +123,7 @@ def _import(options: ImportOptions, scan: Scan, found: Iterable[Imported], total
     if not options.dry_run:
         _accept(sessions, texts)
     _summarize(options, scan, store, done, lost)
-    is_unknown = scan.unknown and not done and not Path(options.what).expanduser().is_dir()
+    is_unknown = (scan.unknown or scan.empty) and not done and not Path(options.what).expanduser().is_dir()
     is_failed = bool(scan.problems or is_unknown or (options.session and not done))
     return code or int(is_failed)
 
@@ -146,7 +158,7 @@ def _report(options: ImportOptions, imported: Imported, outcome: Outcome) -> Non
     width = output_width()
     print_line(row if width is None else fit(row, width))
     if options.dry_run and imported.losses:
-        print_line(f"    has no place in a session: {_listed(imported.losses)}")
+        print_line(f"    would be left out: {_listed(imported.losses)}")
     if outcome.action == "continued":
         print_line(f"    {outcome.reason}, so nothing was added")
     elif outcome.reason:
@@ -182,21 +194,31 @@ def _summarize(options: ImportOptions, scan: Scan, store: ImportStore, done: Cou
     parts = [f"{count:,} {new.get(action, action)}" for action, count in done.items()]
     if parts:
         print_note(f"{quantity(sum(done.values()), 'conversation')}: {', '.join(parts)}.")
-    else:
-        print_note(
-            f"No conversation has the ID {options.session}." if options.session else "No conversations were found."
-        )
+    elif options.session:
+        print_note(f"No conversation has the ID {options.session}.")
+    elif not (scan.empty or scan.unknown or scan.problems):
+        print_note("No conversations were found.")
     if left := [f"{count:,} {_KINDS[kind][count != 1]}" for kind, count in scan.left_out.items()]:
         print_note(f"Left out: {' and '.join(left)}. Add --branches to import them too.")
     if lost and not options.dry_run:
-        print_note(f"Without a place in a session: {_listed(lost)}.")
+        print_note(f"Left out, because a session has no place for it: {_listed(lost)}.")
     if scan.problems:
         print_note(f"Not readable: {_listed(scan.problems)}.")
+    if scan.empty and not done:
+        name, form = next(iter(scan.empty.items()))
+        label = FORMATS[form].label
+        if options.form:
+            print_note(f"{name} is not in the format of {label}. Without --from, the format is recognized by content.")
+        else:
+            print_note(f"{name}{_more(scan.empty)} is in the format of {label}, and has no messages.")
     if scan.unknown:
-        more = f" and {len(scan.unknown) - 1:,} more" if len(scan.unknown) > 1 else ""
-        print_note(f"Not recognized: {scan.unknown[0]}{more}. --from names the format of a file.")
+        print_note(f"Not recognized: {scan.unknown[0]}{_more(scan.unknown)}. --from names the format of a file.")
     if done["imported"] and not options.dry_run:
         print_note(f"They are in {store.sessions_dir}; /resume lists them.")
+
+
+def _more(names: Collection[str]) -> str:
+    return f" and {len(names) - 1:,} more" if len(names) > 1 else ""
 
 
 def _listed(counts: Counter[str]) -> str:

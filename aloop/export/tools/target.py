@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from aloop.export.transcript import left_out_text
 from aloop.memory.session import Session
 
 
@@ -31,8 +32,7 @@ class ToolExport:
     @property
     def losses(self) -> str:
         """A sentence about what was left out, or an empty text."""
-        listed = ", ".join(f"{what} ({count:,})" for what, count in self.left_out.items())
-        return f"Without a place there: {listed}." if listed else ""
+        return left_out_text(self.left_out)
 
     def commands_for(self, path: Path) -> list[str]:
         """Return the commands that resume the session from ``path``.
@@ -68,9 +68,10 @@ ORIGIN = "aloop"
 
 
 def marked_lines(session: Session, values: Sequence[dict[str, Any]], *, within: str = "") -> str:
-    """Return the values as JSON Lines; the first names the session, and the size of the rest.
+    """Return the values as JSON Lines, of which the first names the session.
 
-    From the size, a reader knows without the rest if the file has grown. ``within`` is a key of the first value.
+    It also has the size of the rest. From that, a reader knows without the rest if the file has grown. ``within`` is a
+    key of the first value.
     """
     first, rest = values[0], json_lines(values[1:])
     mark = {ORIGIN: {"session": session.id, "size": len(rest.encode("utf-8", "surrogatepass"))}}

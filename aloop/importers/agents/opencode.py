@@ -60,7 +60,17 @@ def _from_database(source: Source) -> Iterator[Imported]:
                 "revert": loaded(session.get("revert")),
                 "time": {"created": session.get("time_created"), "updated": session.get("time_updated")},
             }
-            yield _build(info, messages, source.path)
+            yield _build(info, _by_time(messages), source.path)
+
+
+def _by_time(messages: Sequence[Message]) -> list[Message]:
+    """Return messages in the order of their times: the IDs begin again every 795 days."""
+
+    def key(message: Message) -> float:
+        at = moment(mapping(message[0].get("time")).get("created"))
+        return at.timestamp() if at else 0
+
+    return sorted(messages, key=key)
 
 
 def _from_files(source: Source, session_id: str) -> list[Message]:
@@ -75,7 +85,7 @@ def _from_files(source: Source, session_id: str) -> list[Message]:
         part_folder = storage / "part" / Path(text(info.get("id")) or path.stem).name
         parts = [mapping(_load(source, each)) for each in sorted(part_folder.glob("*.json"))]
         found.append((info, [dict(part) for part in parts]))
-    return found
+    return _by_time(found)
 
 
 def _load(source: Source, path: Path) -> Any:

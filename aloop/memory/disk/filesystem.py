@@ -401,32 +401,33 @@ def write_all(fs: FileSystem, descriptor: int, pieces: Iterable[bytes | memoryvi
             view = view[written:]
 
 
-def explain_error(cause: OSError, doing: str, path: Path) -> StorageError:
+def explain_error(cause: OSError, doing: str, path: Path, flag: str = "--sessions-dir") -> StorageError:
     """Return an error with advice for the user.
 
-    ``doing`` is the failed action, such as "save the session".
+    ``doing`` is the failed action, such as "save the session". ``flag`` chooses another folder; empty if none does.
     """
+    using = f" with {flag}" if flag else ""
     if cause.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
         advice = "the disk is full. Free some space"
     elif cause.errno in {errno.EACCES, errno.EPERM}:
-        advice = "permission denied. Check who owns the folder, or choose another with --sessions-dir"
+        advice = f"permission denied. Check who owns the folder, or choose another{using}"
     elif cause.errno == errno.EROFS:
-        advice = "the disk is read-only. Choose another folder with --sessions-dir"
+        advice = f"the disk is read-only. Choose another folder{using}"
     elif cause.errno in {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}:
-        advice = "the file system lacks a function. Choose a folder on a local disk with --sessions-dir"
+        advice = f"the file system lacks a function. Choose a folder on a local disk{using}"
     elif cause.errno == errno.ELOOP:
         advice = "the file is a link, and links are not followed. Replace it with the file itself"
     elif cause.errno == errno.ENOTDIR:
-        advice = "a file is in place of a folder. Move it, or choose another folder with --sessions-dir"
+        advice = f"a file is in place of a folder. Move it, or choose another folder{using}"
     else:
         advice = cause.strerror or str(cause)
     return StorageError(f"Could not {doing} in {path}: {advice}.", path, cause)
 
 
 @contextlib.contextmanager
-def explained(doing: str, path: Path) -> Iterator[None]:
+def explained(doing: str, path: Path, flag: str = "--sessions-dir") -> Iterator[None]:
     """Raise an OSError of the body as the StorageError that ``explain_error`` returns."""
     try:
         yield
     except OSError as error:
-        raise explain_error(error, doing, path) from error
+        raise explain_error(error, doing, path, flag) from error

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -72,7 +74,7 @@ def test_dry_run_names_what_has_no_place_and_writes_nothing(
     assert run(str(path), "--dry-run", "--sessions-dir", str(sessions_dir)) == 0
     out = capsys.readouterr().out
     assert "would import" in out
-    assert "has no place in a session: descriptions of tools (1)" in out
+    assert "would be left out: descriptions of tools (1)" in out
     assert not sessions_dir.exists()
 
 
@@ -156,3 +158,76 @@ def test_session_id_selects_one_conversation_and_fails_if_there_is_none(
     assert (record["foreign_id"], record["dry_run"]) == ("21111111-2222-4333-8444-555555555555", True)
     assert run("claude-code", "--session", "3", "--sessions-dir", str(sessions_dir)) == 1
     assert "No conversation has the ID 3." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "expected"),
+    [
+        (("talk.json", "--from", "codex"), 1, "talk.json is not in the format of Codex. Without --from, the format is"),
+        (("empty.jsonl",), 1, "empty.jsonl is in the format of pi, and has no messages."),
+        (("notes.txt",), 1, "Not recognized: notes.txt. --from names the format of a file."),
+        (("other.zip",), 1, "Not recognized: other.zip."),
+        (("broken.zip",), 1, "Not readable: archives that cannot be read: broken.zip (1)."),
+        (("broken.json.gz",), 1, "Not readable: archives that cannot be read: broken.json.gz (1)."),
+        (("folder",), 0, "No conversations were found in folder."),
+        (("goose",), 0, "goose has no sessions for this folder."),
+        (("chatgpt",), 0, "ChatGPT has no folder that aloop knows. Give the path of the file"),
+    ],
+)
+def test_nothing_to_import_is_explained(
+    arguments: tuple[str, ...],
+    code: int,
+    expected: str,
+    private_home: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    chat(Path("talk.json"))
+    write_lines(Path("empty.jsonl"), {"type": "session", "id": "1", "timestamp": AT})
+    Path("notes.txt").write_text("Buy milk")
+    Path("broken.zip").write_bytes(b"PK\x03\x04 nothing")
+    Path("broken.json.gz").write_bytes(b"\x1f\x8b nothing")
+    Path("folder").mkdir()
+    with zipfile.ZipFile("other.zip", "w") as archive:
+        archive.writestr("picture.png", "x")
+    assert run(*arguments) == code
+    err = capsys.readouterr().err
+    assert expected in err
+    assert len(err.splitlines()) == 1
+
+
+def test_empty_standard_input_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"\n")))
+    with pytest.raises(UsageError, match="Standard input is empty"):
+        run("-")
+
+
+def test_archive_of_any_files_and_a_gzip_file_are_read(
+    sessions_dir: Path, capsys: pytest.CaptureFixture[str], private_home: Path
+) -> None:
+    data = chat(Path("talk.json")).read_bytes()
+    Path("talk.json.gz").write_bytes(gzip.compress(data))
+    with zipfile.ZipFile("backup.zip", "w") as archive:
+        archive.write(
+            claude_session(private_home, private_home), "projects/x/11111111-2222-4333-8444-555555555555.jsonl"
+        )
+        archive.writestr("../../talk.json", data)
+        archive.writestr("notes.txt", "Buy milk")
+    assert run("talk.json.gz", "--sessions-dir", str(sessions_dir)) == 0
+    assert "1 imported" in capsys.readouterr().err
+    assert run("backup.zip", "--sessions-dir", str(sessions_dir)) == 0
+    assert "2 conversations: 1 imported, 1 unchanged." in capsys.readouterr().err
+
+
+def test_export_that_comes_back_is_named(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = ("--sessions-dir", str(sessions_dir))
+    assert run(str(chat(Path("talk.json"))), *folder) == 0
+    session_id = capsys.readouterr().out.split()[1]
+    code: int = parse_arguments(["export", session_id, "--to", "codex", "-o", "back.jsonl", *folder]).run()  # type: ignore[union-attr] # only the prompt has no run
+    capsys.readouterr()
+    assert (code, run("back.jsonl", *folder)) == (0, 0)
+    out, err = capsys.readouterr()
+    assert out.splitlines() == [
+        f"skipped  {session_id}  1 message  Question 0",
+        "    an export of this session, with nothing new",
+    ]
+    assert "1 skipped as exports of sessions here" in err
