@@ -13,9 +13,11 @@ from typing import Literal
 from aloop.agent.budget import Budget, MeteredLLM
 from aloop.agent.compaction import AutoCompactor, Compaction, Compactor
 from aloop.agent.events import AgentEvent, Notice, TurnEnded, TurnStarted
-from aloop.agent.instructions import NO_DIGEST, Instructions, Section, Skills
-from aloop.agent.loop import TurnLoop, say_nothing
-from aloop.agent.notes import (
+from aloop.agent.instructions import (
+    NO_DIGEST,
+    Instructions,
+    Section,
+    Skills,
     directory_note,
     known_digest,
     known_directory,
@@ -24,6 +26,7 @@ from aloop.agent.notes import (
     section_note,
     with_notes,
 )
+from aloop.agent.loop import TurnLoop, say_nothing
 from aloop.config import MAX_STEPS, SandboxSettings
 from aloop.errors import SessionError, UsageError
 from aloop.llm.base import LLM, SupportsEffort, ToolSpec

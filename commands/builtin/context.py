@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aloop.agent.notes import section_tokens
+from aloop.agent.instructions import section_tokens
 from aloop.formatting import quantity
 from aloop.llm.prompts import PROJECT_INSTRUCTIONS, SKILLS
 from aloop.memory.context import estimate_tokens

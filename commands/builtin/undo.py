@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aloop.agent.notes import without_notes
+from aloop.agent.instructions import without_notes
 from aloop.errors import UsageError
 from commands.attachments import split_attachments
 from commands.chat import chat

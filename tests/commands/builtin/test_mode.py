@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aloop.agent.notes import without_notes
+from aloop.agent.instructions import without_notes
 from aloop.config import SandboxMode, SandboxSettings
 from aloop.sandbox import sandbox
 from aloop.sandbox.sandbox import SandboxState

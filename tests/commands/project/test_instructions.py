@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from aloop.agent.notes import without_notes
+from aloop.agent.instructions import without_notes
 from aloop.config import Settings
 from aloop.memory import SessionLibrary
 from aloop.memory.trust_file import TrustFile

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from aloop.agent import ReActAgent
-from aloop.agent.instructions import Skill, Skills
-from aloop.agent.notes import known_digest, section_note, with_notes, without_notes
+from aloop.agent.instructions import Skill, Skills, known_digest, section_note, with_notes, without_notes
 from aloop.config import Settings
 from aloop.llm.message_types import ToolCall
 from aloop.llm.prompts import PROJECT_INSTRUCTIONS, SKILLS, briefly
