@@ -23,8 +23,8 @@ ACTIONS: dict[KeyAction, str] = {
 }
 
 _EPILOG = """\
-The system keyring, such as that of GNOME, KDE or macOS, is opened with the
-package keyring: pip install 'aloop[keyring]'. ANTHROPIC_API_KEY takes
+The system keyring, such as that of GNOME, KDE or macOS, needs the package
+keyring: pip install 'aloop[keyring]'. ANTHROPIC_API_KEY takes
 precedence over a stored key."""
 
 

@@ -44,13 +44,13 @@ _SESSIONS = "Manage sessions: list, search, show, stats, export, check, delete, 
 
 COMMANDS = {
     "sessions": Command(_SESSIONS, "aloop.cli.sessions.command"),
-    "import": Command("Import conversations of other tools", "aloop.cli.exchange.importing"),
+    "import": Command("Import conversations from other tools", "aloop.cli.exchange.importing"),
     "export": Command("Export sessions as documents, or into other tools", "aloop.cli.exchange.exporting"),
     "notes": Command("List the notes, tags and pins in all sessions", "aloop.cli.sessions.notes"),
     "doctor": Command("Check that aloop can run here", "aloop.cli.doctor"),
     "completions": Command("Print the completion script for bash, zsh or fish", "aloop.cli.completion"),
     "merge-driver": Command("Merge two versions of a session for git", "aloop.cli.git.merge_driver"),
-    "lsp": Command("Serve editors that show session files", "aloop.lsp.command"),
+    "lsp": Command("Run the language server for session files in editors", "aloop.lsp.command"),
     "key": Command("Show where the API key comes from, or store it in the keyring", "aloop.cli.key"),
     "permissions": Command("List, add and remove permission rules", "aloop.cli.permissions"),
     "local": Command("Install, inspect or remove the local model", "aloop.cli.local"),
@@ -192,7 +192,7 @@ def program_parser(arguments: Iterable[str] = ()) -> Parser:
         "--max-cost",
         type=dollars,
         metavar="DOLLARS",
-        help="send no further request once this run has cost that much",
+        help="stop sending requests once this run has cost this much",
     )
     add(
         "--output-format",

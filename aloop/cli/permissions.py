@@ -25,7 +25,7 @@ ACTIONS: dict[PermissionsAction, str] = {
 
 _EPILOG = """\
 A rule is allow, ask or deny; then run, unsandboxed, write or read; then a
-command or a path. unsandboxed is about running outside the sandbox:
+command or a path. unsandboxed means running outside the sandbox:
 
   aloop permissions add --here "allow run git status *"
   aloop permissions add --here "allow unsandboxed git commit *"

@@ -30,7 +30,7 @@ class Imported:
     """One conversation of another tool.
 
     ``foreign_id`` and ``branch`` identify it among those of ``tool``. ``parent`` is the foreign ID of the conversation
-    from which a branch or a sub-agent started. ``losses`` counts what has no place in a session; ``files`` are stored
+    from which a branch or a subagent started. ``losses`` counts what has no place in a session; ``files`` are stored
     beside it, by their relative path. ``session`` is the whole session if aloop wrote it. ``exported_from`` is the ID
     of the session of aloop that was exported to the tool.
     """

@@ -36,7 +36,7 @@ _SKIPPED_FOLDERS = frozenset({"node_modules", ".git", ".venv", "tool-results"})
 
 @dataclass(slots=True)
 class Selection:
-    """Which conversations are wanted; the default is all but branches and sub-agents."""
+    """Which conversations are wanted; the default is all but branches and subagents."""
 
     form: str = ""
     session: str = ""
@@ -57,7 +57,7 @@ class Selection:
 class Scan:
     """Reads conversations from files.
 
-    ``problems`` counts what could not be read, ``left_out`` the branches and sub-agents that were not asked for,
+    ``problems`` counts what could not be read, ``left_out`` the branches and subagents that were not asked for,
     ``unknown`` are the names of files of no known format, ``empty`` those of files in which no conversation was found,
     with the format that they were read as. ``on_read`` is called with the bytes read.
     """

@@ -45,7 +45,7 @@ def _keep_extra(record: ToolCall | ThinkingBlock | LLMMessage, reserved: Collect
         if key in PROVENANCE_KEYS and not getattr(record, key, None) and read_provenance(key, value) is None:
             continue
         if key in reserved and not (key == has_parts and isinstance(extra[key], dict)):
-            raise ValueError(f"extra cannot hold the key {key!r}, because it is a field of the record")
+            raise ValueError(f"extra cannot contain the key {key!r}, because it is a field of the record")
 
 
 _REFUSED = re.compile(r"[^A-Za-z0-9_-]")

@@ -11,9 +11,9 @@ from aloop.cli.console import print_note
 from aloop.errors import UsageError
 
 _EPILOG = """\
-Editors start this command and speak with it on its standard streams. In session
-files it shows the problems that `aloop sessions check` finds, folds messages
-and outputs of tools, shows tokens, costs and times, and offers to skip a
+Editors start this command and talk to it over standard input and output. In
+session files, it shows the problems that `aloop sessions check` finds, folds
+messages and tool output, shows tokens, costs and times, and offers to skip a
 message, to add a note, and to fork the session. docs/editors.md has the set-up
 for VS Code, Neovim and Helix.
 

@@ -194,5 +194,5 @@ def test_other_yaml_readers_see_the_same_values() -> None:
 
 @pytest.mark.parametrize("key", ["role", "content", "usage"])
 def test_known_key_in_extra_is_rejected(key: str) -> None:
-    with pytest.raises(ValueError, match=f"extra cannot hold the key '{key}'"):
+    with pytest.raises(ValueError, match=f"extra cannot contain the key '{key}'"):
         LLMMessage("user", "Hi", extra=JsonObject({key: "x"}))

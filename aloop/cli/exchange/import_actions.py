@@ -31,7 +31,7 @@ from aloop.width import fit
 
 _STDIN = "-"
 _TITLE_WIDTH = 60
-_KINDS = {"branch": ("branch", "branches"), "subagent": ("run of a sub-agent", "runs of sub-agents")}
+_KINDS = {"branch": ("branch", "branches"), "subagent": ("subagent run", "subagent runs")}
 
 _FOR_ALL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
 """Errors that would meet every other conversation, too."""

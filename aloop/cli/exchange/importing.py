@@ -34,7 +34,7 @@ examples:
   aloop import claude-code          import those of Claude Code
   aloop import codex --all --since 30d
   aloop import conversations.json   import an export of ChatGPT or Claude.ai
-  aloop import ~/backup --dry-run   say what would be imported"""
+  aloop import ~/backup --dry-run   show what would be imported"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +68,8 @@ def add_arguments(parser: Parser) -> None:
     add("--session", type=non_empty, metavar="ID", help="only the conversation with this ID in the other tool")
     add("--all", action="store_true", help="with a tool: the sessions of every folder")
     add("--since", type=_since, metavar="TIME", help="only those changed since a date, or 12h, 30d or 8w ago")
-    add("--branches", action="store_true", help="also other branches, and runs of sub-agents, as linked sessions")
-    add("--dry-run", action="store_true", help="write nothing, and say what would be imported")
+    add("--branches", action="store_true", help="also import other branches and subagent runs, as linked sessions")
+    add("--dry-run", action="store_true", help="show what would be imported, and write nothing")
     add("--json", dest="as_json", action="store_true", help="print one JSON object per line")
     parser.add_sessions_dir()
     parser.add_help_option()

@@ -24,10 +24,10 @@ ACTIONS: dict[SessionsAction, str] = {
     "export": "Print a session as a document, or write it to a new file",
     "check": "Report problems in one session or all; exit with 1 if any remain",
     "delete": "Move a session to the trash, after confirmation",
-    "trash": "List the deleted sessions, the last deleted first",
+    "trash": "List deleted sessions, most recently deleted first",
     "restore": "Restore a deleted session",
     "purge": "Permanently delete sessions in the trash, after confirmation",
-    "git-setup": "Let git commit the sessions, and merge them with aloop",
+    "git-setup": "Set up git to commit sessions and merge them with aloop",
 }
 
 _EPILOG = """\
@@ -115,7 +115,7 @@ def _add_action_arguments(action: SessionsAction, parser: Parser) -> None:
         return
     if action == "list":
         add("--limit", type=positive_integer, metavar="N", help="maximum number of sessions (default: 20)")
-        add("--tag", type=non_empty, metavar="TAG", help="only sessions with this tag, also of one of their messages")
+        add("--tag", type=non_empty, metavar="TAG", help="only sessions with this tag, or with a message that has it")
     if action == "show":
         add("--messages", action="store_true", help="print the messages too")
     if action == "check":

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from aloop.memory.annotations import Annotated
 
 _EPILOG = """\
-Notes, tags and pins are made with /note, /tag and /pin at the prompt, or as the
-keys note, tags and pinned in a session file. The model does not get them."""
+Add notes, tags and pins with /note, /tag and /pin at the prompt, or with the
+keys note, tags and pinned in a session file. They are not sent to the model."""
 
 
 @dataclass(frozen=True, slots=True)

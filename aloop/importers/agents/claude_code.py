@@ -87,7 +87,7 @@ class _Transcript:
 
 
 def read(source: Source) -> Iterator[Imported]:
-    """Yield the session of a file, then its branches and sub-agents."""
+    """Yield the session of a file, then its branches and subagents."""
     transcript = _collect(source)
     folder = source.path.parent if source.path else None
     if transcript.lines:
@@ -234,7 +234,7 @@ def _split_branches(lines: Sequence[_Line]) -> tuple[list[_Line], list[tuple[str
 
 
 def _by_agent(found: _Transcript) -> Iterator[tuple[str, list[_Line]]]:
-    """Yield the lines of each sub-agent with its ID."""
+    """Yield the lines of each subagent with its ID."""
     groups: dict[str, list[_Line]] = {}
     roots: dict[str, str] = {}
     for line in found.sidechains:

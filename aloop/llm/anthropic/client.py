@@ -288,7 +288,7 @@ class AnthropicLLM:
             raise no_credentials(self.model)
         if any(secret and not (secret.isascii() and secret.isprintable()) for secret in secrets):
             raise MissingCredentials(
-                f"{credential_name(client, self._profile)} holds characters that no key has. Set it again."
+                f"{credential_name(client, self._profile)} contains characters that no API key has. Set it again."
             )
         return client
 

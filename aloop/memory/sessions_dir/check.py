@@ -40,7 +40,7 @@ _OTHERS = 0o077
 
 _SET_ASIDE = {
     IS_JOURNAL_KEPT: "is the journal of a turn that was not recovered",
-    IS_DRAFT: f"holds an unfinished edit of {FILE_NAME}",
+    IS_DRAFT: f"contains an unfinished edit of {FILE_NAME}",
 }
 
 
@@ -103,7 +103,7 @@ class Checker:
         """Return the findings about a folder without session.yaml, with its newest copy."""
         findings = []
         if waiting := journals(self._fs, folder):
-            what = "holds a turn that a crash interrupted; aloop recovers it at its next start"
+            what = "contains a turn that a crash interrupted; aloop recovers it at its next start"
             findings.append(Finding(waiting[0], 0, 0, what))
         copies, unusable = [], []
         for name in sorted(filter(_IS_COPY, self._fs.names(folder))):
@@ -244,7 +244,7 @@ class Checker:
     def _compare(self, path: Path, beside: Path) -> tuple[Finding, bytes, bytes]:
         """Return a finding, a session's text, and that text with the turns beside it."""
         data = self._fs.read(path)
-        what = f"holds turns that are not in {FILE_NAME}"
+        what = f"contains turns that are not in {FILE_NAME}"
         try:
             stored = load_session(data, path)
         except SessionFileError:

@@ -258,7 +258,7 @@ def test_turns_beside_a_session_are_added_to_it(sessions_dir: Path) -> None:
     path = session_in(sessions_dir, SOUND)
     beside = path.with_name(RECOVERED)
     beside.write_text(SOUND.replace("...\n", f"{MORE}...\n"))
-    said = f"2025-01-31_a1b2c3d4/{RECOVERED}: holds turns that are not in session.yaml"
+    said = f"2025-01-31_a1b2c3d4/{RECOVERED}: contains turns that are not in session.yaml"
     assert findings(sessions_dir)[0] == said
     assert beside.exists()
     assert findings(sessions_dir, fix=True)[0] == f"{said} (fixed)"
@@ -301,7 +301,7 @@ def test_turns_beside_a_session_that_does_not_fit_are_kept(sessions_dir: Path, t
     path = session_in(sessions_dir, text)
     path.with_name(RECOVERED).write_text(SOUND)
     line = next(line for line in findings(sessions_dir, fix=True) if RECOVERED in line)
-    assert line.endswith(f"holds turns that are not in session.yaml; {advice}")
+    assert line.endswith(f"contains turns that are not in session.yaml; {advice}")
     assert (path.read_text(), path.with_name(RECOVERED).read_text()) == (text, SOUND)
 
 
