@@ -29,6 +29,7 @@ from aloop.local_model.diagnostics import explain_fetch, explain_load
 from aloop.local_model.models import InstallPaths, size_of
 from aloop.local_model.packages import Package, packages_for, requirements
 from aloop.local_model.server import close_worker, start_worker
+from aloop.sandbox.paths import find_user_program
 
 _LIBRARIES = ("libgomp.so.1", "libstdc++.so.6")  # needed by the packages on Linux, and not part of them
 
@@ -53,8 +54,7 @@ def find_installer() -> list[str]:
         # No cache, which would keep a second copy of these large packages.
         pip = [sys.executable, "-P", "-E", "-m", "pip", "install", "--no-input", "--disable-pip-version-check"]
         return [*pip, "--no-cache-dir", "--retries", "2", "--timeout", "20", "--progress-bar", "off"]
-    # A relative path comes from a PATH that contains the working directory.
-    if (uv := shutil.which("uv")) and os.path.isabs(uv):  # noqa: PTH117  # of a string
+    if uv := find_user_program("uv"):
         return [uv, "pip", "install", "--no-progress", "--link-mode", "copy", "--python", sys.executable]
     raise LocalModelError(
         "This environment has neither pip nor uv, and the installation needs one of them. "

@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,18 +104,42 @@ def hidden_folders(home: Path, used: Iterable[Path]) -> tuple[Path, ...]:
     return tuple(real for real in reals if not any(_real(path).is_relative_to(real) for path in (home, *used)))
 
 
-def find_program(name: str, writable: Iterable[Path]) -> str | None:
+def writable_folders(folder: Path, others: Iterable[Path] = ()) -> list[Path]:
+    """Return the folders in which commands in the sandbox can leave programs.
+
+    A working directory ``folder`` that contains the home directory is not one of them.
+    """
+    is_writable = not _real(Path.home()).is_relative_to(_real(folder))
+    return [*([folder] if is_writable else []), *others]
+
+
+def find_program(name: str, writable: Iterable[Path], env: Mapping[str, str] | None = None) -> str | None:
     """Return the path of the first program in ``PATH`` that commands cannot replace.
 
     It does not depend on the working directory, and no part of the way to it, links included, is in a ``writable``
-    folder.
+    folder. ``env`` has the ``PATH``; without it, that of this process is used.
     """
     folders = [_real(path) for path in writable]
-    for folder in os.get_exec_path():
+    for folder in os.get_exec_path(env):
         found = shutil.which(name, path=folder) if folder.startswith("/") else None
         if found and not any(_is_below_any(step, folders) for step in _way(Path(found))):
             return found
     return None
+
+
+def find_user_program(name: str, env: Mapping[str, str] | None = None) -> str | None:
+    """Return the path of a program that the user wants to run.
+
+    A name without a folder is not looked up where commands in the sandbox can leave programs; a path is the user's
+    choice.
+    """
+    if "/" in name:
+        return shutil.which(name)
+    try:
+        here = Path.cwd()
+    except FileNotFoundError:  # removed since
+        return find_program(name, [], env)
+    return find_program(name, writable_folders(here), env)
 
 
 def _way(path: Path) -> Iterator[Path]:

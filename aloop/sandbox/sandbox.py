@@ -18,7 +18,7 @@ from pathlib import Path
 from aloop.config import SandboxSettings
 from aloop.sandbox import seatbelt
 from aloop.sandbox.bubblewrap import TEMPORARY, bubblewrap_arguments
-from aloop.sandbox.paths import Layout, find_layout, find_program, hidden_folders
+from aloop.sandbox.paths import Layout, find_layout, find_program, hidden_folders, writable_folders
 from aloop.sandbox.seccomp import system_call_filter
 from aloop.sandbox.wrapper import Wrapper
 
@@ -61,7 +61,7 @@ def find_state(folder: Path, settings: SandboxSettings) -> SandboxState:
 def _find_state(folder: Path, settings: SandboxSettings) -> SandboxState:
     if sys.platform == "linux":
         name, advice = "bubblewrap", _FORBIDDEN
-        program = find_program("bwrap", [folder, *settings.writable])
+        program = find_program("bwrap", writable_folders(folder, settings.writable))
         if program is None:
             return SandboxState(False, "bubblewrap is not installed", _INSTALL)
         if not system_call_filter():
@@ -121,7 +121,8 @@ def make_wrapper(folder: Path, settings: SandboxSettings, *, has_blanks: bool = 
     if not has_blanks:
         layout = replace(layout, blanks=())
     hidden = hidden_folders(home, [folder, *layout.writable])
-    program = seatbelt.PROGRAM if sys.platform == "darwin" else find_program("bwrap", [folder, *settings.writable])
+    writable = writable_folders(folder, settings.writable)
+    program = seatbelt.PROGRAM if sys.platform == "darwin" else find_program("bwrap", writable)
     if program is None:
         raise FileNotFoundError("bubblewrap has been removed; install it again")
     return _wrap(program, folder, layout, hidden, has_network=settings.has_network)

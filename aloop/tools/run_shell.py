@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import shutil
 from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any, ClassVar
@@ -14,6 +13,7 @@ from aloop.config import SandboxSettings
 from aloop.errors import ToolError
 from aloop.formatting import quantity
 from aloop.permissions import Kind, PermissionRequest
+from aloop.sandbox.paths import find_program, writable_folders
 from aloop.sandbox.wrapper import NO_WRAPPER, Wrapper
 from aloop.sanitize import without_escape_codes
 from aloop.tools.base import Action, OutputCallback, Tool, ToolResult
@@ -167,7 +167,7 @@ class RunShell(Tool):
 
     async def _start(self, command: str, sandbox: SandboxSettings | None) -> ToolResult:
         wrapper = await self._wrapper(sandbox)
-        job = await self._jobs.start(_shell(), command, self._folder, environment(os.environ), wrapper)
+        job = await self._jobs.start(self._shell(), command, self._folder, environment(os.environ), wrapper)
         return report(job)
 
     async def _run(
@@ -176,7 +176,7 @@ class RunShell(Tool):
         wrapper = await self._wrapper(sandbox)
         try:
             result = await run_command(
-                [*_shell(), command], self._folder, environment(os.environ), seconds, on_output, wrapper
+                [*self._shell(), command], self._folder, environment(os.environ), seconds, on_output, wrapper
             )
         except OSError as error:
             raise ToolError(f"The command could not be started: {error.strerror or error}.") from error
@@ -186,6 +186,11 @@ class RunShell(Tool):
         if sandbox and result.code and _MAY_BE_SANDBOX.search(printed):
             hint = _HINT.format("" if sandbox.has_network else "no network, and ")
         return ToolResult(f"{printed}\n{hint}[{_ending(result, seconds)}]".lstrip("\n"), is_error, "output")
+
+    def _shell(self) -> list[str]:
+        # A program named bash that an earlier command has left on PATH would run outside of the sandbox later.
+        writable = writable_folders(self._folder, self._sandbox_settings.writable)
+        return [find_program("bash", writable) or "/bin/sh", "-c"]
 
     async def _wrapper(self, sandbox: SandboxSettings | None) -> Wrapper:
         if sandbox is None:
@@ -197,10 +202,6 @@ class RunShell(Tool):
             return await asyncio.to_thread(make_wrapper, self._folder, sandbox)
         except OSError as error:
             raise ToolError(f"The sandbox could not be prepared: {error.strerror or error}.") from error
-
-
-def _shell() -> list[str]:
-    return [shutil.which("bash") or "/bin/sh", "-c"]
 
 
 def environment(env: Mapping[str, str]) -> dict[str, str]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import shutil
 from collections.abc import Mapping
+from pathlib import Path
 from textwrap import dedent
 from typing import TYPE_CHECKING
 
@@ -77,9 +77,12 @@ _PROGRAMS = (
 
 def clipboard_program(env: Mapping[str, str]) -> tuple[str, ...]:
     """Return the program that writes to the clipboard, empty if there is none."""
-    for variable, command in _PROGRAMS:
-        if (not variable or env.get(variable)) and shutil.which(command[0], path=env.get("PATH")):
-            return command
+    # Imported late for start-up time.
+    from aloop.sandbox.paths import find_user_program
+
+    for variable, (name, *arguments) in _PROGRAMS:
+        if (not variable or env.get(variable)) and (program := find_user_program(name, env)):
+            return (program, *arguments)
     return ()
 
 
@@ -104,7 +107,7 @@ async def copy_with_program(text: str) -> str:
     except TimeoutError:
         process.kill()
         await process.wait()
-    return command[0] if process.returncode == 0 else ""
+    return Path(command[0]).name if process.returncode == 0 else ""
 
 
 COMMAND = Command(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -55,29 +54,27 @@ async def paste(context: Context, argument: str) -> Outcome | None:
 
 async def read_clipboard(env: Mapping[str, str]) -> bytes:
     """Return the image in the clipboard; raises AloopError if there is none."""
-    command = next(
-        (
-            command
-            for variable, command in _PROGRAMS
-            if (not variable or env.get(variable)) and shutil.which(command[0], path=env.get("PATH"))
-        ),
-        None,
-    )
-    if command is not None:
-        data = await _output(*command)
-    elif shutil.which("osascript", path=env.get("PATH")):
-        data = await _from_apple_script()
+    # Imported late for start-up time.
+    from aloop.sandbox.paths import find_user_program
+
+    for variable, (name, *arguments) in _PROGRAMS:
+        if (not variable or env.get(variable)) and (program := find_user_program(name, env)):
+            data = await _output(program, *arguments)
+            break
     else:
-        raise AloopError("Cannot read the clipboard: install wl-clipboard, xclip or pngpaste, or use @FILE.")
+        program = find_user_program("osascript", env)
+        if program is None:
+            raise AloopError("Cannot read the clipboard: install wl-clipboard, xclip or pngpaste, or use @FILE.")
+        data = await _from_apple_script(program)
     if not data:
         raise AloopError("The clipboard contains no image. To send an image file, write @ and its path.")
     return data
 
 
-async def _from_apple_script() -> bytes:
+async def _from_apple_script(program: str) -> bytes:
     with tempfile.TemporaryDirectory(prefix="aloop-") as folder:
         path = Path(folder, _NAME)
-        await _output("osascript", "-e", _APPLE_SCRIPT.format(path=path))
+        await _output(program, "-e", _APPLE_SCRIPT.format(path=path))
         try:
             return await asyncio.to_thread(path.read_bytes)
         except FileNotFoundError:  # no image in the clipboard

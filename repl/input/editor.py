@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import shlex
-import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 from prompt_toolkit.application import in_terminal
 
 from aloop.errors import AloopError
+from aloop.sandbox.paths import find_user_program
 
 
 async def hand_over(command: Sequence[str], folder: Path | None = None) -> int:
@@ -38,6 +38,14 @@ def editor_command(env: Mapping[str, str]) -> list[str]:
         raise AloopError(f"Cannot parse the editor command {named!r}: {error}. Check VISUAL and EDITOR.") from error
 
 
+def _found(editor: Sequence[str]) -> list[str]:
+    """Return the command with the path of its program; raises AloopError without one."""
+    program = find_user_program(editor[0])
+    if program is None:
+        raise AloopError(f"Cannot find the editor {editor[0]!r}. Set VISUAL or EDITOR to an installed editor.")
+    return [program, *editor[1:]]
+
+
 async def edit_text(text: str) -> str:
     """Return ``text`` as edited, without trailing line feeds; raises AloopError."""
     command = editor_command(os.environ)
@@ -46,7 +54,7 @@ async def edit_text(text: str) -> str:
         with tempfile.TemporaryDirectory(prefix="aloop-") as folder:
             file = Path(folder) / "prompt.md"
             file.write_text(f"{text}\n", encoding="utf-8", errors="surrogatepass")
-            code = await hand_over([*command, str(file)])
+            code = await hand_over([*_found(command), str(file)])
             if code:
                 raise AloopError(f"{command[0]} exited with code {code}. The text is unchanged.")
             return file.read_text(encoding="utf-8", errors="replace").rstrip("\n")
@@ -79,8 +87,6 @@ def command_at(editor: Sequence[str], path: Path, line: int) -> list[str]:
 async def edit_file(path: Path, line: int) -> None:
     """Open ``path`` in the editor; raises AloopError if it is missing or fails."""
     editor = editor_command(os.environ)
-    if shutil.which(editor[0]) is None:
-        raise AloopError(f"Cannot find the editor {editor[0]!r}. Set VISUAL or EDITOR to an installed editor.")
-    code = await hand_over(command_at(editor, path, line))
+    code = await hand_over(command_at(_found(editor), path, line))
     if code:
         raise AloopError(f"{editor[0]} exited with code {code}.")

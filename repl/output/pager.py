@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import os
 import shlex
-import shutil
 from collections.abc import AsyncIterable
 from contextlib import suppress
 
 from prompt_toolkit.application import in_terminal
 
+from aloop.sandbox.paths import find_user_program
+
 
 def pager_command() -> list[str]:
     """Return the command of the pager; empty if it is not installed."""
-    chosen = shlex.split(os.environ.get("PAGER", "")) or ["less", "-R"]
-    return chosen if shutil.which(chosen[0]) else []
+    name, *arguments = shlex.split(os.environ.get("PAGER", "")) or ["less", "-R"]
+    program = find_user_program(name)
+    return [program, *arguments] if program else []
 
 
 async def run_pager(pieces: AsyncIterable[str]) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from aloop.config import SandboxSettings, settings_folder
-from aloop.sandbox.paths import find_layout, find_program, hidden_folders, ordered
+from aloop.sandbox.paths import find_layout, find_program, find_user_program, hidden_folders, ordered, writable_folders
 
 
 @pytest.fixture
@@ -279,3 +279,38 @@ def test_program_behind_a_link_that_commands_could_replace_is_not_found(
         assert find_program("tool", [work]) is None
         monkeypatch.setenv("PATH", f"{path}:{links / 'good'}")
         assert find_program("tool", [links / "work"]) == str(links / "good" / "tool")
+
+
+def test_working_directory_with_the_home_directory_holds_programs_of_the_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    program = add_program(tmp_path / "home" / "bin")
+    monkeypatch.setenv("PATH", str(tmp_path / "home" / "bin"))
+    other = tmp_path / "other"
+    assert find_program("tool", writable_folders(tmp_path / "home", [other])) == program
+    assert writable_folders(Path("/"), [other]) == [other]
+    assert writable_folders(tmp_path / "home" / "work", [other]) == [tmp_path / "home" / "work", other]
+
+
+def test_program_of_the_user_is_not_one_that_is_left_in_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = tmp_path / "work"
+    planted, trusted = add_program(work / "bin"), add_program(tmp_path / "system")
+    monkeypatch.chdir(work)
+    monkeypatch.setenv("PATH", os.pathsep.join((str(work / "bin"), str(tmp_path / "system"))))
+    assert find_user_program("tool") == trusted
+    assert find_user_program("tool", {"PATH": str(work / "bin")}) is None
+    assert find_user_program(planted) == planted
+
+
+def test_program_of_the_user_is_found_without_a_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trusted = add_program(tmp_path / "system")
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    (tmp_path / "work").rmdir()
+    monkeypatch.setenv("PATH", str(tmp_path / "system"))
+    assert find_user_program("tool") == trusted

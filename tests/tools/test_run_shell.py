@@ -53,6 +53,17 @@ async def test_result_has_the_output_and_the_exit_code(shell: RunShell) -> None:
     assert (await run(shell, "kill -9 $$")).text == "[ended by SIGKILL]"
 
 
+async def test_shell_is_not_a_program_that_is_left_in_the_working_directory(
+    shell: RunShell, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planted = workspace.root / "bin" / "bash"
+    planted.parent.mkdir()
+    planted.write_text("#!/bin/sh\necho planted\n")
+    planted.chmod(0o755)
+    monkeypatch.setenv("PATH", str(planted.parent), prepend=os.pathsep)
+    assert (await run(shell, "echo right")).text == "right\n[exit code 0]"
+
+
 async def test_colors_are_removed_from_the_output(shell: RunShell) -> None:
     assert (await run(shell, r"printf '\033[1;31mred\033[0m\033]0;title\007\n'")).text == "red\n[exit code 0]"
 

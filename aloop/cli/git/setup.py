@@ -13,6 +13,7 @@ from aloop.errors import StorageError, UsageError
 from aloop.memory.disk.filesystem import SYSTEM, explained, write_atomic
 from aloop.memory.session import FILE_NAME
 from aloop.memory.sessions_dir.yaml_backend import ALOOP_FOLDER, GITIGNORE, committed_rules
+from aloop.sandbox.paths import find_user_program
 
 _ATTRIBUTES = ".gitattributes"
 _ATTRIBUTE = "session.yaml merge=aloop -text diff"
@@ -111,17 +112,17 @@ def _find_other_rules(sessions_dir: Path) -> list[str]:
 
 def _git(folder: Path, *arguments: str) -> str | None:
     """Return the output of git without the line end, None if it fails."""
-    try:
-        done = subprocess.run(  # noqa: S603 # without a shell
-            ["git", "-C", str(folder), *arguments],  # noqa: S607 # the git of the user
-            capture_output=True,
-            text=True,
-            errors="surrogateescape",
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
-    except FileNotFoundError as error:
-        raise UsageError("git is not installed, or not on PATH.") from error
+    program = find_user_program("git")
+    if program is None:
+        raise UsageError("git is not installed, or not on PATH.")
+    done = subprocess.run(  # noqa: S603 # the git of the user, without a shell
+        [program, "-C", str(folder), *arguments],
+        capture_output=True,
+        text=True,
+        errors="surrogateescape",
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
     return done.stdout.rstrip("\n") if done.returncode == 0 else None
 
 

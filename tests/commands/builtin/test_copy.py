@@ -80,4 +80,4 @@ def test_clipboard_program_needs_its_display(monkeypatch: pytest.MonkeyPatch, tm
     monkeypatch.undo()
     (tmp_path / "xclip").touch(0o755)
     assert clipboard_program({"PATH": str(tmp_path)}) == ()
-    assert clipboard_program({"PATH": str(tmp_path), "DISPLAY": ":0"})[0] == "xclip"
+    assert clipboard_program({"PATH": str(tmp_path), "DISPLAY": ":0"})[0] == str(tmp_path / "xclip")

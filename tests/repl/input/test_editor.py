@@ -40,7 +40,7 @@ async def test_edited_text_is_returned_and_its_file_is_private(tmp_path: Path, m
 @pytest.mark.parametrize(
     ("editor", "reason"),
     [
-        ("/nowhere/editor", "Cannot start /nowhere/editor: No such file"),
+        ("/nowhere/editor", "Cannot find the editor '/nowhere/editor'"),
         ("false", "false exited with code 1. The text is unchanged"),
         ("'open", "Cannot parse the editor command"),
     ],
