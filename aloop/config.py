@@ -39,6 +39,8 @@ Titles = Literal["words", "model"]
 AuthScheme = Literal["bearer", "x-api-key"]
 
 Notify = Literal["off", "bell", "desktop"]
+ColorTheme = Literal["auto", "dark", "light"]
+"""The background for which colors are chosen; auto asks the terminal."""
 SandboxMode = Literal["auto", "require", "off"]
 """Run the model's commands in a sandbox: if there is one, always, or never."""
 TOOLBAR_PARTS = ("model", "title", "messages", "context", "cost", "branch", "mode")
@@ -53,6 +55,7 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "effort": EFFORTS,
     "titles": get_args(Titles),
     "notify": get_args(Notify),
+    "theme": get_args(ColorTheme),
     "sandbox": get_args(SandboxMode),
 }
 _TABLES = ("endpoints", "prices")
@@ -137,6 +140,7 @@ class FileSettings(TypedDict, total=False):
     title_model: str
     terminal_title: bool
     notify: Notify
+    theme: ColorTheme
     sandbox: SandboxMode
     sandbox_network: bool
     sandbox_write: Sequence[Path]
@@ -363,11 +367,17 @@ class Settings(NamedTuple):
     title_model: str | None = None
     terminal_title: bool = True
     notify: Notify = "bell"
+    theme: ColorTheme = "auto"
     sandbox: SandboxSettings = SandboxSettings()
     toolbar: Sequence[str] = TOOLBAR_PARTS
     keys: Mapping[str, str] = {}
     endpoints: Mapping[str, Endpoint] = {}
     prices: Mapping[str, Prices] = {}
+
+    @property
+    def background(self) -> Literal["", "dark", "light"]:
+        """The terminal's background according to ``theme``, empty if the terminal decides."""
+        return "" if self.theme == "auto" else self.theme
 
     @property
     def state_folder(self) -> Path:
@@ -402,6 +412,7 @@ class Settings(NamedTuple):
             title_model=file.get("title_model"),
             terminal_title=file.get("terminal_title", True),
             notify=file.get("notify", "bell"),
+            theme=file.get("theme", "auto"),
             sandbox=SandboxSettings(
                 file.get("sandbox", "auto"), file.get("sandbox_network", False), tuple(file.get("sandbox_write", ()))
             ),

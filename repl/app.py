@@ -41,12 +41,12 @@ def run_shell(options: ShellOptions) -> int:
         from repl.shell import Shell
 
         restore_interrupts()
-        shell = Shell(options, Screen(TerminalOutput.of(sys.stdout)), early=early)
+        shell = Shell(options, Screen(TerminalOutput.of(sys.stdout), options.settings.background), early=early)
         code = asyncio.run(shell.run())
         while not code and (place := shell.moves_to):
             options = _in_project(options, place)
             sys.stdout.write("\n")
-            shell = Shell(options, Screen(TerminalOutput.of(sys.stdout)))
+            shell = Shell(options, Screen(TerminalOutput.of(sys.stdout), options.settings.background))
             code = asyncio.run(shell.run())
         return code
 

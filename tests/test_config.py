@@ -112,6 +112,7 @@ def test_absolute_xdg_config_home_locates_the_config_file(tmp_path: Path) -> Non
         ('sandbox_write = "~/.cache"', "sandbox_write must be a list of folders"),
         ('sandbox_write = ["cache"]', "each beginning with / or ~/"),
         ("terminal_title = 1", "terminal_title must be true or false"),
+        ('theme = "blue"', "theme must be auto, dark or light"),
         ('toolbar = "model"', "toolbar must be a list of strings"),
         ('toolbar = ["modl"]', "Unknown part 'modl' in toolbar. Did you mean 'model'?"),
         ('keys = "x"', "keys must be a table of strings"),

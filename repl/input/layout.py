@@ -34,14 +34,12 @@ from prompt_toolkit.layout.processors import (
 )
 from prompt_toolkit.layout.screen import Char
 from prompt_toolkit.layout.utils import explode_text_fragments
-from prompt_toolkit.styles import Style
 from prompt_toolkit.utils import _CHAR_SIZES_CACHE
 from prompt_toolkit.widgets import SearchToolbar
 
 from aloop.sanitize import visible
 from aloop.width import FLAG_LETTERS, row_ends, text_width, unjoined
 from repl.output.styled import CONTINUATION
-from repl.output.theme import PROMPT_STYLES
 
 _TAB = "    "
 _STYLE = " class:control-character"
@@ -133,8 +131,6 @@ for letter in FLAG_LETTERS:
     _CHAR_SIZES_CACHE[letter] = text_width(letter)
 
 _MENU_ROWS = 8
-
-STYLE = Style.from_dict(PROMPT_STYLES)
 
 
 def build_layout(

@@ -38,7 +38,7 @@ from aloop.width import fit, flow, text_width, unjoined, wrap
 from repl.input.buffer import LineBuffer, complete
 from repl.input.key_bindings import bind_keys
 from repl.input.key_parser import KeyParser
-from repl.input.layout import STYLE, build_layout
+from repl.input.layout import build_layout
 from repl.input.pastes import Entry, PasteGuard, dropped_media
 from repl.input.queue import QueuedLine, is_message, joined
 from repl.output.live import Live
@@ -197,7 +197,7 @@ class Prompt:
             layout=build_layout(
                 self._buffer, self._toolbar_rows, self._prompt_text, self._queue_rows, self._placeholder
             ),
-            style=STYLE,
+            style=screen.prompt_style,
             include_default_pygments_style=False,
             editing_mode=editing_mode,
             key_bindings=merge_key_bindings([load_auto_suggest_bindings(), bind_keys(self, self._keys)]),

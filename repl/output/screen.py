@@ -7,10 +7,13 @@ import itertools
 import os
 import time
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 from prompt_toolkit.application import Application
 from prompt_toolkit.output import Output
+from prompt_toolkit.styles import BaseStyle, DynamicStyle
+from prompt_toolkit.styles import Style as PromptStyle
 
 from aloop.sanitize import safe_line, safe_text
 from aloop.width import wrap
@@ -18,7 +21,7 @@ from repl.output.live import SPIN_SECONDS
 from repl.output.renderer import LiveRenderer, LiveRows, TerminalOutput, has_alternate_screen, in_one_piece
 from repl.output.styled import Line, line, to_ansi
 from repl.output.terminal_reports import has_kitty_keys, is_last, queries, reported_background, synchronizes
-from repl.output.theme import Style, Theme
+from repl.output.theme import Background, Style, Theme, prompt_styles
 
 _SLOWEST_REPORT = 1.0  # seconds
 _LONGEST_COPY = 74_994
@@ -33,9 +36,10 @@ _FOCUS = {"\x1b[I": True, "\x1b[O": False}
 class Screen:
     """The scrollback of a terminal, with the application of the prompt attached later."""
 
-    def __init__(self, output: Output) -> None:
+    def __init__(self, output: Output, background: Background = "") -> None:
         self.output = output
-        self.theme = Theme.from_env(os.environ)
+        self.theme = Theme.from_env(os.environ, background)
+        self._is_background_set = bool(background)
         self._app: Application[Any] | None = None
         self._has_title = False
         self.has_focus = True
@@ -54,6 +58,11 @@ class Screen:
     @property
     def height(self) -> int:
         return self.output.get_size().rows
+
+    @property
+    def prompt_style(self) -> BaseStyle:
+        """The styles of the prompt, which change with the theme."""
+        return DynamicStyle(lambda: _prompt_style(self.theme))
 
     def attach(self, app: Application[Any], live_rows: LiveRows) -> None:
         """Print above ``app`` from now on, with ``live_rows`` between text and prompt."""
@@ -100,7 +109,7 @@ class Screen:
             self.has_focus = _FOCUS[report]
         elif synchronizes(report):
             self.output.is_synchronized = True
-        elif background := reported_background(report):
+        elif (background := reported_background(report)) and not self._is_background_set:
             self.theme = self.theme._replace(background=background)
             self.redraw()
 
@@ -183,3 +192,8 @@ class Screen:
             self.refresh()
             if number * SPIN_SECONDS % 1 == 0:
                 self.redraw()  # the prompt, or what is in its place
+
+
+@cache
+def _prompt_style(theme: Theme) -> BaseStyle:
+    return PromptStyle.from_dict(dict(prompt_styles(theme)))

@@ -154,7 +154,8 @@ def _last(options: ShellOptions, indent: int, width: int) -> list[Span]:
     room = width - indent - len(f"{when} · {command}")
     title = fit(unjoined(safe_line(latest.title)), room - len(" · ")) if room >= _SHORTEST_TITLE else ""
     about = f"{title} · {when} · " if title else f"{when} · " if room >= 0 else ""
-    return [(Style.QUIET, f"{'last':<{indent}}"), (Style.PLAIN, about), (Style.ACCENT, command)]
+    # Not the accent, whose color depends on the background: the terminal has not reported it yet.
+    return [(Style.QUIET, f"{'last':<{indent}}"), (Style.PLAIN, about), (Style.STRONG, command)]
 
 
 def _latest(options: ShellOptions) -> Latest | None:

@@ -25,7 +25,7 @@ from aloop.project import find_branch
 from repl.input.toolbar import toolbar_line, toolbar_parts
 from repl.options import ShellOptions
 from repl.output.styled import PROMPT, placeholder, to_ansi
-from repl.output.theme import Theme
+from repl.output.theme import Style, Theme
 from repl.startup.banner import greeting
 
 _REST_SECONDS = 0.05
@@ -203,9 +203,11 @@ def first_screen(options: ShellOptions, columns: int) -> str:
     # cells, cannot be measured without more imports.
     if options.resume is not None or columns < _NARROWEST or max(toolbar, default="") > "\u02ff":
         return ""
-    banner = to_ansi(greeting(options, columns), Theme.from_env(os.environ))
-    shown = f"\x1b[0;2m{placeholder(columns - len(PROMPT) - 1)}\x1b[0m"
-    below = f"\r\n\x1b[0;2m{toolbar}\x1b[0m\r{_CURSOR_UP}\x1b[{len(PROMPT)}C"
+    theme = Theme.from_env(os.environ, options.settings.background)
+    banner = to_ansi(greeting(options, columns), theme)
+    quiet = f"\x1b[0;{theme.codes(Style.QUIET)}m"
+    shown = f"{quiet}{placeholder(columns - len(PROMPT) - 1)}\x1b[0m"
+    below = f"\r\n{quiet}{toolbar}\x1b[0m\r{_CURSOR_UP}\x1b[{len(PROMPT)}C"
     prompt = f"\x1b[0;1m{PROMPT}\x1b[0m{shown}{below}"
     return f"{banner}\n{_PASTES_MARKED}{_CLEAR_BELOW}{prompt}"
 

@@ -41,7 +41,7 @@ def test_preview_has_the_colors_of_an_open_string() -> None:
 
 
 def test_language_of_a_file_is_found_by_its_name() -> None:
-    assert "\x1b[33m" in ansi(Highlighter.for_file("a/b.py").add(["return"]))
+    assert "\x1b[94m" in ansi(Highlighter.for_file("a/b.py").add(["return"]))
     assert ansi(Highlighter.for_file("LICENSE").add(["return"])) == "return\n"
 
 

@@ -5,7 +5,7 @@ from repl.output.theme import Depth, Style, Theme
 
 
 def test_to_ansi_resets_the_style_after_its_text() -> None:
-    assert to_ansi([line("plain ", (Style.BAD, "bad"))], Theme()) == "plain \x1b[31mbad\x1b[0m\n"
+    assert to_ansi([line("plain ", (Style.BAD, "bad"))], Theme()) == "plain \x1b[91mbad\x1b[0m\n"
 
 
 def test_to_ansi_without_color_keeps_bold_and_dim() -> None:
