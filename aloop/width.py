@@ -81,6 +81,14 @@ def fit_parts(text: str, width: int, separator: str = _SEPARATOR) -> str:
     return fit(text, width)
 
 
+def fit_ends(text: str, width: int, separator: str = _SEPARATOR) -> str:
+    """Return the first parts of ``text`` and the last one in ``width`` cells."""
+    *parts, last = text.split(separator)
+    while len(parts) > 1 and text_width(separator.join([*parts, last])) > width:
+        parts.pop()
+    return fit(separator.join([*parts, last]), width)
+
+
 def pad(text: str, width: int) -> str:
     """Return ``text`` in exactly ``width`` cells, cut or padded on the right."""
     shown = fit(text, width)

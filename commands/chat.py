@@ -47,7 +47,7 @@ async def chat(context: Context, text: str, typed: str | None = None, *, outside
         await context.agent.run(with_attachments(text, attachments) if attachments else text, media)
     except asyncio.CancelledError:
         kept = context.memory.message_count != before
-        context.view.info("Stopped. The partial answer is kept." if kept else "Stopped before any answer arrived.")
+        context.view.info("Stopped. The work so far is kept." if kept else "Stopped before any answer arrived.")
     except AloopError as error:
         # Nothing is lost as long as the shell runs.
         unsaved = (

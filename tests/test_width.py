@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from prompt_toolkit.utils import get_cwidth
 
 from aloop.sanitize import visible
-from aloop.width import clusters, fit, fit_parts, flow, last_rows, pad, rows, text_width, unjoined, wrap
+from aloop.width import clusters, fit, fit_ends, fit_parts, flow, last_rows, pad, rows, text_width, unjoined, wrap
 from repl.output.styled import fit_line, line
 from repl.output.theme import Style
 
@@ -126,3 +126,11 @@ def test_flag_takes_two_cells_also_in_the_prompt() -> None:
     assert text_width("🇩🇪🇫🇷") == 4
     import_module("repl.input.layout")  # corrects prompt_toolkit
     assert get_cwidth("🇩🇪🇫🇷") == 4
+
+
+@pytest.mark.parametrize(
+    ("width", "shown"),
+    [(40, "Enter use · type to filter · Esc"), (20, "Enter use · Esc"), (9, "Enter us…")],
+)
+def test_fit_ends_drops_middle_parts_and_keeps_the_last(width: int, shown: str) -> None:
+    assert fit_ends("Enter use · type to filter · Esc", width) == shown

@@ -18,7 +18,10 @@ from aloop.errors import LocalModelError
 
 def display_path(path: Path) -> str:
     """Return ``path`` with ``~`` for the home directory."""
-    return f"~/{path.relative_to(Path.home())}" if path.is_relative_to(Path.home()) else str(path)
+    home = Path.home()
+    if not path.is_relative_to(home):
+        return str(path)
+    return "~" if path == home else f"~/{path.relative_to(home)}"
 
 
 def size_of(folder: Path) -> int:

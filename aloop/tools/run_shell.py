@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from aloop.config import SandboxSettings
 from aloop.errors import ToolError
 from aloop.formatting import quantity
+from aloop.local_model.models import display_path
 from aloop.permissions import Kind, PermissionRequest
 from aloop.sandbox.paths import find_program, writable_folders
 from aloop.sandbox.wrapper import NO_WRAPPER, Wrapper
@@ -132,7 +133,7 @@ class RunShell(Tool):
             if self._sandbox_settings.mode == "require":
                 raise ToolError(_REQUIRED)
             sandbox, place = None, ", outside the sandbox"
-        summary = f"{self.name} in {quoted(str(self._folder))}, {limit}{place}{_without(os.environ)}"
+        summary = f"{self.name} in {quoted(display_path(self._folder))}, {limit}{place}{_without(os.environ)}"
         kinds: tuple[Kind, ...] = ("shell", "outside") if is_unsandboxed else ("shell",)
         request = PermissionRequest(kinds, summary, command, is_unsandboxed=is_unsandboxed)
         if in_background:

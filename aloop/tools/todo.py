@@ -61,9 +61,14 @@ def _steps(items: Sequence[Any]) -> tuple[Step, ...]:
 
 
 def current_steps(messages: Sequence[LLMMessage]) -> tuple[Step, ...]:
-    """Return the newest list in a conversation; empty if all of it is done."""
+    """Return the list of the last turn; empty if it has none, or all of it is done.
+
+    A turn that does not touch a list is about something else, so that later turns need not show it either.
+    """
     failed = {message.tool_call_id for message in messages if message.role == "tool" and message.is_error}
     for message in reversed(messages):
+        if message.role == "user":
+            break
         for call in reversed(message.tool_calls):
             if call.name == NAME and call.id not in failed:
                 steps = read_steps(call.arguments)
@@ -74,8 +79,9 @@ def current_steps(messages: Sequence[LLMMessage]) -> tuple[Step, ...]:
 def summarize(steps: Sequence[Step]) -> str:
     """Return how far a list is, in words."""
     done = sum(step.is_done for step in steps)
-    now = next((step.text for step in steps if step.status == "in_progress"), "")
-    return f"{done} of {quantity(len(steps), 'step')} done{f', now: {now}' if now else ''}"
+    now = next((f", now: {step.text}" for step in steps if step.status == "in_progress"), "")
+    after = next((f", next: {step.text}" for step in steps if step.status == "pending"), "")
+    return f"{done} of {quantity(len(steps), 'step')} done{now or after}"
 
 
 class Todo(Tool):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aloop.formatting import quantity
+from commands.builtin.context import sent_tokens, size_change
 from commands.registry import Argument, Command
 
 if TYPE_CHECKING:
@@ -23,17 +24,15 @@ async def compact(context: Context, argument: str) -> None:
         await context.memory.edit(undo_summary)
         view.info("The original messages are sent again. The summary stays in the session, marked skip: true.")
         return
-    before = agent.context_use.tokens
+    before = sent_tokens(context)
     done = await agent.compact(argument)
     if done is None:
         view.info("There is nothing to summarize yet, because the last turns are always sent in full.")
     else:
-        now = agent.context_use
-        # Without a known window, the tokens sent besides the messages are unknown too.
-        saved = f": about {now.tokens:,} tokens instead of {before:,}" if now.window else ""
         view.info(
-            f"{quantity(done.messages, 'older message')} will be sent as a summary{saved}. The session keeps the "
-            "originals; /compact undo sends them again."
+            f"{quantity(done.messages, 'older message')} will be sent as a summary, which makes the context "
+            f"{size_change(before, sent_tokens(context))}. The session keeps the originals; /compact undo "
+            "sends them again."
         )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from aloop.agent.instructions import section_tokens
 from aloop.formatting import quantity
 from aloop.llm.prompts import PROJECT_INSTRUCTIONS, SKILLS
-from aloop.memory.context import estimate_tokens
+from aloop.memory.context import estimate, estimate_tokens, live
 from commands.pages import Facts
 from commands.project.instructions import refresh_instructions
 from commands.registry import Command
@@ -38,6 +38,25 @@ async def context_use(context: Context, _argument: str) -> None:
         ("messages", f"{messages:,} · {quantity(memory.message_count, 'message')}"),
     ]
     await context.view.show(Facts(rows))
+
+
+def sent_tokens(context: Context) -> int:
+    """Estimate the tokens of the messages that are sent.
+
+    All are estimated in the same way. ``context_use`` has the counts of the API where there are any, so its values
+    before and after an edit cannot be compared.
+    """
+    return estimate(live(context.memory.messages))
+
+
+def size_change(before: int, after: int) -> str:
+    """Return how the size of the context changed, from values of ``sent_tokens``."""
+    tokens = abs(after - before)
+    return (
+        f"about {quantity(tokens, 'token')} {'larger' if after > before else 'smaller'}"
+        if tokens
+        else "as large as before"
+    )
 
 
 def _names(section: Section | None) -> str:

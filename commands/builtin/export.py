@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aloop.errors import AloopError
+from aloop.local_model.models import display_path
 from commands.registry import Argument, Command
 from commands.session_browser import save_before_leaving
 
@@ -46,7 +47,7 @@ async def export(context: Context, argument: str) -> None:
             view.info("Nothing was written.")
             return
         await asyncio.to_thread(write_export, path, text, replace=True)
-    view.info(f"Exported to {path}")
+    view.info(f"Exported to {display_path(path)}")
 
 
 def _unquoted(path: str) -> str:
@@ -63,7 +64,7 @@ async def _to_tool(context: Context, session: Session, tool: str, wanted: Path |
     path = await asyncio.to_thread(deliver, exported, wanted)
     commands = exported.commands_for(path)
     how = ["Resume it there with:", *commands] if commands else [f"{exported.advice}."]
-    lines = [f"Exported to {path}", exported.losses, *how]
+    lines = [f"Exported to {display_path(path)}", exported.losses, *how]
     context.view.info("\n".join(filter(None, lines)))
 
 

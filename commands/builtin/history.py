@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
+from aloop.local_model.models import display_path
 from commands.builtin.rewind import questions_of
 from commands.pages import SessionStream, Transcript
 from commands.registry import Argument, Command
@@ -25,8 +26,9 @@ async def history(context: Context, argument: str) -> None:
         context.rows = []
         await context.view.show(SessionStream(_as_rows(context, memory.library.iterate_sessions())))
         if not context.rows:
-            context.view.info(f"No sessions are saved in {memory.sessions_dir} yet.")
+            context.view.info(f"No sessions are saved in {display_path(memory.sessions_dir)} yet.")
         if (page := questions_of(memory.messages)).rows:
+            context.view.info("")
             context.view.info("Your messages in this session, with the numbers for /rewind, /skip and /edit:")
             await context.view.show(page)
         return

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from aloop.errors import SHORT_ID, DuplicateSessionId, SessionBusy, SessionDeclined
 from aloop.formatting import quantity
+from aloop.local_model.models import display_path
 from aloop.memory.projects import Place
 from commands.builtin.model import follow
 from commands.context import drop
@@ -115,7 +116,7 @@ async def _pick(context: Context) -> Choice | None:
         # The rows have changed since they were numbered, or the picker was closed before they were read, perhaps
         # because there turned out to be none.
         context.rows = [row.id for row in await context.memory.library.list_sessions(RECENT)]
-        if not (browser.rows or context.rows):
+        if choice is None and not (browser.rows or context.rows):
             _report_none(context)
     elif browser.rows:
         # The picker showed the rows, and leaves nothing behind.
@@ -147,7 +148,7 @@ async def _list_recent(context: Context) -> None:
 
 
 def _report_none(context: Context) -> None:
-    context.view.info(f"No sessions are saved in {context.memory.sessions_dir} yet.")
+    context.view.info(f"No sessions are saved in {display_path(context.memory.sessions_dir)} yet.")
 
 
 COMMAND = Command(

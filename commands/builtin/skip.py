@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from aloop.errors import UsageError
 from aloop.formatting import quantity
+from commands.builtin.context import sent_tokens, size_change
 from commands.registry import Argument, Command
 from commands.selection import numbered, read_range, require_in_range
 
@@ -52,7 +53,7 @@ class _Marking:
 
 
 async def _mark(context: Context, marking: _Marking) -> None:
-    asked, before = (marking.first, marking.last), context.agent.context_use.tokens
+    asked, before = (marking.first, marking.last), sent_tokens(context)
     await context.memory.edit(marking)
     messages = numbered(marking.first, marking.last).capitalize()
     are = "is" if marking.first == marking.last else "are"
@@ -68,7 +69,7 @@ async def _unskip_all(context: Context) -> None:
     # Imported late for start-up time.
     from aloop.memory.conversation import all_sent
 
-    before, earlier = context.agent.context_use.tokens, context.memory.messages
+    before, earlier = sent_tokens(context), context.memory.messages
     await context.memory.edit(all_sent)
     changed = sum(now.skip is not then.skip for now, then in zip(context.memory.messages, earlier, strict=False))
     if changed:
@@ -81,7 +82,7 @@ async def _unskip_all(context: Context) -> None:
 
 
 def _difference(context: Context, before: int) -> str:
-    return f"The context is now about {context.agent.context_use.tokens:,} tokens (before: {before:,})."
+    return f"The context is {size_change(before, sent_tokens(context))}."
 
 
 SKIP = Command(

@@ -46,7 +46,7 @@ async def redo(context: Context, _argument: str) -> None:
     if done.taken:
         context.view.info(f"Switched to the other answer ({restored}). /redo switches again.")
     else:
-        context.view.info(f"Restored the turn that was undone last ({restored}).")
+        context.view.info(f"Restored the turn that /undo removed ({restored}).")
 
 
 async def keep_images(context: Context, question: LLMMessage) -> None:

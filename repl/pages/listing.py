@@ -13,6 +13,7 @@ from aloop.cli.sessions.output import changed_text, cost_text, model_rows, usage
 from aloop.errors import SHORT_ID
 from aloop.formatting import age, duration_text, format_time, thousands
 from aloop.llm.cost.pricing import Cost
+from aloop.local_model.models import display_path
 from aloop.memory.search.search import Hit
 from aloop.memory.session import SessionStats, SessionSummary
 from aloop.memory.sessions_dir.ids import shown_id
@@ -36,6 +37,7 @@ _COUNT = 8
 _LABEL = 12
 _SERVER = 24
 _WINDOW = 6
+_LEAST_SERVER = 10  # cells; a shorter name of a server is left out
 _NARROWEST = 20
 _LEAST_WITH_COUNT = 50  # columns of a screen with room for the number of messages
 _BESIDE_NUMBER = re.compile(r"(?<=\d) (?=\w)|(?<=\w) (?=\d)")
@@ -82,6 +84,8 @@ def model_row(name: str, server: str, window: str, choices: Sequence[ModelChoice
     column = min(max(names, len("model")), max(_NARROWEST, width - _SERVER - _WINDOW - 4))
     rest = max(0, width - column - _WINDOW - 4)
     servers = min(rest, max((text_width(safe_line(choice.server)) for choice in choices), default=0))
+    if rest < _LEAST_SERVER:
+        column, servers = width - _WINDOW - 4, 0
     row = f"{pad(fit(name, column), column)}  {pad(fit(server, servers), servers)}  {window:>{_WINDOW}}"
     return fit(row.rstrip(), width)
 
@@ -170,7 +174,7 @@ def stats_lines(stats: SessionStats, month: Cost, width: int) -> list[Line]:
     ]
     below = (_fact(name, safe_line(value), width) for name, value in facts)
     # The terminal wraps a path, so that it can be copied in one piece.
-    path = safe_line(str(stats.path)) if stats.size else "not saved yet"
+    path = safe_line(display_path(stats.path)) if stats.size else "not saved yet"
     fits = _LABEL + text_width(path) <= width
     where = [line((Style.QUIET, f"{'path':<{_LABEL}}"), path)] if fits else [line((Style.QUIET, "path")), line(path)]
     return [*chain.from_iterable(below), *where]

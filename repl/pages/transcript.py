@@ -11,6 +11,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TypeVar
 
 from aloop.export.facts import time_text
 from aloop.formatting import age
@@ -98,27 +99,49 @@ def reminder(messages: Sequence[LLMMessage], paper: Paper) -> Iterator[str]:
 
     A blank line separates the text of an answer from all else.
     """
+
+    def answer(message: LLMMessage) -> str:
+        text = text_with_sources(message).strip("\n")
+        return paper.answer("\n".join(shortened(text.split("\n"), REMINDER_LINES, paper.width)), None)
+
+    yield paper.gap
+    for is_apart, part in turn_parts(messages, paper.width, answer, REMINDER_LINES):
+        yield ("\n" if is_apart else "") + (part if isinstance(part, str) else paper.write(part))
+    yield paper.gap
+
+
+Shown = TypeVar("Shown")
+
+
+def turn_parts(
+    messages: Sequence[LLMMessage], width: int | None, answer: Callable[[LLMMessage], Shown], most: int | None = None
+) -> Iterator[tuple[bool, Shown | list[Line]]]:
+    """Yield messages in parts, as they looked when they were new.
+
+    Each result is in the part of its call. True comes with a part that a blank line separates from the one before.
+    ``answer`` draws the text of an answer; other texts have at most ``most`` rows.
+    """
     results = {message.tool_call_id: message for message in messages if message.role == "tool"}
     calls = {call.id for message in messages for call in message.tool_calls}
-    yield paper.gap
     last = ""
     for message in messages:
         if message.role == "tool" and message.tool_call_id in calls:
             continue  # it is below its call
         kind = _kind(message)
-        yield _gap(last, kind)
-        last = kind
+        is_apart, last = bool(_gap(last, kind)), kind
         if message.role != "assistant":
-            yield paper.write(message_lines(message, REMINDER_LINES, paper.width))
+            yield is_apart, message_lines(message, most, width)
             continue
-        if text := text_with_sources(message).strip("\n"):
-            yield paper.answer("\n".join(shortened(text.split("\n"), REMINDER_LINES, paper.width)), None)
-        yield paper.write(_interrupted(message))
+        if text_with_sources(message).strip("\n"):
+            yield is_apart, answer(message)
+            is_apart = False
+        if lines := _interrupted(message):
+            yield is_apart, lines
+            is_apart = False
         for call in message.tool_calls:
-            yield _gap(last, _STEP)
-            last = _STEP
-            yield paper.write(_fitted(stored_lines(call, results.get(call.id), paper.width), paper.width))
-    yield paper.gap
+            is_apart, last = is_apart or last != _STEP, _STEP
+            yield is_apart, _fitted(stored_lines(call, results.get(call.id), width), width)
+            is_apart = False
 
 
 _USER, _TEXT, _STEP = "user", "text", "step"

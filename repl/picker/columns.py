@@ -12,7 +12,7 @@ from itertools import groupby
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 
 from aloop.errors import SHORT_ID, AloopError
-from aloop.formatting import age
+from aloop.formatting import age, quantity
 from aloop.memory.search.search import Hit
 from aloop.memory.session import SessionSummary, SessionTitle
 from aloop.sanitize import safe_line
@@ -127,7 +127,7 @@ def row_of(
     hit: Hit | None = None,
 ) -> Row:
     """Return the row of a session, without its counts if they are not known yet."""
-    messages = f"{summary.message_count:,} msgs" if summary and not summary.problem else ""
+    messages = quantity(summary.message_count, "message") if summary and not summary.problem else ""
     model = short_model(summary.model or "") if summary else ""
     return Row(session, number, is_current, folder, messages, model, hit)
 

@@ -18,7 +18,7 @@ from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.keys import Keys
 from prompt_toolkit.layout import BufferControl, Dimension, FormattedTextControl, HSplit, Layout, VSplit, Window
 
-from aloop.width import fit, pad
+from aloop.width import fit_ends, pad
 from repl.input.pastes import PasteGuard
 from repl.input.prompt import Prompt
 from repl.output.screen import Screen
@@ -140,8 +140,8 @@ class FilteredRows(Generic[T]):
 class ListPicker(Generic[T]):
     """One use of a picker, created on the event loop that runs it.
 
-    ``draw`` returns the row of an item from its number and the width, ``legend`` the line below the rows, and ``empty``
-    is shown if nothing matches.
+    ``draw`` returns the row of an item from its number and the width, ``legend`` the keys below the rows, of which a
+    narrow window shows the first and the last; ``empty`` is shown if nothing matches.
     """
 
     def __init__(
@@ -215,7 +215,7 @@ class ListPicker(Generic[T]):
             ]
         )
         rows = Window(FormattedTextControl(self._text), height=lambda: Dimension.exact(self._height()))
-        legend = Window(FormattedTextControl(lambda: [("class:toolbar", fit(self._legend(), _width()))]), height=1)
+        legend = Window(FormattedTextControl(lambda: [("class:toolbar", fit_ends(self._legend(), _width()))]), height=1)
         # The last window takes the rows left over when the rest shrinks.
         return Layout(HSplit([top, rows, legend, Window()]), control)
 

@@ -11,7 +11,7 @@ from repl.input.prompt import Prompt
 from repl.output.screen import Screen
 from repl.picker.list_picker import FilteredRows, ListPicker
 
-_LEGEND = "Enter go back · Ctrl-F go back in a copy · type to filter · Esc"
+_LEGEND = "Enter go back · ^F in a copy · type to filter · Esc"
 
 
 async def pick_message(prompt: Prompt, screen: Screen, page: Questions) -> tuple[Question, bool] | None:

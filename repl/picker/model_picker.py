@@ -15,8 +15,8 @@ from repl.picker.list_picker import FilteredRows, ListPicker
 if TYPE_CHECKING:
     from aloop.llm.models.catalog import ModelChoice
 
-_LEGEND = "Enter use the model · Up Down move · type to filter · Esc"
-_ASKING = "Asking servers for their models…"
+_LEGEND = "Enter use · type to filter · Esc"
+_ASKING = "Asking servers for their models… · Esc"
 
 
 class ModelRows(FilteredRows["ModelChoice"]):
@@ -52,7 +52,7 @@ async def pick_model(prompt: Prompt, screen: Screen, browser: ModelBrowser) -> s
         screen,
         rows,
         draw=draw,
-        legend=lambda: _LEGEND if browser.is_loaded else f"{_LEGEND} · {_ASKING}",
+        legend=lambda: _LEGEND if browser.is_loaded else _ASKING,
         empty="No models match.",
     )
     loading = asyncio.create_task(browser.load(changed))

@@ -25,7 +25,7 @@ from repl.output.markdown import markdown_lines
 from repl.output.rich_lines import wrap_line
 from repl.output.styled import Line, line
 from repl.output.theme import Style, prompt_style
-from repl.pages.transcript import message_lines
+from repl.pages.transcript import turn_parts
 from repl.picker.columns import Details, fit_columns, match_line, row_of, row_spans
 from repl.picker.state import Mode, Picker, matched_places
 
@@ -36,7 +36,7 @@ _CACHED = 64
 _MESSAGES = 12
 _MESSAGE_CHARACTERS = 4_000  # more than a screen shows
 _WHOLE = 10_000  # cells, more than a line around a match has
-_MARKDOWN_WIDTH = 79  # of tables and the like; a narrower screen wraps the rows again
+_WIDEST = 100  # cells of a preview
 
 
 class Pane:
@@ -79,7 +79,8 @@ class Pane:
     async def _load(self, session: SessionTitle) -> None:
         await asyncio.sleep(_PREVIEW_DELAY)
         try:
-            lines = await asyncio.to_thread(ending_lines, await self._read(session))
+            # A window that gets narrower wraps the rows again.
+            lines = await asyncio.to_thread(ending_lines, await self._read(session), min(_width(), _WIDEST))
         except AloopError as error:
             lines = [line((Style.BAD, str(error)))]
         while len(self._known) >= _CACHED:
@@ -88,20 +89,19 @@ class Pane:
         self._refresh()
 
 
-def ending_lines(messages: Sequence[LLMMessage]) -> list[Line]:
-    """Return the last messages as safe lines, and one line of each tool result."""
+def ending_lines(messages: Sequence[LLMMessage], width: int = _WIDEST) -> list[Line]:
+    """Return the last messages as safe lines, which look as when they were new."""
+    shown = [_shortened(message) for message in messages[-_MESSAGES:]]
     lines: list[Line] = []
-    for message in messages[-_MESSAGES:]:
-        text = (message.content or "").strip("\n")
-        if len(text) > _MESSAGE_CHARACTERS:
-            message = replace(message, content=f"…{text[-_MESSAGE_CHARACTERS:]}")
-        if message.role == "user" and lines:
-            lines.append(line(""))
-        if message.role == "assistant" and (message.content or "").strip():
-            lines += [(), *markdown_lines(message.content or "", _MARKDOWN_WIDTH), ()]
-            message = replace(message, content=None)
-        lines += message_lines(message, 1 if message.role == "tool" else None, _MARKDOWN_WIDTH)
+    for is_apart, part in turn_parts(shown, width, lambda message: markdown_lines(message.content or "", width)):
+        lines += [(), *part] if is_apart else part
     return lines or [line((Style.QUIET, "(no messages)"))]
+
+
+def _shortened(message: LLMMessage) -> LLMMessage:
+    text = (message.content or "").strip("\n")
+    is_long = len(text) > _MESSAGE_CHARACTERS
+    return replace(message, content=f"…{text[-_MESSAGE_CHARACTERS:]}") if is_long else message
 
 
 _MIN_LIST_ROWS = 3
@@ -115,10 +115,11 @@ _FILTER_KEY = "/ filter"
 _BROWSE_KEYS = f"d trash · r rename · f fork · {_FILTER_KEY}"
 _FILTER_KEYS = "^D trash · ^R rename · ^F fork"
 _LEGENDS = {
-    Mode.RENAME: "Enter rename · Esc cancel",
-    Mode.TRASH: "Enter move {} to the trash · Esc cancel",
-    Mode.FORK: "Enter continue in a copy of {} · Esc cancel",
+    Mode.RENAME: ("Enter rename · Esc cancel",),
+    Mode.TRASH: ("Enter move {} to the trash · Esc cancel", "Enter move to the trash · Esc cancel"),
+    Mode.FORK: ("Enter continue in a copy of {} · Esc cancel", "Enter continue in a copy · Esc cancel"),
 }
+"""The keys while a mode waits for an answer, and again for a narrow window."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,7 +289,8 @@ def _legend(shown: Shown) -> str:
         return fit(note, _width())
     if picker.mode in _LEGENDS:
         session = picker.highlighted
-        return fit(_LEGENDS[picker.mode].format(session.id[:SHORT_ID] if session else ""), _width())
+        legends = [legend.format(session.id[:SHORT_ID] if session else "") for legend in _LEGENDS[picker.mode]]
+        return next((legend for legend in legends if text_width(legend) <= _width()), fit(legends[-1], _width()))
     is_search = picker.hits is not None
     has_rows = picker.highlighted is not None or shown.is_reading()
     keys = legend_rows(_size(), picker.mode, is_search=is_search, is_all=shown.is_all(), has_rows=has_rows)

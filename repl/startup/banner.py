@@ -117,7 +117,7 @@ def _folder() -> list[Span]:
         return [(Style.PLAIN, "?")]
     branch = safe_line(find_branch(here))
     return [
-        (Style.PLAIN, safe_line(display_path(here)).removesuffix("/.")),
+        (Style.PLAIN, safe_line(display_path(here))),
         (Style.QUIET, f" ({branch})" if branch else ""),
     ]
 

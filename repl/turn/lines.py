@@ -13,7 +13,7 @@ from aloop.llm.message_types import LLMMessage, ToolCall
 from aloop.permissions import Form
 from aloop.sanitize import exact_line, safe_line, safe_text
 from aloop.tools.base import ToolResult
-from aloop.tools.todo import Status, Step
+from aloop.tools.todo import Status, Step, summarize
 from aloop.width import fit, wrap
 from repl.output.styled import Line, Span, fit_line, line, line_width
 from repl.output.theme import Style
@@ -243,6 +243,11 @@ _STEP_MARKS: Mapping[Status, Span] = {
     "in_progress": (Style.ACCENT, "▸ "),
     "pending": (Style.QUIET, "☐ "),
 }
+
+
+def folded_steps(steps: Sequence[Step], width: int) -> list[Line]:
+    """Return a list of steps as one quiet row."""
+    return [fit_line(line((Style.QUIET, f"☐ {safe_line(summarize(steps))}")), width)]
 
 
 def step_lines(steps: Sequence[Step], width: int, most: int) -> list[Line]:

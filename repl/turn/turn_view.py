@@ -38,6 +38,7 @@ from repl.output.theme import Style
 from repl.turn.lines import (
     argument_lines,
     finished_line,
+    folded_steps,
     has_more,
     result_lines,
     retrying_text,
@@ -120,8 +121,9 @@ class TurnDisplay:
             self._fold_thinking()
         match event:
             case TurnStarted(_, steps):
-                self._show_steps(steps)
-                self._has_new_steps = False
+                self._steps, self._has_new_steps = steps, False
+                # Those of the turn before, until this one has its own.
+                self._live.set_steps((lambda width, most: folded_steps(steps, width)[:most]) if steps else None)
                 self._last = "turn"
                 self._live.leave_gap = True
                 self._waiting = _WAITING
@@ -247,8 +249,8 @@ class TurnDisplay:
         self._has_shown_diff = False
         self._live.set_steps(None)
         if self._has_new_steps and not all(step.is_done for step in self._steps):
-            # The user should still see the steps that are left.
-            self._screen.show([(), *step_lines(self._steps, self._screen.text_width, len(self._steps))])
+            # The user should still see that steps are left.
+            self._screen.show([(), *folded_steps(self._steps, self._screen.text_width)])
 
     def _set_status(self, status: str) -> None:
         self._live.set_status(status)

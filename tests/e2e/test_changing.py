@@ -39,7 +39,7 @@ def test_undo_restores_the_prompt_text_and_redo_restores_the_turn_after_a_restar
     assert aloop.wait_for_exit() == 0
     again = shell("--resume")
     again.send_line("/redo")
-    again.wait_for("Restored the turn that was undone last (messages 3-6).")
+    again.wait_for("Restored the turn that /undo removed (messages 3-6).")
     again.wait_for_prompt()
     assert "✓ calculate 2+2" in again.screen()
     assert " · 6 messages" in again.screen().splitlines()[-1]

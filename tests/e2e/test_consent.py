@@ -66,7 +66,7 @@ def test_ctrl_c_during_a_command_kills_its_process_group() -> None:
         shell.wait_for("\n  started\n")
         assert processes_with(sleep)
         shell.send("\x03")
-        shell.wait_for("Stopped. The partial answer is kept.")
+        shell.wait_for("Stopped. The work so far is kept.")
         shell.wait_for_prompt()
         shell.wait_until(lambda: not processes_with(sleep), "the end of the command")
 

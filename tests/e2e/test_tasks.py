@@ -302,7 +302,8 @@ def test_steps_are_above_the_prompt_until_they_are_done(shell_with_key: Open, st
     gate.open()
     aloop.wait_for("done.")
     aloop.wait_for_prompt()
-    assert aloop.screen().count("Step 2") == 1  # what is left
+    assert "\n\n☐ 0 of 2 steps done, now: Step 1\n" in aloop.screen()
+    assert "☐ Step 2" not in aloop.screen()
     aloop.send_line("Go on")
     aloop.wait_for("End.")
     aloop.wait_for_prompt()
@@ -317,7 +318,7 @@ def test_steps_that_are_left_are_shown_again_after_a_resume(stub: StubServer) ->
         aloop.wait_for_prompt()
         aloop.send_line("Continue")
         aloop.wait_for("Again")
-        aloop.wait_until(lambda: "☑ Step 1\n☐ Step 2\n" in aloop.screen(), "the steps")
+        aloop.wait_until(lambda: "☐ 1 of 2 steps done, next: Step 2\n" in aloop.screen(), "the steps")
         gate.open()
         aloop.wait_for("later.")
 

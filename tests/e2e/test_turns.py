@@ -107,7 +107,7 @@ def test_ctrl_c_ends_the_turn_and_keeps_the_partial_answer(shell_with_key: Open,
     [request] = stub.wait_for_requests(1)
     aloop.wait_for("Half an answer")
     aloop.send("\x03\x03")
-    aloop.wait_for("Stopped. The partial answer is kept.")
+    aloop.wait_for("Stopped. The work so far is kept.")
     aloop.wait_for_prompt()
     request.wait_until_disconnected()
     assert "interrupted: true" in saved()

@@ -311,7 +311,7 @@ async def test_ctrl_c_at_the_question_stops_the_turn_without_the_call(play: SetS
         shell.type("go\r")
         await asked(shell)
         shell.type("\x03")
-        await shell.see("Stopped. The partial answer is kept.")
+        await shell.see("Stopped. The work so far is kept.")
         await shell.rest()
         assert content("a.txt") is None
         assert "interrupted" in ((await shell.saved())[-1] or "")
@@ -331,7 +331,7 @@ async def test_ctrl_c_does_not_wait_for_a_command_that_ignores_sigterm(
         shell.type("y")
         await shell.terminal.wait_until(lambda: "  begun" in shell.terminal.screen, "output of the command")
         shell.type("\x03\x03")
-        await shell.see("Stopped. The partial answer is kept.")
+        await shell.see("Stopped. The work so far is kept.")
         os.kill(int(Path("leader").read_text()), signal.SIGKILL)
         await shell.rest()
 

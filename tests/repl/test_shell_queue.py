@@ -144,7 +144,7 @@ async def test_stopped_turn_returns_queued_lines_and_the_draft(stage: SetStage, 
         await waiting(shell, "> four")
         shell.type(key)
         await line_is(shell, "> two", "  three", "  four")
-        assert "\n\nStopped. The partial answer is kept." in shell.terminal.scrollback
+        assert "\n\nStopped. The work so far is kept." in shell.terminal.scrollback
         shell.type("\r")
         await shell.see("All three.")
         assert shell.llm.requests[1][-1].content == "two\nthree\nfour"

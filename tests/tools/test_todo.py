@@ -63,3 +63,4 @@ def test_newest_list_that_was_accepted_is_current_until_it_is_done() -> None:
     assert current_steps([*messages, *asked(4, ("b", "completed"))]) == ()
     assert current_steps([*messages, *asked(4)]) == ()
     assert current_steps([LLMMessage("user", "Hi")]) == ()
+    assert current_steps([*messages, LLMMessage("user", "Else"), LLMMessage("assistant", "Yes")]) == ()

@@ -174,7 +174,8 @@ class AnthropicLLM:
         try:
             page = await client.models.list(limit=1000)
         except self._failures as error:
-            raise explain_failure(error, client, self._profile, self.model) from None
+            # No model, because none is missing if the server has no list.
+            raise explain_failure(error, client, self._profile, "") from None
         return {str(model.id): model.max_input_tokens or 0 for model in page.data}
 
     async def aclose(self) -> None:

@@ -208,12 +208,14 @@ def _status_of_kind(kind: str) -> int:
 
 
 def _not_found(reported: ApiError, shown: str, said: str) -> LLMError:
-    names_model = reported.model and reported.model in words_of(reported.body)
+    server = reported.server or "the server"
+    if not reported.model:
+        return RequestRejected(f"{_capital(server)} has no list of models ({shown}){said}")
+    names_model = reported.model in words_of(reported.body)
     if reported.kind == "not_found_error" or names_model:
         return ModelNotFound(
             f"Unknown model {reported.model!r} ({shown}){said} Choose another with /model, --model or ALOOP_MODEL."
         )
-    server = reported.server or "the server"
     return RequestRejected(
         f"The Messages API was not found at {server} ({shown}){said} "
         "Check ANTHROPIC_BASE_URL or base_url in the settings."

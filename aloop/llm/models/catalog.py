@@ -125,7 +125,7 @@ async def _offer(endpoint: Endpoint | None, settings: Settings) -> Offer:
     try:
         models = await _list_models(endpoint, settings)
     except LLMError as error:
-        server = f"the endpoint {endpoint.name}" if endpoint else f"the {_API}"
+        server = f"the endpoint {endpoint.name}" if endpoint else _shown_api(settings)
         return Offer(problem=f"The models of {server} cannot be listed: {error}")
     server, windows = _server_name(endpoint, settings), _Windows(settings, endpoint)
     return Offer(tuple(ModelChoice(model, server, window or windows.find(model)) for model, window in models.items()))
@@ -194,6 +194,11 @@ def _server_of(endpoint: Endpoint | None, settings: Settings) -> str:
     if endpoint is not None:
         return endpoint.base_url or endpoint.kind
     return os.environ.get("ANTHROPIC_BASE_URL") or settings.base_url or _API
+
+
+def _shown_api(settings: Settings) -> str:
+    server = _server_name(None, settings)
+    return f"the {_API}" if server == _API else server
 
 
 def _server_name(endpoint: Endpoint | None, settings: Settings) -> str:

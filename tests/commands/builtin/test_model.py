@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from aloop.config import Endpoint
-from aloop.llm.message_types import LLMMessage
+from aloop.llm.message_types import LLMMessage, Usage
 from aloop.llm.models import catalog
 from aloop.llm.models.names import resolve_alias
 from aloop.memory import SessionLibrary
@@ -291,12 +292,21 @@ async def test_compact_reports_its_result_and_can_be_undone(bench: SetUp) -> Non
     assert "no summary" in str(stage.view.of("error")[0])
 
 
-@pytest.mark.parametrize("window", [0, 100_000])
-async def test_compact_reports_tokens_only_if_the_window_is_known(bench: SetUp, window: int) -> None:
+@pytest.mark.parametrize("measured", [1, 50_000])
+async def test_compact_reports_a_difference_of_estimates_whatever_was_measured(bench: SetUp, measured: int) -> None:
     stage = await talked(bench, answer("They counted."))
-    stage.llm.context_window = window
+    await stage.memory.edit(lambda now: (*now[:-1], replace(now[-1], usage=Usage(measured, 1))))
     await dispatch("/compact", stage.context)
-    assert ("tokens instead of" in infos(stage)) == bool(window)
+    assert "will be sent as a summary, which makes the context about 7 tokens larger." in infos(stage)
+
+
+async def test_model_explains_that_a_server_has_no_list(bench: SetUp, key: None, stub: StubServer) -> None:
+    stage = bench()
+    stub.models = None
+    await dispatch("/model", stage.context)
+    place = stub.url.removeprefix("http://")
+    (problem,) = stage.view.of("error")
+    assert str(problem).startswith(f"The models of {place} cannot be listed: {place} has no list of models (404): ")
 
 
 async def test_compact_with_nothing_to_do_shows_a_message(bench: SetUp) -> None:

@@ -220,6 +220,19 @@ async def test_last_row_imports_a_session_of_another_tool_and_asks_before_it_is_
 
 
 @pytest.mark.usefixtures("foreign")
+async def test_choosing_an_import_does_not_report_that_no_session_is_saved(bench: SetUp, sessions_dir: Path) -> None:
+    async def last(browser: SessionBrowser) -> Choice:
+        browser.was_shown = True
+        return Choice((await browser.titles())[-1].id)
+
+    stage = bench()
+    stage.view.picks = last
+    await dispatch("/resume", stage.context)
+    assert stage.memory.message_count == 2
+    assert "No sessions are saved" not in str(stage.view.of("info"))
+
+
+@pytest.mark.usefixtures("foreign")
 async def test_row_of_other_tools_can_be_neither_deleted_nor_renamed(bench: SetUp) -> None:
     browser = BrowserWithImports(bench().memory, 20)
     titles = await browser.titles()

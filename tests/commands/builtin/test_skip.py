@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,9 +38,13 @@ async def test_skipped_messages_are_marked_in_the_file_and_not_sent(stage: Bench
     assert "    skip: true\n" in marked
     assert [message.role for message in stage.memory.get_context_for_llm()] == ["system", "user", "assistant", "tool"]
     message = str(stage.view.of("info")[-1])
-    assert message.startswith("Message 4 is no longer sent to the model. The context is now about ")
+    assert re.fullmatch(
+        r"Message 4 is no longer sent to the model\. The context is about \d+ tokens smaller\.", message
+    )
     await dispatch("/unskip 4", stage.context)
-    assert str(stage.view.of("info")[-1]).startswith("Message 4 is sent to the model again.")
+    again = str(stage.view.of("info")[-1])
+    assert again.startswith("Message 4 is sent to the model again.")
+    assert again.endswith("tokens larger.")
     assert text_of(stage) == marked.replace("    skip: true\n", "")
 
 

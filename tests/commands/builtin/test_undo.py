@@ -20,7 +20,7 @@ async def test_undo_returns_the_text_and_redo_shows_the_restored_turn(bench: Set
     assert stage.memory.message_count == 2
     await dispatch("/redo", stage.context)
     assert stage.view.of("exchanges")[-1] == ["two\nlines", "answer to two\nlines"]
-    assert stage.view.of("info")[-1] == "Restored the turn that was undone last (messages 3-4)."
+    assert stage.view.of("info")[-1] == "Restored the turn that /undo removed (messages 3-4)."
     assert stage.memory.message_count == 4
 
 

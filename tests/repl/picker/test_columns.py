@@ -32,8 +32,8 @@ def shown(row: Row, width: int) -> str:
     ("width", "row"),
     [
         (39, " 1● just now      About the weather in…"),
-        (59, " 1● just now      About the weather in May, at…  1,234 msgs"),
-        (79, " 1● a1b2c3d4  just now      About the weather in May,…   sonnet-4-5  1,234 msgs"),
+        (59, " 1● just now      About the weather in May…  1,234 messages"),
+        (79, " 1● a1b2c3d4  just now      About the weather in M…  sonnet-4-5  1,234 messages"),
         (20, " 1● About the weath…"),
     ],
 )
@@ -52,13 +52,13 @@ def test_row_has_exactly_the_width(width: int, hit: Hit | None) -> None:
 
 def test_folder_has_precedence_over_counts_and_shows_its_end() -> None:
     row = row_of(SESSION, SUMMARY, folder="/work/some/very/long/project")
-    assert shown(row, 59).endswith("  …e/very/long/project  1,234 msgs")
+    assert shown(row, 79).endswith("  …e/very/long/project  1,234 messages")
     assert shown(row, 49).endswith("  …e/very/long/project")
 
 
 def test_unread_and_broken_sessions_have_no_counts() -> None:
     broken = SessionSummary(SESSION.id, NOW, NOW, 0, "", Path("x"), "session.yaml:1:1: no end")
-    assert "msgs" not in shown(row_of(SESSION, None), 80) + shown(row_of(SESSION, broken), 80)
+    assert "messages" not in shown(row_of(SESSION, None), 80) + shown(row_of(SESSION, broken), 80)
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,12 @@ import pytest
 from aloop.config import Endpoint
 from aloop.llm.models import catalog
 from aloop.llm.models.catalog import ModelChoice
+from repl.pages.listing import model_cells, model_row
 from repl.picker.model_picker import ModelRows
 from tests.repl.conftest import SetStage, Stage
 from tests.stub import StubServer
 
-LEGEND = "Enter use the model · Up Down move · type to filter · Esc"
+LEGEND = "Enter use · type to filter · Esc"
 CHOICES = [
     ModelChoice("opus", "Anthropic API"),
     ModelChoice("router/big", "router.example"),
@@ -121,3 +122,13 @@ async def test_text_typed_before_the_model_picker_opens_is_its_filter(stage: Set
         await wait_for_row(shell, "find: offl")
         shell.type("\r")
         await shell.see("The model is now offline.")
+
+
+@pytest.mark.parametrize("width", [34, 60])
+def test_narrow_row_of_a_model_has_no_cut_server(width: int) -> None:
+    choice = ModelChoice("claude-sonnet-5-5", "Anthropic API", 200_000)
+    row = model_row(*model_cells(choice), [choice, *CHOICES], width)
+    assert row.startswith("claude-sonnet-5-5 ")
+    assert ("Anthropic API" in row) == (width == 60)
+    assert "…" not in row
+    assert row.endswith("200k")

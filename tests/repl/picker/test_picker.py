@@ -366,16 +366,16 @@ async def test_sessions_of_all_folders_are_shown_with_their_project_and_not_chan
     async with stage() as shell:
         await open_picker(shell)
         shell.type("\x01")
-        await wait_for_row(shell, "    ffffffff  2025-01-09    Elsewhere")
-        await wait_for_row(shell, " 1  0badcafe")
-        await shell.see("/other  4 msgs")
+        await wait_for_row(shell, "    2025-01-09    Elsewhere")
+        await wait_for_row(shell, " 1  2025-01-03")
+        await shell.see("/other  4 messages")
         await shell.see("^A this folder")
         shell.type("\x1b[Hd")
         await shell.see("Enter changes there.")
         shell.type("\x01")
         await wait_until_gone(shell, "Elsewhere")
         shell.type("\x01")
-        await wait_for_row(shell, "    ffffffff  2025-01-09    Elsewhere")
+        await wait_for_row(shell, "    2025-01-09    Elsewhere")
         shell.type("\x1b[H")
         await wait_for_row(shell, "── ffffffff")
         shell.type("\r")
@@ -389,7 +389,7 @@ async def test_rows_have_the_number_of_messages(stage: SetStage) -> None:
     async with stage() as shell:
         await open_picker(shell)
         await shell.terminal.wait_until(
-            lambda: sum(row.endswith("  4 msgs") for row in shell.terminal.screen) == 3, "the numbers"
+            lambda: sum(row.endswith("  4 messages") for row in shell.terminal.screen) == 3, "the numbers"
         )
 
 

@@ -56,12 +56,19 @@ async def test_steps_are_live_until_all_are_done(stage: Stage) -> None:
 
 async def test_steps_that_are_left_stay_on_the_screen_once(stage: Stage) -> None:
     stage.show(planned(1, "completed", "pending"), ENDED)
-    assert stage.rows == ["✓ todo  0.1s → a summary", "", "☑ Step 1", "☐ Step 2"]
+    folded = "☐ 1 of 2 steps done, next: Step 2"
+    assert stage.rows == ["✓ todo  0.1s → a summary", "", folded]
     stage.live.begin("")
     stage.show(TurnStarted("m", (Step("Step 1", "completed"), Step("Step 2", "pending"))))
-    assert live_rows(stage)[:2] == ["☑ Step 1", "☐ Step 2"]
+    assert live_rows(stage)[0] == folded
+    stage.show(planned(2, "completed", "in_progress"))
+    assert live_rows(stage)[:2] == ["☑ Step 1", "▸ Step 2"]
     stage.show(ENDED)
-    assert stage.terminal.scrollback.count("Step 2") == 1
+    stage.live.begin("")
+    stage.show(TurnStarted("m", (Step("Step 1", "completed"), Step("Step 2", "in_progress"))))
+    stage.show(ENDED)
+    # A turn that does not touch the list leaves nothing of it.
+    assert stage.terminal.scrollback.count("steps done") == 2
 
 
 async def test_refused_list_changes_nothing(stage: Stage) -> None:
