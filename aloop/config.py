@@ -59,7 +59,7 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "sandbox": get_args(SandboxMode),
 }
 _TABLES = ("endpoints", "prices")
-_ENDPOINT_NAME = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)
+_ENDPOINT_NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
 # Providers of aloop itself; sessions record which provider an answer came from.
 _RESERVED_NAMES = ("anthropic", LOCAL_MODEL, OFFLINE_MODEL)
 
@@ -270,7 +270,7 @@ def _endpoint(name: str, table: Mapping[str, Any]) -> Endpoint:
     where = f"[endpoints.{name}]"
     if name in _RESERVED_NAMES:
         raise UsageError(f"An endpoint cannot be named {name!r}, which is a name of aloop itself. Choose another name.")
-    if not _ENDPOINT_NAME.fullmatch(name):
+    if not re.fullmatch(_ENDPOINT_NAME, name):
         raise UsageError(f"The endpoint name {name!r} may contain only letters, digits, '-', '_' and '.'.")
     _require_known(table, [field for field in Endpoint._fields if field != "name"], "key", where)
     for key, value in table.items():

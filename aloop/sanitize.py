@@ -51,14 +51,13 @@ def visible(text: str) -> str:
     return text.translate(_SHOWN)
 
 
-_ESCAPE_CODE = re.compile(
-    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]+[0-~]|[0-Z\\^_`a-z{|}~])"
-)
+# As text, patterns are compiled at their first use: the prompt starts without them.
+_ESCAPE_CODE = r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]+[0-~]|[0-Z\\^_`a-z{|}~])"
 
 
 def without_escape_codes(text: str) -> str:
     """Return the output of a command without its colors and other escape codes."""
-    return _ESCAPE_CODE.sub("", text) if "\x1b" in text else text
+    return re.sub(_ESCAPE_CODE, "", text) if "\x1b" in text else text
 
 
 _TAB_WIDTH = 4
@@ -80,7 +79,7 @@ _BLANK_LETTERS = frozenset((0x17B4, 0x17B5, 0x2800, 0xFFFC, 0x1D159, *range(0xFE
 # Control and format characters, unassigned and private ones, and all separators (blanks) except the space.
 _HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cn", "Co", "Zl", "Zp", "Zs"})
 _LONGEST_BLANK = 40
-_FOLDED = re.compile(rf"[ \t]{{{_LONGEST_BLANK},}}|[ \t]+$")
+_FOLDED = rf"[ \t]{{{_LONGEST_BLANK},}}|[ \t]+$"
 
 
 class _Exact(dict[int, str]):
@@ -107,7 +106,7 @@ def exact_line(text: str) -> str:
     Joiners, blanks other than the space, and unassigned characters become ``<U+200D>``. Blanks at the end, and runs of
     at least 40, become their number: ``<200 spaces>``.
     """
-    return _FOLDED.sub(_count_blanks, text.translate(_EXACT))
+    return re.sub(_FOLDED, _count_blanks, text.translate(_EXACT))
 
 
 def _count_blanks(found: re.Match[str]) -> str:

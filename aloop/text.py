@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Iterable
 from typing import Literal
 
-_MARKS = re.compile(r"([^\w\s\x00-\x7f]{64,})")
+_MARKS = r"([^\w\s\x00-\x7f]{64,})"
 """A run that may be of combining marks, which are neither word characters nor blanks."""
 
 
@@ -20,7 +20,7 @@ def normalized(form: Literal["NFC", "NFKC"], text: str) -> str:
     """
     if text.isascii():
         return text
-    pieces = _MARKS.split(text)
+    pieces = re.split(_MARKS, text)
     pieces[::2] = [unicodedata.normalize(form, piece) for piece in pieces[::2]]
     return "".join(pieces)
 

@@ -25,15 +25,15 @@ _NEW_LINE = "\x1b\r"  # Alt-Enter, which all terminals can send
 
 _FOCUS = ("\x1b[I", "\x1b[O")  # the terminal got or lost the focus
 _PASTE_START = "\x1b[200~"
-_CSI = re.compile(r"\x1b\[(?:\[.|([0-?]*)[ -/]*([@-~]))", re.DOTALL)
-_CSI_START = re.compile(r"\x1b\[(?:\[|[0-?]*[ -/]*)\Z")
+_CSI = r"(?s)\x1b\[(?:\[.|([0-?]*)[ -/]*([@-~]))"
+_CSI_START = r"\x1b\[(?:\[|[0-?]*[ -/]*)\Z"
 _LONGEST_REPORT = 1 << 16
 _REPORT_SECONDS = 1.0
 """The longest gap in a report."""
 
-_KEYPAD = re.compile(r"\x1bO[MXj-y]")
+_KEYPAD = r"\x1bO[MXj-y]"
 _KEYPAD_START = "\x1bO"
-_POSITION_OR_MOUSE = re.compile(r"\x1b\[(?:\d+;\d+R|<?[\d;]+[mM]|M)\Z")
+_POSITION_OR_MOUSE = r"\x1b\[(?:\d+;\d+R|<?[\d;]+[mM]|M)\Z"
 
 _SHIFT, _ALT, _CTRL, _LOCKS = 1, 2, 4, 64 + 128
 _ENTER, _TAB, _ESCAPE, _SPACE, _BACKSPACE = 13, 9, 27, 32, 127
@@ -100,7 +100,7 @@ class KeyParser(Vt100Parser):
             data = self._feed_sequence(escape + rest)
 
     def flush(self) -> None:
-        if len(self._partial) > LONGEST_START and REPORT_START.match(self._partial):
+        if len(self._partial) > LONGEST_START and re.match(REPORT_START, self._partial):
             self._cut_at = self._clock()  # a slow connection may cut a report, but not a key
         else:
             partial, self._partial = self._partial, ""
@@ -112,21 +112,21 @@ class KeyParser(Vt100Parser):
 
     def _feed_sequence(self, data: str) -> str:
         """Handle the escape sequence at the start of ``data``, and return the rest."""
-        if data == "\x1b" or data == _KEYPAD_START or _CSI_START.match(data) or REPORT_START.match(data):
+        if data == "\x1b" or data == _KEYPAD_START or re.match(_CSI_START, data) or re.match(REPORT_START, data):
             self._partial = data if len(data) < _LONGEST_REPORT else ""
             return ""
         if data.startswith(_PASTE_START):
             super().feed(data)
             return ""
-        if found := _CSI.match(data):
+        if found := re.match(_CSI, data):
             self._feed_csi(found[0], found[1] or "", found[2] or "")
-        elif found := _KEYPAD.match(data):
+        elif found := re.match(_KEYPAD, data):
             self._feed_text(
                 "\r" if found[0][-1] == "M" else "=" if found[0][-1] == "X" else chr(ord(found[0][-1]) - 0x40)
             )
-        elif broken := BROKEN_REPORT.match(data):
+        elif broken := re.match(BROKEN_REPORT, data):
             return data[broken.end() :]
-        elif not (found := REPORT.match(data)):
+        elif not (found := re.match(REPORT, data)):
             super().feed("\x1b")
             return data[1:]
         else:
@@ -205,4 +205,4 @@ def _control(character: str) -> str:
 def _is_known(sequence: str) -> bool:
     """Return True if prompt_toolkit knows a key for ``sequence``."""
     known = ANSI_SEQUENCES.get(sequence)
-    return (known is not None and known != Keys.Ignore) or _POSITION_OR_MOUSE.match(sequence) is not None
+    return (known is not None and known != Keys.Ignore) or re.match(_POSITION_OR_MOUSE, sequence) is not None

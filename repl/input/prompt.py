@@ -49,7 +49,7 @@ from repl.output.theme import prompt_style
 if TYPE_CHECKING:
     from repl.input.choice import Choice
 
-_INCOMPLETE_KEY = re.compile(r"\x1b(?:O|\[[0-9;?]*)?\Z")
+_INCOMPLETE_KEY = r"\x1b(?:O|\[[0-9;?]*)?\Z"
 _REST_SECONDS = 0.05  # for the rest of a key, which arrives together with its start
 _LATE_SECONDS = 0.2  # for reports of the terminal at the end
 
@@ -65,7 +65,7 @@ def feed_typed_ahead(source: Input, before: str) -> int:
     if isinstance(source, Vt100Input):
         # Through the parser of the source: a key may start in here and end in unread input.
         source.vt100_parser.feed(before)
-        if _INCOMPLETE_KEY.search(before):
+        if "\x1b" in before and re.search(_INCOMPLETE_KEY, before):
             select([source.fileno()], [], [], _REST_SECONDS)
     keys = []
     while read := source.read_keys():

@@ -16,10 +16,10 @@ _BACKGROUND = "\x1b]11;?\x1b\\"
 _ATTRIBUTES = "\x1b[c"
 """Every terminal answers this one, after the others: no report is on its way then."""
 
-_SYNCHRONIZED_REPORT = re.compile(r"\x1b\[\?2026;[12]\$y")
-_BACKGROUND_REPORT = re.compile(r"\x1b\]11;rgba?:([0-9a-fA-F]{1,4})/([0-9a-fA-F]{1,4})/([0-9a-fA-F]{1,4})")
-_KITTY_REPORT = re.compile(r"\x1b\[\?\d+u")
-_ATTRIBUTES_REPORT = re.compile(r"\x1b\[\?[\d;]+c")
+_SYNCHRONIZED_REPORT = r"\x1b\[\?2026;[12]\$y"
+_BACKGROUND_REPORT = r"\x1b\]11;rgba?:([0-9a-fA-F]{1,4})/([0-9a-fA-F]{1,4})/([0-9a-fA-F]{1,4})"
+_KITTY_REPORT = r"\x1b\[\?\d+u"
+_ATTRIBUTES_REPORT = r"\x1b\[\?[\d;]+c"
 
 
 def queries(env: Mapping[str, str]) -> str:
@@ -32,22 +32,22 @@ def queries(env: Mapping[str, str]) -> str:
 
 def has_kitty_keys(report: str) -> bool:
     """Return True if the terminal sends keys by the kitty protocol."""
-    return _KITTY_REPORT.match(report) is not None
+    return re.match(_KITTY_REPORT, report) is not None
 
 
 def synchronizes(report: str) -> bool:
     """Return True if the terminal can show all changes of a frame at once."""
-    return _SYNCHRONIZED_REPORT.match(report) is not None
+    return re.match(_SYNCHRONIZED_REPORT, report) is not None
 
 
 def is_last(report: str) -> bool:
     """Return True if no other report will arrive."""
-    return _ATTRIBUTES_REPORT.match(report) is not None
+    return re.match(_ATTRIBUTES_REPORT, report) is not None
 
 
 def reported_background(report: str) -> Background:
     """Return the background in ``report``, empty if that is another report."""
-    found = _BACKGROUND_REPORT.match(report)
+    found = re.match(_BACKGROUND_REPORT, report)
     if found is None:
         return ""
     red, green, blue = (int(part, 16) / (16 ** len(part) - 1) for part in found.groups())

@@ -124,11 +124,11 @@ def discard_report() -> None:
 
 def _cut_report(text: str) -> int:
     """Return where a report starts that ``text`` cuts, or the length of ``text``."""
-    start = REPORT_START.search(text)
+    start = re.search(REPORT_START, text)
     return start.start() if start and len(start[0]) > LONGEST_START else len(text)
 
 
 def without_keys(text: str) -> str:
     """Return ``text`` without escape sequences, reports and control characters."""
-    text = BROKEN_REPORT.sub("", REPORT.sub("", text))
+    text = re.sub(BROKEN_REPORT, "", re.sub(REPORT, "", text))
     return _NOT_TEXT.sub("", text[: _cut_report(text)])
