@@ -43,6 +43,9 @@ async def dispatch(line: str, context: Context, typed: str | None = None) -> Out
 
 async def _find(call: Call, context: Context) -> Command[Context] | None:
     """Return the command, perhaps from a file of a project that the user trusts now."""
+    builtin = context.registry.find_builtin(call.name)
+    if builtin is not None and builtin.argument is not Argument.COMMAND:
+        return builtin  # files cannot replace it, and it does not list the commands from files
     await refresh_commands(context)
     if (command := context.registry.find(call.name)) is None:
         await ask_about_project(context)

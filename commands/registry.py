@@ -106,6 +106,11 @@ class Registry(Generic[C]):
         """Return a registry of the same built-in commands and of ``more``."""
         return Registry(self._builtin, more)
 
+    def find_builtin(self, name: str) -> Command[C] | None:
+        """Return the built-in command with this name or alias, as ``find`` does."""
+        command = self.find(name)
+        return command if command in self._builtin else None
+
     def find(self, name: str) -> Command[C] | None:
         """Return the command with this name or alias, without slash, in any case."""
         return self._by_name.get(name.lower())

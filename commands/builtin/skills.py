@@ -10,6 +10,7 @@ from aloop.memory.context import estimate_tokens
 from commands.pages import Facts
 from commands.project.instructions import refresh_instructions
 from commands.project.skills import SKILLS_GROUP, load_skills
+from commands.project.templates import refresh_commands
 from commands.registry import Command
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 async def skills(context: Context, _argument: str) -> None:
     """List the skills with their files and descriptions, and what is left out."""
     await refresh_instructions(context)  # asks about a new project
+    await refresh_commands(context)
     loaded = await asyncio.to_thread(load_skills, context.agent.working_dir, context.trust)
     if not loaded.files:
         context.view.info("There are no skills. A file such as ~/.config/aloop/skills/NAME/SKILL.md adds one.")

@@ -170,3 +170,14 @@ async def test_new_and_removed_files_count_at_once(bench: SetUp, project: Path, 
     path.unlink()
     await dispatch("/one", stage.context)
     assert "Unknown command /one." in str(stage.view.of("error"))
+
+
+async def test_only_commands_that_list_others_read_the_files_again(
+    bench: SetUp, project: Path, private_home: Path
+) -> None:
+    stage = bench()
+    put(mine(private_home), "two words.md", "Review.")
+    await dispatch("/stats", stage.context)
+    assert not any("not used" in str(text) for _, text in stage.view.shown)
+    await dispatch("/help", stage.context)
+    assert any("a command is named with letters" in str(text) for _, text in stage.view.shown)
