@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from argparse import ArgumentTypeError
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,11 +20,7 @@ WHAT is a file, a folder, the name of a tool, or - for standard input. The name
 of a tool means its sessions for this folder; add --all for those of every
 folder. Formats are recognized by content.
 
-tools:
-  claude-code  codex  pi  opencode  gemini-cli  cline  kimi  mistral-vibe
-  aider  llm  goose  crush
-other formats:
-  chatgpt  claude-ai  openai  anthropic  sharegpt  aloop  ouro
+{formats}
 
 A conversation is imported once. Importing it again adds what it has gained;
 a session that you have continued or changed in aloop, or moved to the trash,
@@ -58,10 +55,23 @@ class ImportOptions(CommandOptions):
         return run_import(self)
 
 
+def _format_lists() -> str:
+    """Return the names of the formats for the help, those of tools first."""
+    tools = [name for name, form in FORMATS.items() if form.module.startswith(("agents.", "databases."))]
+    others = [name for name in FORMATS if name not in tools]
+    rows = [
+        "\n".join(
+            textwrap.wrap("  ".join(names), 70, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
+        )
+        for names in (tools, others)
+    ]
+    return f"tools:\n{rows[0]}\nother formats:\n{rows[1]}"
+
+
 def add_arguments(parser: Parser) -> None:
     """Complete the parser of ``aloop import``."""
     parser.set_defaults(options=ImportOptions)
-    parser.epilog = _EPILOG
+    parser.epilog = _EPILOG.replace("{formats}", _format_lists())
     add = parser.add_argument
     add("what", nargs="?", type=non_empty, metavar="WHAT", help="a file, a folder, a tool, or -")
     add("--from", dest="form", choices=tuple(FORMATS), metavar="FORMAT", help="the format, if it is not recognized")
