@@ -16,7 +16,7 @@ from prompt_toolkit.input.vt100_parser import Vt100Parser
 from prompt_toolkit.key_binding.key_processor import KeyPress
 from prompt_toolkit.keys import Keys
 
-from repl.input.reports import BROKEN_REPORT, LONGEST_START, REPORT, REPORT_START
+from repl.output.terminal_reports import BROKEN_REPORT, LONGEST_START, REPORT, REPORT_START
 
 CTRL_ENTER = Keys.ControlF24
 """The key used for Ctrl-Enter, which prompt_toolkit does not name."""

@@ -17,7 +17,7 @@ from typing import Literal
 
 from aloop.sanitize import safe_text, visible
 from repl.input.history import HistoryFile
-from repl.input.reports import STARTS
+from repl.output.terminal_reports import STARTS
 from repl.plain.line_source import PASTE_PAUSE, Complete, TerminalLines
 from repl.plain.signals import Interrupted, ShutdownRequested, Signals, Suspended
 from repl.plain.tty import discard_report, without_keys

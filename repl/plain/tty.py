@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from repl.input.reports import BROKEN_REPORT, LONGEST_START, REPORT, REPORT_START
+from repl.output.terminal_reports import BROKEN_REPORT, LONGEST_START, REPORT, REPORT_START
 
 _LFLAG, _CC = 3, 6
 _Modes = list[Any]
