@@ -161,7 +161,7 @@ def _change_project(options: RunOptions) -> RunOptions | None:
     require_project(place)
     if not sys.stdin.isatty():
         raise SessionError(f"{sentence} Run aloop there, or add --sessions-dir {place.sessions_dir}.")
-    if not agree(f"{sentence} Change there and resume it?", is_default=True):
+    if not agree(f"{sentence} Change to that folder and resume it?", is_default=True):
         return None
     enter_project(place)
     return options._replace(resume=place.session_id, sessions_dir=place.sessions_dir)

@@ -228,7 +228,7 @@ class PickerSession:
         self._note, self._is_question_gone = "", False
         session = self.picker.highlighted
         if session is not None and session.sessions_dir is not None:
-            self._note = "This session is in another folder. Enter changes there."
+            self._note = "This session is in another folder. Press Enter to change to it."
             return
         self._asked_by = letter
         if self.picker.begin(mode) and mode is Mode.RENAME and self.picker.highlighted is not None:

@@ -273,7 +273,7 @@ async def test_session_of_another_project_is_resumed_there_after_a_question(
     stage = bench()
     stage.view.picks, stage.view.agrees = pick, agrees
     outcome = await dispatch("/resume", stage.context)
-    question = f"Session a1b2c3d4 is in {tmp_path / 'other'}. Change there and resume it?"
+    question = f"Session a1b2c3d4 is in {tmp_path / 'other'}. Change to that folder and resume it?"
     assert stage.view.of("confirm") == [question]
     assert outcome.place == (Place(FIRST, folder) if agrees else None)
     assert outcome.next is (Next.LEAVE if agrees else Next.READ)

@@ -371,7 +371,7 @@ async def test_sessions_of_all_folders_are_shown_with_their_project_and_not_chan
         await shell.see("/other  4 messages")
         await shell.see("^A this folder")
         shell.type("\x1b[Hd")
-        await shell.see("Enter changes there.")
+        await shell.see("Press Enter to change to it.")
         shell.type("\x01")
         await wait_until_gone(shell, "Elsewhere")
         shell.type("\x01")
