@@ -20,6 +20,7 @@ HEAVY = {
     "pygments",
     "jsonschema",
     "lsprotocol",
+    "orjson",
     "pydantic",
     "pygls",
 }

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from aloop.importers.databases.sqlite import SQLITE, table_names
+from aloop.importers.json_decoder import decode
 from aloop.importers.source import HEAD, Source
 from aloop.importers.values import text
 
@@ -90,7 +90,7 @@ def _first_lines(head: bytes) -> list[dict[str, Any]]:
         if not line.strip():
             continue
         try:
-            value = json.loads(line)
+            value = decode(line)
         except (ValueError, RecursionError):
             # A line that was cut off by a crash hides nothing, unless it is the first: then this is one document.
             if not found:

@@ -83,7 +83,8 @@ class Draft:
     thoughts: list[ThinkingBlock] = field(default_factory=list)
     _content: str = ""
     _layout: list[str] = field(default_factory=list)
-    _seen: set[tuple[str, ...]] = field(default_factory=set)
+    _first: tuple[str, ...] = ()
+    _others: set[tuple[str, ...]] = field(default_factory=set)
 
     @property
     def text(self) -> str:
@@ -119,9 +120,12 @@ class Draft:
         self._layout.append("thinking")
 
     def _is_repeated(self, *piece: str) -> bool:
-        if piece in self._seen:
+        if not self._first:
+            self._first = piece  # most messages have only one, which need not be hashed
+            return False
+        if piece == self._first or piece in self._others:
             return True
-        self._seen.add(piece)
+        self._others.add(piece)
         return False
 
     def message(self) -> LLMMessage:

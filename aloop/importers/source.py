@@ -6,6 +6,7 @@ import codecs
 import errno
 import json
 import os
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import cached_property
@@ -15,12 +16,21 @@ from typing import Any, BinaryIO
 
 from aloop.config import read_regular
 from aloop.errors import UsageError
+from aloop.importers.json_decoder import decode
 
 HEAD = 262_144
 """Bytes at the start of a file by which its format is recognized."""
 _CHUNK = 1 << 20
+_AHEAD = 4 * _CHUNK
+"""Characters within which the start of the next element is looked for."""
+_GUESSES = 3
 _SPACE = " \t\r\n"
-_decode = json.JSONDecoder(strict=False).raw_decode
+_decode_start = json.JSONDecoder(strict=False).raw_decode
+_KEY = r'"[^"\\]{1,100}"'
+_GAP = r"[ \t\r\n]*"
+_SHORT_VALUE = rf'{_GAP}:{_GAP}(?:"[^"\\]{{0,500}}(?:\\.[^"\\]{{0,500}}){{0,50}}"|[a-z0-9.+-]{{1,30}}){_GAP},{_GAP}'
+_NEXT = re.compile(rf"(\}}{_GAP},{_GAP}\{{{_GAP}{_KEY})(?:{_SHORT_VALUE}({_KEY}))?")
+"""The end of an object and the start of the next one: its first key, and perhaps the second."""
 
 
 def read_below(folder: Path, path: Path) -> bytes:
@@ -36,7 +46,7 @@ def read_below(folder: Path, path: Path) -> bytes:
 def json_below(folder: Path, path: Path) -> Any:
     """Return the JSON value in a file below ``folder``; None if there is none."""
     try:
-        return json.loads(read_below(folder, path))
+        return decode(read_below(folder, path))
     except (OSError, ValueError, RecursionError):
         return None
 
@@ -78,7 +88,7 @@ class Source:
         """True if the first line is one JSON object, and more follow or none."""
         first, newline, _ = self.head.lstrip().partition(b"\n")
         try:
-            return isinstance(json.loads(first), dict) and bool(newline or len(self.head) < HEAD)
+            return isinstance(decode(first), dict) and bool(newline or len(self.head) < HEAD)
         except (ValueError, RecursionError):
             return False
 
@@ -95,13 +105,13 @@ class Source:
         """Open the file; raises OSError."""
         return BytesIO(self._data) if self._data is not None else self.file.open("rb", buffering=_CHUNK)
 
-    def lines(self, decode: Callable[[bytes], Any] = json.loads) -> Iterator[dict[str, Any]]:
-        """Yield the object of each line; ``decode`` raises ValueError for a broken one."""
+    def lines(self, decode_line: Callable[[bytes], Any] = decode) -> Iterator[dict[str, Any]]:
+        """Yield the object of each line; ``decode_line`` raises ValueError for a broken one."""
         with self.open() as stream:
             for raw in stream:
                 self.on_read(len(raw))
                 try:
-                    value = decode(raw)
+                    value = decode_line(raw)
                 except (ValueError, RecursionError):
                     value = None
                 if isinstance(value, dict):
@@ -115,7 +125,7 @@ class Source:
             raw = stream.read()
         self.on_read(len(raw))
         try:
-            return json.loads(raw.decode("utf-8-sig", "replace"), strict=False)
+            return decode(raw.decode("utf-8-sig", "replace"), strict=False)
         except (ValueError, RecursionError):
             self.problems["files that are not JSON"] += 1
             return None
@@ -140,6 +150,7 @@ class _Elements:
         self._stream, self._source = stream, source
         self._decoder = codecs.getincrementaldecoder("utf-8-sig")("replace")
         self._buffer, self._start, self._is_over = "", 0, False
+        self._separator, self._following = "", re.compile("")
 
     def read(self) -> Iterator[Any]:
         first = self._next_character()
@@ -170,7 +181,10 @@ class _Elements:
     def _value(self) -> Any:
         while True:
             try:
-                value, end = _decode(self._buffer, self._start)
+                value = self._next_object()
+                if value is not None:
+                    return value
+                value, end = _decode_start(self._buffer, self._start)
             except RecursionError:
                 self._source.problems["values that are nested too deep"] += 1
                 return None
@@ -180,10 +194,44 @@ class _Elements:
                     self._source.problems["values that are cut off or not JSON"] += 1
                     return None
                 continue
-            if end == len(self._buffer) and self._fill(_CHUNK):
+            if end + len("e+") >= len(self._buffer) and self._fill(_CHUNK):
                 continue  # a number may continue in the next chunk
+            self._learn(end)
             self._start = end
             return value
+
+    def _learn(self, end: int) -> None:
+        """Note how the element at ``end`` is separated from the next one."""
+        found = _NEXT.match(self._buffer, end - 1)
+        self._separator = found[1] if found else ""
+        self._following = re.compile(f"{_SHORT_VALUE}{re.escape(found[2])}" if found and found[2] else "")
+
+    def _next_object(self) -> dict[str, Any] | None:
+        """Return the next element if it is followed by one that starts with the same keys.
+
+        Its text is then known without reading it, which orjson needs. Objects inside of it may start with these keys
+        too; but the start of an object is not a whole one, and is rejected.
+        """
+        end, guesses = self._start, 0
+        while self._separator and guesses < _GUESSES:
+            found = self._buffer.find(self._separator, end)
+            if found < 0:
+                size = len(self._buffer) - self._start
+                if size > _AHEAD or not self._fill(max(_CHUNK, size)):
+                    return None
+                end = self._start
+                continue
+            end = found + 1
+            if not self._following.match(self._buffer, found + len(self._separator)):
+                continue
+            guesses += 1
+            try:
+                value: dict[str, Any] = decode(self._buffer[self._start : end], strict=False)
+            except ValueError:
+                continue
+            self._start = end
+            return value
+        return None
 
     def _fill(self, size: int) -> bool:
         if self._is_over:

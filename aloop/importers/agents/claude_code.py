@@ -6,7 +6,6 @@ file, and results are matched with calls by ID. Only a prompt that the user type
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,6 +16,7 @@ from typing import Any
 
 from aloop.importers.blocks import add_answer_blocks, add_user_content, content_text, texts_of, usage_of
 from aloop.importers.draft import INJECTED, Builder, Imported
+from aloop.importers.json_decoder import decode
 from aloop.importers.source import Source, read_below
 from aloop.importers.values import exported_from, items, mapping, moment, objects, text
 
@@ -107,7 +107,7 @@ def read(source: Source) -> Iterator[Imported]:
         yield imported
 
 
-def _decode(raw: bytes) -> Any:
+def _decode_line(raw: bytes) -> Any:
     """Return the object of a line, as far as it is used; most of the bytes are not.
 
     Quotes within a JSON text are escaped, so the marks are keys. A line that was cut at one is taken only if it is a
@@ -120,12 +120,12 @@ def _decode(raw: bytes) -> Any:
     cut = raw.find(_SCREEN)
     if cut > 0:
         try:
-            value = json.loads(raw[:cut] + b"}")
+            value = decode(raw[:cut] + b"}")
         except ValueError:
             value = {}
         if value.keys() >= _NEEDED:
             return value
-    return json.loads(raw)
+    return decode(raw)
 
 
 def _file_id(path: Path | None) -> str:
@@ -135,7 +135,7 @@ def _file_id(path: Path | None) -> str:
 
 def _collect(source: Source) -> _Transcript:
     found, seen = _Transcript(), set[str]()
-    for data in source.lines(_decode):
+    for data in source.lines(_decode_line):
         kind, uuid = text(data.get("type")), text(data.get("uuid"))
         found.session_id = found.session_id or text(data.get("sessionId"))
         found.cwd = text(data.get("cwd")) or found.cwd

@@ -14,6 +14,7 @@ from typing import Any, cast
 
 from aloop.importers.blocks import content_text, texts_of
 from aloop.importers.draft import Builder, Draft, Imported
+from aloop.importers.json_decoder import decode
 from aloop.importers.source import Source
 from aloop.importers.values import (
     arguments_text,
@@ -215,7 +216,7 @@ def _output(builder: Builder, value: object) -> tuple[str, bool]:
     words = content_text(builder, value)
     if words.startswith("{"):
         try:
-            wrapped = json.loads(words)
+            wrapped = decode(words)
         except (ValueError, RecursionError):
             wrapped = None
         if isinstance(wrapped, dict) and isinstance(wrapped.get("output"), str) and "metadata" in wrapped:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from aloop.export.tools.opencode import SLUG
 from aloop.importers.blocks import data_url
 from aloop.importers.databases.sqlite import SQLITE, loaded, opened, rows
 from aloop.importers.draft import Builder, Draft, Imported
+from aloop.importers.json_decoder import decode
 from aloop.importers.source import Source, read_below
 from aloop.importers.values import arguments_text, items, json_text, mapping, moment, number, objects, text
 from aloop.llm.message_types import Usage
@@ -92,7 +92,7 @@ def _load(source: Source, path: Path) -> Any:
     raw = read_below(source.file.parents[2], path)
     source.on_read(len(raw))
     try:
-        return json.loads(raw)
+        return decode(raw)
     except (ValueError, RecursionError):
         source.problems["files that are not JSON"] += 1
         return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -11,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from aloop.errors import StorageError
+from aloop.importers.json_decoder import decode
 from aloop.importers.source import Source
 
 _LONGEST = 500_000_000
@@ -68,6 +68,6 @@ def rows(source: Source, connection: sqlite3.Connection, query: str, *values: ob
 def loaded(value: object) -> Any:
     """Return the JSON value in a column, or None."""
     try:
-        return json.loads(value) if isinstance(value, str | bytes) and value else None
+        return decode(value) if isinstance(value, str | bytes) and value else None
     except (ValueError, RecursionError):
         return None

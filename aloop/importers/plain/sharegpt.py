@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from aloop.importers.draft import Builder, Imported
+from aloop.importers.json_decoder import decode
 from aloop.importers.plain.openai import made_id
 from aloop.importers.source import Source
 from aloop.importers.values import arguments_text, mapping, objects, text
@@ -52,7 +52,7 @@ def _build(path: Path | None, turns: Sequence[Mapping[str, Any]], around: Mappin
 def _calls(builder: Builder, words: str, waiting: deque[str]) -> None:
     """Add the calls in a turn to the answer just before it, or to a new one."""
     try:
-        value = json.loads(words)
+        value = decode(words)
     except (ValueError, RecursionError):
         value = None
     last = builder.drafts[-1] if builder.drafts else None
