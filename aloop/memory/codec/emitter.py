@@ -192,8 +192,8 @@ def _is_simple_key(key: str) -> bool:
     return "\n" not in word and len(word) <= _SHORT
 
 
-def emit_session(session: Session) -> str:
-    """Return the complete text of a new session file."""
+def emit_session(session: Session) -> Iterator[str]:
+    """Yield the text of a new session file, one message at a time."""
     header = [
         SCHEMA_LINE,
         f"id: {emit_word(session.id, 2)}\n",
@@ -211,9 +211,14 @@ def emit_session(session: Session) -> str:
     if session.version != 1:
         header.append(f"version: {session.version}\n")
     header.extend(emit_pairs(session.extra, 0))
+    yield from header
+    yield _gap(header[-1])
     system = emit_section("system_messages", session.system_messages)
-    messages = emit_section("messages", session.messages)
-    return "".join(header) + _gap(header[-1]) + system + _gap(system) + messages + END_MARKER
+    yield system
+    yield _gap(system)
+    yield "messages:\n" if session.messages else emit_section("messages", ())
+    yield from (emit_messages([message], ITEM_COLUMN) for message in session.messages)
+    yield END_MARKER
 
 
 def _gap(before: str) -> str:

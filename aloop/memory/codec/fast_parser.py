@@ -54,7 +54,7 @@ class _NotCanonical(Exception):
     """The text is not exactly as the emitter writes it."""
 
 
-def read_canonical(data: bytes) -> MappingNode | None:
+def read_canonical(data: bytes | bytearray) -> MappingNode | None:
     """Return the nodes of a session text, or None if it is not canonical."""
     if not data.endswith(b"\n" + END_MARKER.encode()) or data.translate(None, _PLAIN_BYTES):
         return None

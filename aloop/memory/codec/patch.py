@@ -103,7 +103,7 @@ def check_text(data: bytes | bytearray, path: Path, session: Session) -> None:
 
     Numbers that cannot be written are replaced, see ``storable_number``.
     """
-    found = load_session(bytes(data), path)
+    found = load_session(data, path)
     messages, system = map(_storable, (session.messages, session.system_messages))
     if found.messages != messages or found.system_messages != system or found.extra != session.extra:
         raise UnstorableValue(

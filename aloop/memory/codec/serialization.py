@@ -78,12 +78,20 @@ class ParsedDocument:
 
 def dump_session(session: Session) -> bytes:
     """Return the text of a new file for ``session``."""
-    return emit_session(session).encode()
+    return bytes(session_text(session))
 
 
-def load_session(data: bytes, path: Path) -> Session:
+def session_text(session: Session) -> bytearray:
+    """Return the same without a second copy of the text, which may be large."""
+    data = bytearray()
+    for piece in emit_session(session):
+        data += piece.encode()
+    return data
+
+
+def load_session(data: bytes | bytearray, path: Path) -> Session:
     """Return the session in ``data``, the bytes of ``path``; raises SessionFileError."""
-    return read_quickly(data, path) or interpret(parse(data, path), path)
+    return read_quickly(data, path) or interpret(parse(bytes(data), path), path)
 
 
 def load_messages(lines: str, path: Path) -> tuple[LLMMessage, ...]:
@@ -104,7 +112,7 @@ def load_messages(lines: str, path: Path) -> tuple[LLMMessage, ...]:
         raise _located(path, parsed.source, invalid) from None
 
 
-def read_quickly(data: bytes, path: Path) -> Session | None:
+def read_quickly(data: bytes | bytearray, path: Path) -> Session | None:
     """Return the session if the text is valid and canonical, else None."""
     root = read_canonical(data)
     if root is None:

@@ -22,7 +22,7 @@ from aloop.memory.codec.emitter import END_MARKER, emit_messages, emit_section, 
 from aloop.memory.codec.nodes import Source
 from aloop.memory.codec.patch import VerbatimMessages, check_lines, check_text, is_revised, revise
 from aloop.memory.codec.schema import KNOWN_VERSION, InvalidValue, require_known_version
-from aloop.memory.codec.serialization import ParsedDocument, dump_session, interpret, parse, read_quickly
+from aloop.memory.codec.serialization import ParsedDocument, interpret, parse, read_quickly, session_text
 from aloop.memory.codec.splice import Edit, apply_edits, splice
 from aloop.memory.codec.text_layout import (
     InsertionPoint,
@@ -254,7 +254,7 @@ class SessionFile:
             if again and fs.exists(path):
                 raise ConcurrentChange
 
-        data = bytearray(text or dump_session(session))
+        data = bytearray(text) if text else session_text(session)
         check_text(data, path, session)
         written = write_atomic(fs, path, [memoryview(data)], marked=True, guard=require_absent)
         stored = cls(

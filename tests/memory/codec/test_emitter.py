@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import tracemalloc
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta, timezone
@@ -16,15 +17,24 @@ from hypothesis import strategies as st
 
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.codec.emitter import emit_messages, emit_section, emit_session, emit_text, emit_time, emit_word
-from aloop.memory.codec.serialization import load_session, parse, read_quickly
+from aloop.memory.codec.serialization import load_session, parse, read_quickly, session_text
 from aloop.text import clean_text
 from tests.memory.examples import ID, LATER, NOWHERE, RICH, answer, call, messages, result, session, texts, user
 from tests.properties import scaled
 
 
+def test_text_of_a_large_session_is_in_memory_once() -> None:
+    large = session(*(user(f"{number} — " + "words and more of them\n" * 2_000) for number in range(40)))
+    tracemalloc.start()
+    data = session_text(large)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1.5 * len(data)
+
+
 def test_new_session_has_the_layout_of_the_specification() -> None:
     meant = session(user("Hello"), answer(None, call()), result("4"), system="You are a helpful assistant.\n")
-    assert emit_session(meant) == (
+    assert "".join(emit_session(meant)) == (
         "# yaml-language-server: $schema=../.session.schema.json\n"
         f"id: {ID}\n"
         'created_at: "2025-01-31T12:00:00.000+00:00"\n'
@@ -55,7 +65,7 @@ def test_new_session_has_the_layout_of_the_specification() -> None:
 
 
 def test_session_without_messages_has_empty_lists() -> None:
-    assert emit_session(session()).endswith("\n\nsystem_messages: []\n\nmessages: []\n...\n")
+    assert "".join(emit_session(session())).endswith("\n\nsystem_messages: []\n\nmessages: []\n...\n")
 
 
 def test_empty_optional_keys_are_omitted() -> None:
@@ -63,7 +73,7 @@ def test_empty_optional_keys_are_omitted() -> None:
     rich = replace(session(), title="A title", model="claude-test", forked_from=ID, version=2)
     rich = replace(rich, system_digest="1234567890123456", tools_digest="a1b2c3d4e5f67890")
     lines = 'system_digest: "1234567890123456"\ntools_digest: a1b2c3d4e5f67890\nversion: 2\n'
-    assert f'title: "A title"\nmodel: claude-test\nforked_from: {ID}\n{lines}' in emit_session(rich)
+    assert f'title: "A title"\nmodel: claude-test\nforked_from: {ID}\n{lines}' in "".join(emit_session(rich))
 
 
 def test_column_is_that_of_the_dash() -> None:
@@ -74,7 +84,7 @@ def test_column_is_that_of_the_dash() -> None:
 def test_block_with_trailing_blank_lines_round_trips() -> None:
     """A blank line between the sections would become part of the block."""
     meant = session(user("Hi\n\n\n"), system="You are.\n\n")
-    assert load_session(emit_session(meant).encode(), NOWHERE).system_messages == meant.system_messages
+    assert load_session("".join(emit_session(meant)).encode(), NOWHERE).system_messages == meant.system_messages
     assert emit_section("messages", meant.messages).endswith("|+\n      Hi\n\n\n")
 
 
@@ -85,7 +95,7 @@ def test_times_have_equal_width() -> None:
 
 
 def test_messages_with_all_fields_round_trip() -> None:
-    data = emit_session(session(*RICH, system="Be kind.")).encode()
+    data = "".join(emit_session(session(*RICH, system="Be kind."))).encode()
     for loaded in (load_session(data, NOWHERE), read_quickly(data, NOWHERE)):
         assert loaded is not None
         assert loaded.messages == RICH
@@ -97,7 +107,7 @@ def test_messages_with_all_fields_round_trip() -> None:
 @settings(max_examples=scaled(150))
 def test_any_messages_round_trip(given_messages: tuple[LLMMessage, ...], title: str | None, column: int) -> None:
     meant = replace(session(*given_messages), title=LLMMessage("user", title).content or "")
-    data = emit_session(meant).encode()
+    data = "".join(emit_session(meant)).encode()
     loaded, quick = load_session(data, NOWHERE), read_quickly(data, NOWHERE)
     assert loaded.messages == meant.messages
     assert not meant.title or loaded.title == meant.title
