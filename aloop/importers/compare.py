@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from typing import Any
 
 from aloop.agent.tool_calls import MAX_RESULT_BYTES
+from aloop.importers.json_decoder import decode
 from aloop.llm.content.parts import marked_text
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.context import UNANSWERED
@@ -49,6 +49,6 @@ def _is_same(kept: LLMMessage, fresh: LLMMessage) -> bool:
 
 def _plain(arguments: str) -> Any:
     try:
-        return json.loads(arguments)
+        return decode(arguments)
     except (ValueError, RecursionError):
         return arguments

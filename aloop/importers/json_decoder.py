@@ -1,4 +1,4 @@
-"""Decode JSON with orjson if it is installed, to exactly the values of the ``json`` module.
+"""Decode JSON with orjson if installed, to exactly the values of ``json``.
 
 orjson is two to three times as fast. It rejects some texts that ``json`` reads: NaN and infinite numbers, surrogates
 without their partner, a byte order mark and control characters. Those are decoded by ``json``. In what it accepts, it

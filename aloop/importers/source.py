@@ -106,7 +106,10 @@ class Source:
         return BytesIO(self._data) if self._data is not None else self.file.open("rb", buffering=_CHUNK)
 
     def lines(self, decode_line: Callable[[bytes], Any] = decode) -> Iterator[dict[str, Any]]:
-        """Yield the object of each line; ``decode_line`` raises ValueError for a broken one."""
+        """Yield the object of each line.
+
+        ``decode_line`` raises ValueError for a line that is broken.
+        """
         with self.open() as stream:
             for raw in stream:
                 self.on_read(len(raw))
