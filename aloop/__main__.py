@@ -24,6 +24,7 @@ from aloop.errors import AloopError, InvalidPrefix, SessionError, SessionNotFoun
 
 TYPE_CHECKING = False  # as in typing, which takes longer to import than printing the version
 if TYPE_CHECKING:
+    from pathlib import Path
     from typing import NoReturn
 
     from _typeshed import ReadableBuffer
@@ -75,7 +76,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return WRONG_USAGE if isinstance(error, (UsageError, InvalidPrefix)) else FAILURE
     except OSError as error:
         # Memory raises StorageError instead, so this concerns a standard stream or the working directory.
-        _print_error(f"{error.strerror or error}: {error.filename}" if error.filename else f"{error.strerror or error}")
+        # Imported here for start-up time: `aloop --version` does not need it.
+        from aloop.formatting import display_path
+
+        reason = error.strerror or str(error)
+        _print_error(f"{reason}: {display_path(str(error.filename))}" if error.filename else reason)
         _settle_stdout()
         return FAILURE
     return code
@@ -160,7 +165,7 @@ def _change_project(options: RunOptions) -> RunOptions | None:
     sentence = describe_place(place)
     require_project(place)
     if not sys.stdin.isatty():
-        raise SessionError(f"{sentence} Run aloop there, or add --sessions-dir {place.sessions_dir}.")
+        raise _is_elsewhere(sentence, place.sessions_dir)
     if not agree(f"{sentence} Change to that folder and resume it?", is_default=True):
         return None
     enter_project(place)
@@ -200,8 +205,14 @@ def _require_here(options: RunOptions) -> None:
     from commands.elsewhere import describe_place, find_elsewhere
 
     if place := find_elsewhere(options.resume):
-        advice = f"Run aloop there, or add --sessions-dir {place.sessions_dir}."
-        raise SessionError(f"{describe_place(place)} {advice}")
+        raise _is_elsewhere(describe_place(place), place.sessions_dir)
+
+
+def _is_elsewhere(sentence: str, sessions_dir: Path) -> SessionError:
+    # Imported here for start-up time, as above.
+    import shlex
+
+    return SessionError(f"{sentence} Run aloop there, or add --sessions-dir {shlex.quote(str(sessions_dir))}.")
 
 
 def _with_options(settings: Settings, options: RunOptions) -> Settings:

@@ -9,11 +9,13 @@ import errno
 import os
 import re
 import stat
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict, cast, get_args
 
 from aloop.errors import UsageError
+from aloop.formatting import display_path
 from aloop.text import closest_match
 
 if TYPE_CHECKING:
@@ -194,51 +196,109 @@ def read_config_file(path: Path) -> FileSettings:
         return {}
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise UsageError(f"{path} cannot be read: {reason}.") from error
+        raise UsageError(f"{display_path(path)} cannot be read: {reason}.") from error
     # Imported here for start-up time: most users have no config file.
     import tomllib
     from decimal import Decimal, InvalidOperation
 
     try:
-        return _checked(tomllib.loads(text, parse_float=Decimal))
+        values = tomllib.loads(text, parse_float=Decimal)
+        try:
+            return _checked(values)
+        except _WrongSetting as error:
+            raise UsageError(f"{display_path(path)}, line {_line_of(error.keys, text)}: {error}") from error
     except (tomllib.TOMLDecodeError, InvalidOperation) as error:
-        raise UsageError(f"{path} is not valid TOML: {error}.") from error
+        raise UsageError(f"{display_path(path)} is not valid TOML: {error}.") from error
     except RecursionError as error:
-        raise UsageError(f"{path} is not valid: its lists or tables are nested too deeply.") from error
+        raise UsageError(f"{display_path(path)} is not valid: its lists or tables are nested too deeply.") from error
+
+
+class _WrongSetting(UsageError):
+    """A setting is wrong: the one that ``keys`` lead to, from the top of the file."""
+
+    def __init__(self, message: str, keys: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.keys = keys
+
+
+@contextmanager
+def _at(*keys: str) -> Iterator[None]:
+    """Add ``keys`` to those of a UsageError in the block."""
+    try:
+        yield
     except UsageError as error:
-        raise UsageError(f"{path}: {error}") from error
+        raise _WrongSetting(str(error), keys + (error.keys if isinstance(error, _WrongSetting) else ())) from error
+
+
+def _line_of(keys: tuple[str, ...], text: str) -> int:
+    """Return the number of the line of valid TOML that sets what ``keys`` lead to.
+
+    A key that is not there leaves the line of those before it. tomllib keeps no positions. Therefore it reads the first
+    lines, one more each time, until the keys are there.
+    """
+    # Imported here, as below.
+    import tomllib
+
+    found, line = 0, 1
+    lines = text.splitlines(keepends=True)[:_MOST_LINES]
+    for count in range(1, len(lines) + 1):
+        try:
+            value: Any = tomllib.loads("".join(lines[:count]))
+        except tomllib.TOMLDecodeError:  # in the middle of a value
+            continue
+        depth = 0
+        while depth < len(keys) and isinstance(value, dict) and keys[depth] in value:
+            value, depth = value[keys[depth]], depth + 1
+        if depth > found:
+            found, line = depth, count
+    return line
+
+
+_MOST_LINES = 1_000
 
 
 def _checked(values: Mapping[str, Any]) -> FileSettings:
     _require_known(values, list(FileSettings.__annotations__), "setting")
     checked: dict[str, Any] = dict(values)
     for name, value in values.items():
-        if name in _BOOLEANS:
-            if not isinstance(value, bool):
-                raise UsageError(f"{name} must be true or false.")
-        elif name in _AMOUNTS:
-            checked[name] = _require_positive(value, name, _AMOUNTS[name])
-        elif name in _TABLES:
-            if not isinstance(value, dict) or not all(isinstance(table, dict) for table in value.values()):
-                raise UsageError(f"{name} must be tables such as [{name}.NAME].")
-        elif name == "toolbar":
-            checked[name] = _toolbar(value)
-        elif name == "keys":
-            checked[name] = _keys(value)
-        elif name == "sandbox_write":
-            checked[name] = _folders(value, name)
-        else:
-            _require_text(value, name)
-        if name in _CHOICES and value not in _CHOICES[name]:
-            raise UsageError(f"{name} must be {_listed(_CHOICES[name], 'or')}.")
-    _require_url(values.get("base_url"), "base_url")
-    if "stall_timeout" in checked:
-        checked["stall_timeout"] = float(checked["stall_timeout"])
-    if "endpoints" in checked:
-        checked["endpoints"] = {name: _endpoint(name, table) for name, table in checked["endpoints"].items()}
-    if "prices" in checked:
-        checked["prices"] = {model: _prices(model, table) for model, table in checked["prices"].items()}
+        with _at(name):
+            checked[name] = _checked_value(name, value)
     return cast("FileSettings", checked)
+
+
+def _checked_value(name: str, value: Any) -> Any:
+    """Return the value of a setting in the form in which it is kept."""
+    if name in _BOOLEANS:
+        if not isinstance(value, bool):
+            raise UsageError(f"{name} must be true or false.")
+    elif name in _AMOUNTS:
+        amount = _require_positive(value, name, _AMOUNTS[name])
+        return float(amount) if name == "stall_timeout" else amount
+    elif name in _TABLES:
+        return _tables(value, name)
+    elif name == "toolbar":
+        return _toolbar(value)
+    elif name == "keys":
+        return _keys(value)
+    elif name == "sandbox_write":
+        return _folders(value, name)
+    else:
+        _require_text(value, name)
+    if name in _CHOICES and value not in _CHOICES[name]:
+        raise UsageError(f"{name} must be {_listed(_CHOICES[name], 'or')}.")
+    if name == "base_url":
+        _require_url(value, name)
+    return value
+
+
+def _tables(value: object, name: str) -> Mapping[str, Endpoint | Prices]:
+    if not isinstance(value, dict) or not all(isinstance(table, dict) for table in value.values()):
+        raise UsageError(f"{name} must be tables such as [{name}.NAME].")
+    checked: dict[str, Endpoint | Prices] = {}
+    for key, table in value.items():
+        with _at(key):
+            checked[key] = _endpoint(key, table) if name == "endpoints" else _prices(key, table)
+    return checked
 
 
 def _toolbar(value: object) -> tuple[str, ...]:
@@ -273,12 +333,14 @@ def _endpoint(name: str, table: Mapping[str, Any]) -> Endpoint:
     if not re.fullmatch(_ENDPOINT_NAME, name):
         raise UsageError(f"The endpoint name {name!r} may contain only letters, digits, '-', '_' and '.'.")
     _require_known(table, [field for field in Endpoint._fields if field != "name"], "key", where)
+    choices = {"kind": get_args(EndpointKind), "auth": get_args(AuthScheme)}
     for key, value in table.items():
-        _require_text(value, f"{key} in {where}")
-    for key, choices in (("kind", get_args(EndpointKind)), ("auth", get_args(AuthScheme))):
-        if table.get(key, choices[0]) not in choices:
-            raise UsageError(f"{key} in {where} must be {_listed(choices, 'or')}.")
-    _require_url(table.get("base_url"), f"base_url in {where}")
+        with _at(key):
+            _require_text(value, f"{key} in {where}")
+            if value not in choices.get(key, (value,)):
+                raise UsageError(f"{key} in {where} must be {_listed(choices[key], 'or')}.")
+            if key == "base_url":
+                _require_url(value, f"{key} in {where}")
     if table.get("kind", "anthropic") == "anthropic" and "base_url" not in table:
         raise UsageError(f"{where} needs a base_url, or a kind other than anthropic.")
     return Endpoint(name, **table)
@@ -290,7 +352,11 @@ def _prices(model: str, table: Mapping[str, Any]) -> Prices:
     for key in ("input", "output"):
         if key not in table:
             raise UsageError(f"{where} needs {key}, in dollars per million tokens.")
-    return Prices(**{key: _require_price(value, f"{key} in {where}") for key, value in table.items()})
+    prices = {}
+    for key, value in table.items():
+        with _at(key):
+            prices[key] = _require_price(value, f"{key} in {where}")
+    return Prices(**prices)
 
 
 def _require_known(values: Iterable[str], names: list[str], noun: str, where: str = "") -> None:
@@ -298,7 +364,7 @@ def _require_known(values: Iterable[str], names: list[str], noun: str, where: st
         if name not in names:
             guess = closest_match(name, names)
             hint = f"Did you mean {guess!r}?" if guess else f"The {noun}s are {_listed(names, 'and')}."
-            raise UsageError(f"Unknown {noun} {name!r}{where and f' in {where}'}. {hint}")
+            raise _WrongSetting(f"Unknown {noun} {name!r}{where and f' in {where}'}. {hint}", (name,))
 
 
 def _require_text(value: object, name: str) -> None:
@@ -306,8 +372,8 @@ def _require_text(value: object, name: str) -> None:
         raise UsageError(f"{name} must be a non-empty string.")
 
 
-def _require_url(value: str | None, name: str) -> None:
-    if value is not None and not value.startswith(("https://", "http://")):
+def _require_url(value: str, name: str) -> None:
+    if not value.startswith(("https://", "http://")):
         raise UsageError(f"{name} must start with https:// or http://.")
 
 

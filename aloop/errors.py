@@ -104,8 +104,12 @@ class SessionExists(SessionError):
     """A session cannot be restored because ``path`` has its ID or folder name."""
 
     def __init__(self, session_id: str, path: Path) -> None:
+        # Imported here for start-up time: every command loads this module.
+        from aloop.formatting import display_path
+
         super().__init__(
-            f"Cannot restore session {session_id[:SHORT_ID]}: {path} has the same ID or name. Move or delete it first."
+            f"Cannot restore session {session_id[:SHORT_ID]}: {display_path(path)} has the same ID or name. "
+            "Move or delete it first."
         )
         self.session_id = session_id
         self.path = path

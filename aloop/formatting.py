@@ -1,8 +1,9 @@
-"""Counts, sizes, money, times and progress in words."""
+"""Counts, sizes, money, times, paths and progress in words."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,17 @@ def format_dollars(dollars: Decimal) -> str:
     if dollars * 100 >= 1:
         return f"${dollars:.2f}"
     return f"${dollars:.4f}" if dollars * 10_000 >= 1 else "<$0.0001"
+
+
+def display_path(path: str | os.PathLike[str]) -> str:
+    """Return ``path`` for a message to the user, with ``~`` for the home directory.
+
+    Whatever another program reads has the whole path: JSON, commands to copy, and ``path:line:column``.
+    """
+    text, home = os.fspath(path), os.path.expanduser("~").rstrip("/")  # noqa: PTH111 - Path.home raises without a home
+    if not home.startswith("/"):
+        return text
+    return f"~{text[len(home) :]}" if text == home or text.startswith(f"{home}/") else text
 
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400

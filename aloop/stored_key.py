@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from aloop.config import KEY_VARIABLE, has_credentials, has_stored_key, stored_key_file
 from aloop.errors import KeyringFailed
+from aloop.formatting import display_path
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -59,7 +60,7 @@ def store_key(key: str) -> str:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.touch(0o600)
     except OSError as error:
-        raise KeyringFailed(f"{path} cannot be written: {error.strerror or error}. {_EXPORT}") from error
+        raise KeyringFailed(f"{display_path(path)} cannot be written: {error.strerror or error}. {_EXPORT}") from error
     return str(getattr(keyring.get_keyring(), "name", "the system keyring"))
 
 

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from aloop.errors import SHORT_ID, SessionError, StorageError
+from aloop.formatting import display_path
 from aloop.memory.disk.filesystem import SYSTEM
 from aloop.memory.sessions_dir.ids import short_name
 from aloop.memory.sessions_dir.location import resolve_sessions_dir
@@ -36,7 +37,9 @@ def find_elsewhere(prefix: str) -> Place | None:
     if len(places) > 1:
         ids = {place.session_id for place in places}
         length = SHORT_ID if len({each[:SHORT_ID] for each in ids}) == len(ids) else None
-        listed = ", ".join(f"{place.session_id[:length]} in {project_of(place.sessions_dir)}" for place in places)
+        listed = ", ".join(
+            f"{place.session_id[:length]} in {display_path(project_of(place.sessions_dir))}" for place in places
+        )
         # Clones of a project have sessions with the same ID.
         more = ", or type more of the ID" if len(ids) > 1 else ""
         raise SessionError(
@@ -57,7 +60,7 @@ def _is_here(sessions_dir: Path, prefix: str) -> bool:
 
 def describe_place(place: Place) -> str:
     """Return a sentence with the project of a session."""
-    return f"Session {place.session_id[:SHORT_ID]} is in {project_of(place.sessions_dir)}."
+    return f"Session {place.session_id[:SHORT_ID]} is in {display_path(project_of(place.sessions_dir))}."
 
 
 def enter_project(place: Place) -> None:
@@ -66,7 +69,7 @@ def enter_project(place: Place) -> None:
     try:
         os.chdir(project)
     except OSError as error:
-        raise StorageError(f"Could not change to {project}: {error.strerror}.", project, error) from error
+        raise StorageError(f"Could not change to {display_path(project)}: {error.strerror}.", project, error) from error
     os.environ["PWD"] = str(project)
 
 
@@ -74,5 +77,5 @@ def require_project(place: Place) -> Path:
     """Return the folder to change to; raises StorageError if it cannot be entered."""
     project = project_of(place.sessions_dir)
     if not project.is_dir():
-        raise StorageError(f"{project} no longer exists.", project)
+        raise StorageError(f"{display_path(project)} no longer exists.", project)
     return project

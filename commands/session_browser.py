@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aloop.errors import SHORT_ID, SessionNotFound, StorageError, UsageError
-from aloop.formatting import OnRead, quantity
+from aloop.formatting import OnRead, display_path, quantity
 from aloop.memory.session import SessionSummary, SessionTitle
 
 if TYPE_CHECKING:
@@ -83,7 +83,6 @@ class SessionBrowser:
     def project(self, session: SessionTitle) -> str:
         """Return the project of a session, for display."""
         # Imported late for start-up time.
-        from aloop.local_model.models import display_path
         from aloop.memory.sessions_dir.registry import project_of
 
         return display_path(project_of(session.sessions_dir or self._memory.sessions_dir))
@@ -232,7 +231,9 @@ class ForeignBrowser(SessionBrowser):
         try:
             return await asyncio.to_thread(ending, glimpse)
         except OSError as error:
-            raise StorageError(f"Could not read {glimpse.path}: {error.strerror}.", glimpse.path, error) from error
+            raise StorageError(
+                f"Could not read {display_path(glimpse.path)}: {error.strerror}.", glimpse.path, error
+            ) from error
 
     async def rename(self, session_id: str, title: str) -> None:  # noqa: ARG002 - as in the base class
         raise UsageError("This session belongs to another tool. Open it, and rename the copy.")
@@ -252,7 +253,7 @@ class ForeignBrowser(SessionBrowser):
 
         imported = read_whole(glimpse)
         if imported is None:
-            raise SessionNotFound(glimpse.session_id, f"{glimpse.path} does not contain it any more.")
+            raise SessionNotFound(glimpse.session_id, f"{display_path(glimpse.path)} does not contain it any more.")
         outcome = ImportStore(self._memory.sessions_dir).put(imported)
         label = FORMATS[glimpse.tool].label
         if outcome.action == "in trash":

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aloop.errors import SHORT_ID, SessionDeclined, StorageError
+from aloop.formatting import display_path
 
 if TYPE_CHECKING:
     from aloop.agent import ReActAgent
@@ -45,7 +46,7 @@ def find_concerns(session: Session, sessions_dir: Path, trust: TrustFile) -> lis
 def _session_concerns(session: Session, sessions_dir: Path, trust: TrustFile) -> Iterator[TrustConcern]:
     # By session, not by folder: a clone can contain sessions beside those that the user starts in it.
     if not trust.knows_session(session.id):
-        notice = f"Session {session.id[:SHORT_ID]} in {sessions_dir} was not written by your aloop."
+        notice = f"Session {session.id[:SHORT_ID]} in {display_path(sessions_dir)} was not written by your aloop."
         yield TrustConcern(
             f"{notice}\nEverything in this session will be sent to the model, no matter who wrote it.",
             True,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from aloop.call_stack import with_large_stack
 from aloop.errors import SHORT_ID, SessionBusy, SessionError, SessionNotFound
+from aloop.formatting import display_path
 from repl.options import ShellOptions, TaskOptions
 
 if TYPE_CHECKING:
@@ -121,7 +122,8 @@ async def resume_session(
     found = wanted or await memory.library.find_latest(trust.wrote) or await memory.library.find_latest()
     if found is None:
         raise SessionError(
-            f"{memory.sessions_dir} contains no session to resume. Run `aloop` without --resume to start one."
+            f"{display_path(memory.sessions_dir)} contains no session to resume. "
+            "Run `aloop` without --resume to start one."
         )
     try:
         session = await memory.resume(found, admit=admit)

@@ -99,7 +99,7 @@ class TextReport:
 
     def end(self, result: TaskResult) -> None:
         if result.error is not None:
-            write_note(result.error)
+            write_note(f"aloop: {result.error}")
         if result.answer is not None:
             # Safe for a terminal; unchanged for a pipe or a file.
             text = safe_text(result.answer) if sys.stdout.isatty() else result.answer
@@ -145,7 +145,7 @@ class JsonReport:
 
     def end(self, result: TaskResult) -> None:
         if result.error is not None:
-            write_note(result.error)
+            write_note(f"aloop: {result.error}")
         agent = self._agent
         self._print(
             "result",

@@ -141,8 +141,27 @@ def test_invalid_config_file_is_a_one_line_error_with_its_path(config: Path, tex
     config.write_text(text)
     with pytest.raises(UsageError, match=message) as caught:
         Settings.from_env()
-    assert str(caught.value).startswith(str(config))
+    assert str(caught.value).startswith("~/.config/aloop/config.toml")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ('model = "x"\n\nplian = true\n', 3),
+        ('# note\nplain = "yes"\n', 2),
+        ('toolbar = [\n  "model",\n  "modl",\n]\nplain = true\n', 4),
+        ('[keys]\nexpnd = "f2"\n', 2),
+        ('plain = true\n[endpoints.a]\nkind = "foundry"\nauth = "none"\n', 4),
+        ('plain = true\n[endpoints.a]\nauth = "bearer"\n', 2),
+        ('[endpoints]\na = {kind = "bedrock"}\nb.knd = "bedrock"\n', 3),
+        ("[prices.a]\ninput = 1\noutput = -1\n", 3),
+    ],
+)
+def test_error_in_the_config_file_has_its_line(config: Path, text: str, line: int) -> None:
+    config.write_text(text)
+    with pytest.raises(UsageError, match=f"^~/.config/aloop/config.toml, line {line}: "):
+        Settings.from_env()
 
 
 def test_unreadable_config_file_is_a_usage_error(config: Path) -> None:

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
-from aloop.formatting import age, duration_text, format_dollars, format_time, megabytes, quantity, thousands
+from aloop.formatting import (
+    age,
+    display_path,
+    duration_text,
+    format_dollars,
+    format_time,
+    megabytes,
+    quantity,
+    thousands,
+)
 
 NOON = datetime(2025, 6, 15, 12, tzinfo=UTC)
 
@@ -78,3 +88,22 @@ def test_age_of_a_recent_time_is_relative(before: timedelta, words: str) -> None
 @pytest.mark.parametrize("then", [NOON - timedelta(days=15), NOON + timedelta(days=3)])
 def test_age_of_a_distant_time_is_a_date(then: datetime) -> None:
     assert age(then, NOON) == then.astimezone().date().isoformat()
+
+
+@pytest.mark.parametrize(
+    ("home", "path", "shown"),
+    [
+        ("/home/ada", "/home/ada/talk.html", "~/talk.html"),
+        ("/home/ada/", "/home/ada/talk.html", "~/talk.html"),
+        ("/home/ada", "/home/ada", "~"),
+        ("/home/ada", "/home/adam/talk.html", "/home/adam/talk.html"),
+        ("/home/ada", "talk.html", "talk.html"),
+        ("/", "/etc/passwd", "/etc/passwd"),
+        ("", "/etc/passwd", "/etc/passwd"),
+    ],
+)
+def test_displayed_path_has_a_tilde_for_the_home_directory(
+    home: str, path: str, shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", home)
+    assert display_path(path) == display_path(Path(path)) == shown

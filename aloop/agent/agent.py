@@ -29,6 +29,7 @@ from aloop.agent.instructions import (
 from aloop.agent.loop import TurnLoop, say_nothing
 from aloop.config import MAX_STEPS, SandboxSettings
 from aloop.errors import SessionError, UsageError
+from aloop.formatting import display_path
 from aloop.llm.base import LLM, SupportsEffort, ToolSpec
 from aloop.llm.content.parts import MediaFile, reads_images
 from aloop.llm.json_values import digest_of
@@ -271,7 +272,9 @@ class ReActAgent:
         notes = []
         known = known_directory(system, _user_texts(self.memory.messages))
         if known not in (None, str(self._working_dir)):
-            self._emit(Notice(f"The model is told that the working directory is now {self._working_dir}."))
+            self._emit(
+                Notice(f"The model is told that the working directory is now {display_path(self._working_dir)}.")
+            )
             notes.append(directory_note(self._working_dir))
         # A note before a summary is not sent any more.
         sent = _user_texts(live(self.memory.messages))

@@ -23,7 +23,7 @@ from aloop.cli.arguments import CommandOptions, Parser
 from aloop.cli.console import json_line, output_width, print_line, print_note
 from aloop.config import Settings, config_path, has_credentials, has_stored_key, read_config_file, sessions_dir
 from aloop.errors import AloopError, UsageError
-from aloop.formatting import quantity
+from aloop.formatting import display_path, quantity
 from aloop.llm.anthropic.environment import environment_problem
 from aloop.local_model.status import local_status
 from aloop.memory.disk import filesystem
@@ -146,7 +146,7 @@ Check = Callable[[Environment], Verdict]
 
 
 def check_python(here: Environment) -> Verdict:
-    text = f"{here.python} on {here.system}, {sys.executable}"
+    text = f"{here.python} on {here.system}, {display_path(sys.executable)}"
     if here.system not in {"Linux", "Darwin"}:
         return Verdict("warn", text, "aloop is tested on Linux and macOS only; on Windows, use WSL.")
     return Verdict("ok", text)
@@ -186,12 +186,12 @@ def check_key(here: Environment) -> Verdict:
 def check_config(here: Environment) -> Verdict:
     path = config_path(here.env, here.home)
     if not path.exists():
-        return Verdict("ok", f"{path} does not exist (optional)")
+        return Verdict("ok", f"{display_path(path)} does not exist (optional)")
     try:
         read_config_file(path)
     except AloopError as error:
         return Verdict("fail", str(error), "Fix the file, or move it away.")
-    return Verdict("ok", str(path))
+    return Verdict("ok", display_path(path))
 
 
 def check_endpoints(here: Environment) -> Verdict:
@@ -276,12 +276,12 @@ def check_sessions(here: Environment) -> Verdict:
     try:
         status = here.folder.stat()
     except FileNotFoundError:
-        return Verdict("ok", f"{here.folder} does not exist yet; the first conversation creates it")
+        return Verdict("ok", f"{display_path(here.folder)} does not exist yet; the first conversation creates it")
     if not stat.S_ISDIR(status.st_mode):
-        return Verdict("fail", f"{here.folder} is not a folder", f"Move it away, or {_ELSEWHERE}.")
+        return Verdict("fail", f"{display_path(here.folder)} is not a folder", f"Move it away, or {_ELSEWHERE}.")
     names = list(here.fs.folders(here.folder))
     headers = [header for name in names if (header := read_header(here.fs, str(here.folder), name))]
-    text = f"{len(headers):,} in {here.folder}"
+    text = f"{len(headers):,} in {display_path(here.folder)}"
     if problems := ", ".join(_session_problems(headers, len(names))):
         return Verdict("warn", f"{text}: {problems}", "Run `aloop sessions check` for details.")
     return Verdict("ok", text)
@@ -324,7 +324,9 @@ def check_git(here: Environment) -> Verdict:
             text = f"the sessions are in a linked worktree, and git worktree remove {folder} deletes them"
             return Verdict("warn", text, f"To keep them, {_ELSEWHERE}.")
         if mark.exists():
-            return Verdict("ok", f"the sessions are in a repository: git clean -fdx in {folder} would delete them")
+            return Verdict(
+                "ok", f"the sessions are in a repository: git clean -fdx in {display_path(folder)} would delete them"
+            )
     return Verdict("ok", "the sessions are not in a git repository")
 
 
@@ -340,7 +342,7 @@ def check_writing(here: Environment) -> Verdict:
                 fs.close(descriptor)
     except OSError as error:
         return Verdict("fail", str(explain_error(error, "write", folder)))
-    return Verdict("ok", f"files can be written in {folder}")
+    return Verdict("ok", f"files can be written in {display_path(folder)}")
 
 
 def check_locks(here: Environment) -> Verdict:
@@ -358,10 +360,10 @@ def check_locks(here: Environment) -> Verdict:
                     fs.close(descriptor)
     except OSError as error:
         if error.errno in NO_LOCKS:
-            return Verdict("fail", f"files cannot be locked in {folder}", advice)
-        return Verdict("fail", f"locking a file in {folder} failed: {error.strerror or error}")
+            return Verdict("fail", f"files cannot be locked in {display_path(folder)}", advice)
+        return Verdict("fail", f"locking a file in {display_path(folder)} failed: {error.strerror or error}")
     if not first or second:
-        return Verdict("fail", f"file locks have no effect in {folder}", advice)
+        return Verdict("fail", f"file locks have no effect in {display_path(folder)}", advice)
     return Verdict("ok", "files can be locked")
 
 
@@ -402,7 +404,9 @@ def examine(here: Environment, topics: Iterable[str] = CHECKS) -> Iterator[tuple
         except AloopError as error:
             verdict = Verdict("fail", str(error))
         except OSError as error:
-            verdict = Verdict("fail", f"{error.filename or 'something'} cannot be read: {error.strerror or error}")
+            verdict = Verdict(
+                "fail", f"{display_path(str(error.filename or 'something'))} cannot be read: {error.strerror or error}"
+            )
         yield topic, verdict
 
 

@@ -80,13 +80,18 @@ def read_key(prompt: str) -> str:
         return ""
 
 
+def require_key(key: str) -> None:
+    """Raise UsageError for a text that cannot be an API key."""
+    if not key.isascii() or not key.isprintable() or " " in key:
+        raise UsageError("An API key contains only ASCII letters, digits and punctuation. Copy it again.")
+
+
 def offer_to_store(key: str) -> bool:
     """Store ``key`` if the user agrees or has piped it in; True if it was stored.
 
-    Raises KeyringFailed.
+    Raises KeyringFailed, and UsageError as ``require_key``.
     """
-    if not key.isascii() or not key.isprintable() or " " in key:
-        raise UsageError("An API key contains only ASCII letters, digits and punctuation. Copy it again.")
+    require_key(key)
     if sys.stdin.isatty() and not agree("Store it in the system keyring?", is_default=True):
         print_note("Nothing was stored.")
         return False

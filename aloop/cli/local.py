@@ -17,10 +17,10 @@ from aloop.cli.arguments import CommandOptions, Parser
 from aloop.cli.console import ProgressBar, confirm, json_line, print_line, print_note
 from aloop.config import Settings
 from aloop.errors import LocalModelError
-from aloop.formatting import megabytes
+from aloop.formatting import display_path, megabytes
 from aloop.local_model.diagnostics import explain_damage
 from aloop.local_model.installer import install, remove, require_loadable, require_prerequisites
-from aloop.local_model.models import BUNDLED, InstallPaths, display_path, size_of
+from aloop.local_model.models import BUNDLED, InstallPaths, size_of
 from aloop.local_model.packages import Package, find_damage, packages_for
 from aloop.local_model.status import local_status
 

@@ -11,7 +11,8 @@ from typing import Literal
 
 from aloop.cli.console import line_ended, print_note
 from aloop.config import KEY_VARIABLE, OFFLINE_MODEL, Settings, config_path
-from aloop.errors import AloopError, LocalModelError
+from aloop.errors import KeyringFailed, LocalModelError, UsageError
+from aloop.formatting import display_path
 from aloop.local_model.models import default_model
 from aloop.sanitize import safe_line
 from aloop.width import fit
@@ -35,7 +36,7 @@ After "once", it holds for this run and the next start asks again; after "failed
 """
 _MOST_SERVERS = 4
 _MODEL_COLUMNS = 36
-_KEEP_IT = "To keep the key, run `aloop key set`, or add `export ANTHROPIC_API_KEY=…` to your shell's profile."
+_KEEP_IT = "The key is used for this run only. To keep it, add `export ANTHROPIC_API_KEY=…` to your shell's profile"
 
 
 def is_due(settings: Settings) -> bool:
@@ -67,7 +68,9 @@ def choose(settings: Settings) -> Settings | None:
             _remember(settings, answer)
         sys.stderr.write("\n")
         if outcome != "failed":
-            return Settings.from_env()
+            chosen = Settings.from_env()
+            # The small model may have been installed by now, as by an earlier choice.
+            return chosen._replace(model=OFFLINE_MODEL) if answer == _DEMO else chosen
 
 
 def _found_models(settings: Settings) -> list[str]:
@@ -107,7 +110,7 @@ def _obstacle(settings: Settings) -> str:
 
 
 def _answer(numbers: Sequence[str]) -> str:
-    """Return the chosen number, 3 for an empty line, or nothing at the end of input."""
+    """Return the chosen number, that of the demo by default, or nothing at the end."""
     while True:
         sys.stderr.write(_PROMPT.format(numbers=f"{', '.join(numbers[:-1])} or {numbers[-1]}"))
         sys.stderr.flush()
@@ -116,28 +119,40 @@ def _answer(numbers: Sequence[str]) -> str:
         if not line:
             sys.stderr.write("\n")
             return ""
-        answer = line.strip() or "3"
+        answer = line.strip() or _DEMO
         if answer in numbers:
             return answer
+        typed = fit(safe_line(answer), _MODEL_COLUMNS)
+        print_note(f"'{typed}' is not one of the choices. Type a number, or press Ctrl-D to quit.")
 
 
 def _take_key() -> Outcome:
     """Read an API key into the environment of this process, and offer to store it."""
     # Imported here for start-up time: each start checks whether to ask.
-    from aloop.cli.key import offer_to_store, read_key
+    from aloop.cli.key import offer_to_store, read_key, require_key
     from aloop.stored_key import require_keyring
 
     key = read_key("API key (not shown): ")
     if not key:
+        print_note("No key was entered.")
+        return "failed"
+    try:
+        require_key(key)
+    except UsageError as error:
+        print_note(str(error))
         return "failed"
     os.environ[KEY_VARIABLE] = key
     try:
         require_keyring()
+    except KeyringFailed:
+        print_note(f"{_KEEP_IT}.")
+        return "once"
+    try:
         if offer_to_store(key):
             return "done"
-        print_note(_KEEP_IT)
-    except AloopError as error:
+    except KeyringFailed as error:
         print_note(str(error))
+    print_note(f"{_KEEP_IT}, or run `aloop key set`.")
     return "once"
 
 
@@ -168,9 +183,9 @@ def _take_server(model: str) -> Outcome:
             file.write(f"{line}\n")
     except OSError:
         os.environ["ALOOP_MODEL"] = model
-        print_note(f"To keep this model, add `{line}` to the top of {path}.")
+        print_note(f"To keep this model, add `{line}` to the top of {display_path(path)}.")
         return "once"
-    print_note(f"The model is stored in {path}.")
+    print_note(f"The model is stored in {display_path(path)}.")
     return "done"
 
 
@@ -178,7 +193,8 @@ def _take_demo() -> Outcome:
     return "done"
 
 
-_CHOICES: dict[str, Callable[[], Outcome]] = {"1": _take_key, "2": _install, "3": _take_demo}
+_DEMO = "3"
+_CHOICES: dict[str, Callable[[], Outcome]] = {"1": _take_key, "2": _install, _DEMO: _take_demo}
 
 
 def _answer_file(settings: Settings) -> Path:
@@ -193,4 +209,6 @@ def _remember(settings: Settings, answer: str) -> None:
         path.touch(0o600)
         path.write_text(f"{answer}\n", encoding="utf-8")
     except OSError as error:
-        print_note(f"Your answer was not saved, because {path} cannot be written: {error.strerror or error}.")
+        print_note(
+            f"Your answer was not saved, because {display_path(path)} cannot be written: {error.strerror or error}."
+        )

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from aloop.cli.arguments import CommandOptions, Parser, non_empty
+from aloop.cli.arguments import CommandOptions, Parser, non_empty, positive_integer
 from aloop.cli.console import json_line, print_line, print_note
 from aloop.errors import UsageError
-from aloop.local_model.models import display_path
+from aloop.formatting import display_path
 from aloop.project import project_root
 from aloop.sanitize import safe_line
 from aloop.tools.rules.rule import Rule, parse_rule
@@ -105,7 +105,7 @@ def add_arguments(parser: Parser) -> None:
             action.rest_advice = _QUOTE
             action.add_argument("--here", action="store_true", help="only in the project around this directory")
         else:
-            action.add_argument("number", type=int, metavar="N", help="the number in the list")
+            action.add_argument("number", type=positive_integer, metavar="N", help="the number in the list")
         action.add_help_option()
     parser.set_defaults(action="list")
     parser.add_help_option()

@@ -25,6 +25,7 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 
 from aloop.errors import LocalModelError
+from aloop.formatting import display_path
 from aloop.local_model.diagnostics import explain_fetch, explain_load
 from aloop.local_model.models import InstallPaths, size_of
 from aloop.local_model.packages import Package, packages_for, requirements
@@ -80,7 +81,8 @@ def require_space(paths: InstallPaths, wanted: Sequence[Package]) -> None:
     free = shutil.disk_usage(_existing_parent(paths.data_dir)).free + sum(map(size_of, paths.leftovers()))
     if free < needed:
         raise LocalModelError(
-            f"{paths.data_dir} has {free / 1e6:,.0f} MB free, but the installation needs {needed / 1e6:,.0f} MB. "
+            f"{display_path(paths.data_dir)} has {free / 1e6:,.0f} MB free, "
+            f"but the installation needs {needed / 1e6:,.0f} MB. "
             "Free some space, or set ALOOP_DATA_DIR to another folder."
         )
 
@@ -90,9 +92,9 @@ def total_of(wanted: Sequence[Package]) -> int:
     return sum(package.size + package.installed for package in wanted)
 
 
-def not_writable(folder: object, reason: str) -> LocalModelError:
+def not_writable(folder: str | Path, reason: str) -> LocalModelError:
     """Return the error for a folder that cannot be written."""
-    return LocalModelError(f"{folder} cannot be written: {reason}. Set ALOOP_DATA_DIR to another folder.")
+    return LocalModelError(f"{display_path(folder)} cannot be written: {reason}. Set ALOOP_DATA_DIR to another folder.")
 
 
 def _require_writable(paths: InstallPaths) -> None:

@@ -14,14 +14,7 @@ from typing import NamedTuple
 
 from aloop.config import DEFAULT_MODEL, LOCAL_MODEL, OFFLINE_MODEL, Settings
 from aloop.errors import LocalModelError
-
-
-def display_path(path: Path) -> str:
-    """Return ``path`` with ``~`` for the home directory."""
-    home = Path.home()
-    if not path.is_relative_to(home):
-        return str(path)
-    return "~" if path == home else f"~/{path.relative_to(home)}"
+from aloop.formatting import display_path
 
 
 def size_of(folder: Path) -> int:
@@ -163,7 +156,7 @@ def find_model(name: str, settings: Settings) -> LocalModel:
     model = choose_model(name, settings)
     if not InstallPaths(settings.data_dir).is_installed:
         raise LocalModelError("The local model is not installed. Run `aloop local install` to install it.")
-    source = f"{model.file}{_FROM_ENVIRONMENT if name == LOCAL_MODEL and settings.local_model else ''}"
+    source = f"{display_path(model.file)}{_FROM_ENVIRONMENT if name == LOCAL_MODEL and settings.local_model else ''}"
     hint = " Run `aloop local install` to repair it." if model.is_toy else ""
     try:
         with model.file.open("rb") as file:

@@ -10,9 +10,10 @@ from typing import Literal
 
 from aloop.config import LOCAL_MODEL, Settings
 from aloop.errors import LocalModelError
+from aloop.formatting import display_path
 from aloop.local_model.diagnostics import explain_damage
 from aloop.local_model.installer import require_prerequisites
-from aloop.local_model.models import BUNDLED, InstallPaths, choose_model, display_path, find_model, size_of
+from aloop.local_model.models import BUNDLED, InstallPaths, choose_model, find_model, size_of
 from aloop.local_model.packages import find_damage, packages_for
 
 State = Literal["installed", "outdated", "absent", "unsupported"]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from aloop.errors import AloopError, NewerVersion, SessionFileError, StorageError, UnstorableValue, UsageError
+from aloop.formatting import display_path
 from aloop.llm.content.parts import ContentPart, MediaFile
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.conversation import Change, Conversation, describe_changes
@@ -285,7 +286,7 @@ class SessionWriter:
             except FileNotFoundError:
                 with contextlib.suppress(ConcurrentChange):  # the file exists again: retry
                     path = self._create(conversation, model, folder).path
-                    notices.append(f"{path} had been removed; the session was written again.")
+                    notices.append(f"{display_path(path)} had been removed; the session was written again.")
                     if amendment is None:
                         return SaveReport(path, notice=" ".join(notices))
                     unsaved = conversation.unsaved

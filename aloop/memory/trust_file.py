@@ -14,6 +14,7 @@ from pathlib import Path
 
 from aloop.config import read_regular, require_regular, state_dir
 from aloop.errors import StorageError
+from aloop.formatting import display_path
 
 _FOLDER, _SYSTEM, _WRITTEN, _ACCEPTED, _PROJECT = "folder", "system", "session", "accepted", "project"
 
@@ -109,7 +110,7 @@ class TrustFile:
             finally:
                 os.close(file)
         except OSError as error:
-            reason = f"Could not save what you trust to {self._path}: {error.strerror or error}."
+            reason = f"Could not save what you trust to {display_path(self._path)}: {error.strerror or error}."
             raise StorageError(f"{reason} You will be asked again.", self._path, error) from error
 
 

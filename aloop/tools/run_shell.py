@@ -11,8 +11,7 @@ from typing import Any, ClassVar
 
 from aloop.config import SandboxSettings
 from aloop.errors import ToolError
-from aloop.formatting import quantity
-from aloop.local_model.models import display_path
+from aloop.formatting import display_path, quantity
 from aloop.permissions import Kind, PermissionRequest
 from aloop.sandbox.paths import find_program, writable_folders
 from aloop.sandbox.wrapper import NO_WRAPPER, Wrapper

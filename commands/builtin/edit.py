@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from aloop.errors import SessionFileError
+from aloop.formatting import display_path
 from commands.registry import Argument, Command
 from commands.selection import read_number
 from commands.session_browser import save_before_leaving
@@ -34,7 +35,7 @@ async def edit(context: Context, argument: str) -> None:
 
 
 def _kept(draft: Draft) -> str:
-    return f"The session was not changed. Your edits are kept in {draft.path}"
+    return f"The session was not changed. Your edits are kept in {display_path(draft.path)}"
 
 
 async def _edit_until_valid(context: Context, draft: Draft) -> bool:

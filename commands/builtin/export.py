@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aloop.errors import AloopError
-from aloop.local_model.models import display_path
+from aloop.formatting import display_path
 from commands.registry import Argument, Command
 from commands.session_browser import save_before_leaving
 

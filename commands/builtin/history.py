@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
-from aloop.local_model.models import display_path
+from aloop.formatting import display_path
 from commands.builtin.rewind import questions_of
 from commands.pages import SessionStream, Transcript
 from commands.registry import Argument, Command

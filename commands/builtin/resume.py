@@ -7,8 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from aloop.errors import SHORT_ID, DuplicateSessionId, SessionBusy, SessionDeclined
-from aloop.formatting import quantity
-from aloop.local_model.models import display_path
+from aloop.formatting import display_path, quantity
 from aloop.memory.projects import Place
 from commands.builtin.model import follow
 from commands.context import drop

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from aloop.config import read_regular, settings_folder
-from aloop.local_model.models import display_path
+from aloop.formatting import display_path
 from aloop.project import project_root
 from aloop.sanitize import safe_line
 from aloop.text import clean_text

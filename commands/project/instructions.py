@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 from aloop.agent.instructions import InstructionFile, Instructions
 from aloop.errors import StorageError
-from aloop.formatting import quantity
-from aloop.local_model.models import display_path
+from aloop.formatting import display_path, quantity
 from aloop.sanitize import safe_line
 from commands.project.folders import (
     SKILL_NAME,

@@ -16,6 +16,7 @@ from pathlib import Path
 from prompt_toolkit.history import History
 
 from aloop.config import read_regular, require_regular
+from aloop.formatting import display_path
 
 KEPT = 2000
 """Entries that are loaded; a file with more than twice as many is truncated to them."""
@@ -153,4 +154,6 @@ class InputHistory(History):
     def _report(self, error: OSError) -> None:
         if not self._is_reported:
             self._is_reported = True
-            self._on_error(f"Cannot save the input history: {error.strerror or error}: {error.filename}")
+            self._on_error(
+                f"Cannot save the input history: {error.strerror or error}: {display_path(str(error.filename))}"
+            )

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 
 from aloop.cli.sessions.output import changed_text, cost_text, model_rows, usage_text
 from aloop.errors import SHORT_ID
-from aloop.formatting import age, duration_text, format_time, thousands
+from aloop.formatting import age, display_path, duration_text, format_time, thousands
 from aloop.llm.cost.pricing import Cost
-from aloop.local_model.models import display_path
 from aloop.memory.search.search import Hit
 from aloop.memory.session import SessionStats, SessionSummary
 from aloop.memory.sessions_dir.ids import shown_id

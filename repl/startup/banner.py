@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from aloop import __version__
 from aloop.config import LOCAL_MODEL, OFFLINE_MODEL, Settings
 from aloop.errors import SHORT_ID, LocalModelError, StorageError
-from aloop.formatting import age, quantity
-from aloop.local_model.models import TOY, default_model, display_path, full_name, title_of
+from aloop.formatting import age, display_path, quantity
+from aloop.local_model.models import TOY, default_model, full_name, title_of
 from aloop.project import find_branch
 from aloop.sanitize import safe_line
 from aloop.width import fit, fit_parts, text_width, unjoined
@@ -190,14 +190,8 @@ def farewell_lines(context: Context) -> list[Line]:
     """Return how to resume the session, empty if it was never saved."""
     memory = context.memory
     if memory.recovered_path is not None:
-        return [
-            line(
-                (
-                    Style.BAD,
-                    f"session.yaml cannot be read. New messages are saved in {safe_line(str(memory.recovered_path))}.",
-                )
-            )
-        ]
+        where = safe_line(display_path(memory.recovered_path))
+        return [line((Style.BAD, f"session.yaml cannot be read. New messages are saved in {where}."))]
     if memory.has_unsaved:
         return [line((Style.BAD, "Not saved: the last turn. The next start recovers as much of it as is on disk."))]
     if memory.path is None:

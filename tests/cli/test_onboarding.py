@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import stat
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ from aloop.cli import onboarding
 from aloop.config import OFFLINE_MODEL, Endpoint, Settings
 from aloop.errors import LocalModelError
 from aloop.llm.models import catalog
-from aloop.local_model.models import default_model
+from aloop.local_model.models import InstallPaths, default_model
 from tests.local_model.installation import install_fake
 from tests.stub import StubServer
 
@@ -76,7 +77,7 @@ def test_choice_of_the_demo_is_saved_in_a_private_file(
     home: Path, line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     type_in(monkeypatch, line)
-    assert onboarding.choose(Settings.from_env()) == Settings.from_env()
+    assert onboarding.choose(Settings.from_env()) == Settings.from_env()._replace(model=OFFLINE_MODEL)
     shown = capsys.readouterr().err
     assert all(len(row) < 60 for row in shown.splitlines())
     assert [row.split()[0] for row in shown.splitlines() if row.startswith("  ")] == ["1", "2", "3"]
@@ -132,6 +133,43 @@ def test_entered_api_key_is_used_in_this_run_only(home: Path, monkeypatch: pytes
     assert not any(b"sk-typed" in path.read_bytes() for path in home.rglob("*") if path.is_file())
     monkeypatch.setenv("ANTHROPIC_API_KEY", "")
     assert is_due()
+
+
+def test_choice_of_the_demo_is_not_the_small_model_installed_before(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def install_and_fail(place: InstallPaths, _: object) -> None:
+        install_fake(place.data_dir)
+        raise LocalModelError("The model cannot be loaded.")
+
+    monkeypatch.setattr("aloop.cli.local.install", install_and_fail)
+    type_in(monkeypatch, "2", "y", "3")
+    settings = onboarding.choose(Settings.from_env())
+    assert settings is not None
+    assert settings.model == OFFLINE_MODEL
+    assert default_model(settings) != OFFLINE_MODEL
+
+
+@pytest.mark.parametrize("key", ["sk-ant-ключ", "sk ant", "sk-\x1b"])
+def test_text_that_cannot_be_a_key_is_refused_and_the_question_repeated(
+    home: Path, key: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "")
+    monkeypatch.setattr("getpass.getpass", lambda _: key)
+    type_in(monkeypatch, "1", "3")
+    assert onboarding.choose(Settings.from_env()) is not None
+    shown = capsys.readouterr().err
+    assert "An API key contains only ASCII letters, digits and punctuation." in shown
+    assert shown.count("Which model should answer?") == 2
+    assert not os.environ["ANTHROPIC_API_KEY"]
+
+
+def test_wrong_answer_is_quoted_with_what_to_type(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    type_in(monkeypatch, "\x1b7", "3")
+    assert onboarding.choose(Settings.from_env()) is not None
+    assert "'^[7' is not one of the choices. Type a number, or press Ctrl-D to quit.\n" in capsys.readouterr().err
 
 
 def test_empty_key_and_invalid_answer_are_asked_again(

@@ -61,6 +61,8 @@ def test_rule_that_is_wrong_or_missing_is_an_error() -> None:
         permissions("add", "allow run env *")
     with pytest.raises(UsageError, match="Rule 1 does not exist"):
         permissions("remove", "1")
+    with pytest.raises(UsageError, match="N: 'one' is not a positive integer"):
+        permissions("remove", "one")
 
 
 @pytest.mark.parametrize("rest", [["run", "git", "status", "*"], ["run", "git", "log", "--oneline"]])

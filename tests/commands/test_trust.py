@@ -10,6 +10,7 @@ import pytest
 
 from aloop.cli.parser import parse_arguments
 from aloop.config import state_dir
+from aloop.formatting import display_path
 from aloop.memory import SessionLibrary
 from commands.dispatch import dispatch
 from commands.session_browser import Choice, SessionBrowser
@@ -89,7 +90,7 @@ async def test_unknown_session_and_system_message_are_announced_once(bench: SetU
     stage = bench()
     await dispatch("/resume a1b2", stage.context)
     origin, system = map(str, stage.view.of("announce"))
-    assert origin.startswith(f"Session a1b2c3d4 in {sessions_dir} was not written by your aloop.\n")
+    assert origin.startswith(f"Session a1b2c3d4 in {display_path(sessions_dir)} was not written by your aloop.\n")
     assert system.endswith(" nor one that you wrote:\n│ Be brief.")
     assert stage.memory.session_id == FIRST
     assert [kind for kind, _ in stage.view.shown].index("announce") < [kind for kind, _ in stage.view.shown].index(

@@ -11,6 +11,7 @@ import pytest
 
 from aloop.config import state_dir
 from aloop.errors import NewerVersion, SessionBusy, SessionFileError, StorageError
+from aloop.formatting import display_path
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import MemoryManager, SessionLibrary
 from aloop.memory.codec.emitter import emit_messages
@@ -235,7 +236,9 @@ def in_project(project: Path, notices: list[str]) -> MemoryManager:
 
 def require_kept_elsewhere(manager: MemoryManager, project: Path, notices: list[str]) -> None:
     assert not project.exists()
-    assert notices == [f"{project} was removed, so the session is now saved in {manager.sessions_dir}."]
+    assert notices == [
+        f"{display_path(project)} was removed, so the session is now saved in {display_path(manager.sessions_dir)}."
+    ]
     assert manager.sessions_dir.is_relative_to(state_dir())
     assert manager.sessions_dir in Registry.of_user().folders()
     assert file_of(manager).parent.parent == manager.sessions_dir
@@ -286,7 +289,7 @@ async def test_removed_project_is_created_again_without_a_folder_of_the_user(
     monkeypatch.setenv("XDG_STATE_HOME", "/dev/null")
     project.rmdir()
     await take_turn(in_project, "Hello", "Hi")
-    assert notices[0] == f"{project} was removed, and aloop created it again for the session."
+    assert notices[0] == f"{display_path(project)} was removed, and aloop created it again for the session."
     assert await stored_contents(in_project) == ["Hello", "Hi"]
 
 

@@ -83,7 +83,7 @@ def test_task_prints_the_trust_notice_once_and_continues() -> None:
     (state_dir() / "aloop" / "trust").unlink()
     code, out, err = run("--resume", "--task", "6*7")
     assert (code, "42" in out) == (0, True)
-    assert err.startswith(f"Session a1b2c3d4 in {Path.cwd()}/.aloop/sessions was not written by your aloop.\n")
+    assert err.startswith("Session a1b2c3d4 in ~/work/.aloop/sessions was not written by your aloop.\n")
     assert "nor one that you wrote:\n│ Be brief.\n" in err
     assert "was not written" not in run("--resume", "--task", "And 6*8?")[2]
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from aloop.errors import StorageError, UsageError
+from aloop.formatting import display_path
 from aloop.memory.disk.filesystem import SYSTEM, explained, write_atomic
 from aloop.memory.session import FILE_NAME
 from aloop.memory.sessions_dir.yaml_backend import ALOOP_FOLDER, GITIGNORE, committed_rules
@@ -28,9 +29,11 @@ def set_up(sessions_dir: Path) -> list[str]:
     Returns a sentence for each change. Raises UsageError without git or outside of a repository, StorageError.
     """
     if not sessions_dir.is_dir():
-        raise UsageError(f"{sessions_dir} does not exist yet. Start a session first.")
+        raise UsageError(f"{display_path(sessions_dir)} does not exist yet. Start a session first.")
     if _git(sessions_dir, "rev-parse", "--is-inside-work-tree") != "true":
-        raise UsageError(f"{sessions_dir} is not in a git repository. Run `git init` in the project first.")
+        raise UsageError(
+            f"{display_path(sessions_dir)} is not in a git repository. Run `git init` in the project first."
+        )
     with explained("set up git", sessions_dir):
         done = [*_unhide(sessions_dir), *_put_rules(sessions_dir), *_put_attributes(sessions_dir)]
     return [*done, *_configure(sessions_dir), *_find_other_rules(sessions_dir)]
@@ -47,7 +50,7 @@ def _unhide(sessions_dir: Path) -> list[str]:
     if text == wanted or not _hides_all(text):
         return []
     write_atomic(SYSTEM, path, [wanted.encode()])
-    return [f"{path}: git now sees the sessions, which it ignored before."]
+    return [f"{display_path(path)}: git now sees the sessions, which it ignored before."]
 
 
 def _hides_all(rules: str) -> bool:
@@ -64,7 +67,7 @@ def _put_rules(sessions_dir: Path) -> list[str]:
         return []
     new = rules if not text or "*" not in text.splitlines() else _extended(text, missing)
     write_atomic(SYSTEM, path, [new.encode()])
-    return [f"{path}: git commits only session files, images and the outputs of tools."]
+    return [f"{display_path(path)}: git commits only session files, images and the outputs of tools."]
 
 
 def _extended(text: str, missing: Sequence[str]) -> str:
@@ -77,7 +80,7 @@ def _put_attributes(sessions_dir: Path) -> list[str]:
     if _ATTRIBUTE in text.splitlines():
         return []
     write_atomic(SYSTEM, path, [_extended(text, [_ATTRIBUTE]).encode() if text else f"{_ATTRIBUTE}\n".encode()])
-    return [f"{path}: git merges session files with aloop, and leaves their line ends as they are."]
+    return [f"{display_path(path)}: git merges session files with aloop, and leaves their line ends as they are."]
 
 
 def _configure(sessions_dir: Path) -> list[str]:
@@ -129,4 +132,4 @@ def _git(folder: Path, *arguments: str) -> str | None:
 def _require_git(folder: Path, *arguments: str) -> None:
     if _git(folder, *arguments) is None:
         command = shlex.join(["git", *arguments])
-        raise StorageError(f"`{command}` failed in {folder}. Run it yourself to see the reason.", folder)
+        raise StorageError(f"`{command}` failed in {display_path(folder)}. Run it yourself to see the reason.", folder)

@@ -33,7 +33,7 @@ from aloop.cli.sessions.output import (
 )
 from aloop.config import Settings
 from aloop.errors import SessionNotFound
-from aloop.formatting import quantity
+from aloop.formatting import display_path, quantity
 from aloop.llm.cost.pricing import PriceList
 from aloop.llm.cost.spending import SpendingLog
 from aloop.memory import SessionLibrary, SessionSummary
@@ -67,7 +67,7 @@ def _delete(options: SessionsOptions, library: SessionLibrary, runner: asyncio.R
         _print_records([{"deleted": session_id, "trash": trash}])
     else:
         advice = f"Run `aloop sessions restore {shlex.quote(short)}` to restore it."
-        print_line(f"Deleted session {short} (moved to {trash}). {advice}")
+        print_line(f"Deleted session {short} (moved to {display_path(trash)}). {advice}")
     return 0
 
 
@@ -91,7 +91,7 @@ def _restore(options: SessionsOptions, library: SessionLibrary, runner: asyncio.
         _print_records([summary_record(summary)])
     else:
         folder = summary.path.parent
-        print_line(f"Restored session {short_name_of(summary.id, folder.name)} to {folder}")
+        print_line(f"Restored session {short_name_of(summary.id, folder.name)} to {display_path(folder)}")
     return 0
 
 
@@ -230,7 +230,7 @@ def _list(options: SessionsOptions, library: SessionLibrary, runner: asyncio.Run
         print_note("No sessions are saved in your projects yet.")
         return 0
     if not rows:
-        print_note(f"No sessions are saved in {library.sessions_dir} yet.")
+        print_note(f"No sessions are saved in {display_path(library.sessions_dir)} yet.")
         return 0
     for line in list_lines(rows, output_width(), with_project=options.all_projects):
         print_line(line)

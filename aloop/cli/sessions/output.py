@@ -14,7 +14,7 @@ from typing import Any
 from aloop.errors import SHORT_ID
 from aloop.export.facts import message_facts
 from aloop.export.markdown import format_marks
-from aloop.formatting import duration_text, format_time, quantity
+from aloop.formatting import display_path, duration_text, format_time, quantity
 from aloop.llm.content.parts import marked_text
 from aloop.llm.cost.pricing import Cost
 from aloop.llm.message_types import LLMMessage, Usage
@@ -100,8 +100,7 @@ _MAX_PROJECT = 30
 
 def project_name(sessions_dir: Path) -> str:
     """Return the path of a project as the user would type it, from the home folder on."""
-    project, home = project_of(sessions_dir), Path.home()
-    return f"~/{project.relative_to(home)}" if project.is_relative_to(home) and project != home else str(project)
+    return display_path(project_of(sessions_dir))
 
 
 def trash_lines(sessions: Iterable[TrashedSession], width: int | None) -> Iterator[str]:

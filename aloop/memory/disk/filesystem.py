@@ -23,6 +23,7 @@ from typing import Literal
 
 from aloop.config import max_session_size
 from aloop.errors import StorageError
+from aloop.formatting import display_path
 
 FOLDER_MODE = 0o700
 FILE_MODE = 0o600
@@ -421,7 +422,7 @@ def explain_error(cause: OSError, doing: str, path: Path, flag: str = "--session
         advice = f"a file is in place of a folder. Move it, or choose another folder{using}"
     else:
         advice = cause.strerror or str(cause)
-    return StorageError(f"Could not {doing} in {path}: {advice}.", path, cause)
+    return StorageError(f"Could not {doing} in {display_path(path)}: {advice}.", path, cause)
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from aloop.errors import SessionFileError, UsageError
+from aloop.formatting import display_path
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.codec.nodes import SequenceNode
 from aloop.memory.codec.schema import InvalidValue, require_known_version
@@ -100,7 +101,10 @@ def leftover_drafts(fs: FileSystem, folder: Path) -> tuple[str, ...]:
     A crash or a failed edit leaves one. Call this only while holding the session: another process may be editing a
     draft. Raises OSError.
     """
-    return tuple(f"{_advice(fs, folder, name)}: {folder / name}" for name in sorted(filter(IS_DRAFT, fs.names(folder))))
+    return tuple(
+        f"{_advice(fs, folder, name)}: {display_path(folder / name)}"
+        for name in sorted(filter(IS_DRAFT, fs.names(folder)))
+    )
 
 
 def _advice(fs: FileSystem, folder: Path, name: str) -> str:

@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 
 from aloop.errors import SHORT_ID, SessionFileError, UnstorableValue
+from aloop.formatting import display_path
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.context import answer_for, unanswered
 from aloop.memory.conversation import Conversation
@@ -59,7 +60,11 @@ class RecoveredFile:
             self.stored = SessionFile.create(broken.fs, path, replace(session, version=1))
         self._count = len(conversation.messages)
         is_layout = isinstance(error, UnstorableValue)
-        reason = f"aloop cannot add messages to {broken.path}, because of its layout" if is_layout else str(error)
+        reason = (
+            f"aloop cannot add messages to {display_path(broken.path)}, because of its layout"
+            if is_layout
+            else str(error)
+        )
         notice = f"{reason}. The file was not changed, and this turn was saved beside it in {path.name}."
         return SaveReport(path, in_recovery_file=True, notice=notice)
 
@@ -104,7 +109,8 @@ def recovered_files(fs: FileSystem, folder: Path) -> tuple[str, ...]:
     """
     names = sorted(filter(IS_RECOVERED, fs.names(folder)))
     return tuple(
-        f"Some turns are not in {FILE_NAME}, but in {folder / name}. To add them, run `aloop sessions check --fix`"
+        f"Some turns are not in {FILE_NAME}, but in {display_path(folder / name)}. "
+        "To add them, run `aloop sessions check --fix`"
         for name in names
         if not _has_turns_of(fs, folder / FILE_NAME, folder / name)
     )
@@ -183,7 +189,9 @@ def _recover_turn(fs: FileSystem, folder: Path, record: JournalRecord) -> str | 
     except (SessionFileError, UnstorableValue) as error:
         path = folder / dated_name("recovered")
         SessionFile.create(fs, path, replace(record.session, messages=turn))
-        return f"{crashed} aloop saved {messages} to {path}, because {FILE_NAME} cannot be changed: {error}"
+        return (
+            f"{crashed} aloop saved {messages} to {display_path(path)}, because {FILE_NAME} cannot be changed: {error}"
+        )
     return f"{crashed} aloop recovered {messages}." if is_added else None
 
 

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from aloop.errors import SessionFileError, UsageError
+from aloop.formatting import display_path
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.codec.emitter import END_MARKER, ITEM_COLUMN, emit_messages, emit_time
 from aloop.memory.codec.nodes import ScalarNode
@@ -188,7 +189,7 @@ class Redo:
         if other is None:
             raise UsageError(
                 "There is nothing to redo: the conversation has continued since. The turn undone last is kept in "
-                f"{turns[0].path}."
+                f"{display_path(turns[0].path)}."
             )
         self._undo.take_out(conversation, stored, first)
         return other

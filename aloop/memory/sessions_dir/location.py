@@ -8,6 +8,7 @@ from pathlib import Path
 
 from aloop.config import sessions_dir
 from aloop.errors import StorageError
+from aloop.formatting import display_path
 from aloop.project import is_repository
 
 FOLDER = Path(".aloop") / "sessions"
@@ -34,7 +35,9 @@ def resolve_sessions_dir(given: str | Path | None = None) -> Path:
 
 def _require_target(folder: Path) -> Path:
     if folder.is_symlink() and not folder.exists():
-        message = f"{folder} is a link to a folder that does not exist. Create that folder, or choose another."
+        message = (
+            f"{display_path(folder)} is a link to a folder that does not exist. Create that folder, or choose another."
+        )
         raise StorageError(message, folder)
     return folder
 
@@ -43,7 +46,8 @@ def _require_no_link(folder: Path) -> Path:
     for path in (folder.parent, folder):
         if os.path.islink(path):  # noqa: PTH114 - False, and no error, for an inaccessible folder
             raise StorageError(
-                f"{path} is a link, which aloop does not follow. Remove it, or name its target with --sessions-dir.",
+                f"{display_path(path)} is a link, which aloop does not follow. "
+                "Remove it, or name its target with --sessions-dir.",
                 path,
             )
     return folder

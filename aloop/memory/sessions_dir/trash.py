@@ -15,6 +15,7 @@ from datetime import datetime
 from pathlib import Path
 
 from aloop.errors import AmbiguousPrefix, SessionError, SessionExists, SessionNotFound, StorageError
+from aloop.formatting import display_path
 from aloop.memory.disk.filesystem import FileSystem
 from aloop.memory.disk.locks import OpenLock, write_lock
 from aloop.memory.session import FILE_NAME, SessionSummary
@@ -126,7 +127,9 @@ class Trash:
         """
         item = self._find(prefix)[0]
         if item.header is None:
-            raise SessionError(f"{self.path / item.name} has no {FILE_NAME}, so there is nothing to restore.")
+            raise SessionError(
+                f"{display_path(self.path / item.name)} has no {FILE_NAME}, so there is nothing to restore."
+            )
         # Named by its folder, it may be one of two sessions with the same ID.
         by_name = prefix == duplicate_id(item.original) != item.id
         others = [] if item.header.problem or by_name else Catalog(self._fs, self._dir).find(item.id)
@@ -177,7 +180,9 @@ class Trash:
         except FileNotFoundError:
             return False
         if not stat.S_ISDIR(status.st_mode):
-            raise StorageError(f"{self.path} is not a folder (links are not followed). Move it away.", self.path)
+            raise StorageError(
+                f"{display_path(self.path)} is not a folder (links are not followed). Move it away.", self.path
+            )
         return True
 
     def _items(self) -> list[_Item]:
@@ -217,7 +222,7 @@ class Trash:
         if item.header:
             summary = read_summary(self._fs, self.path, item.header)
         else:
-            problem = f"{path} has no {FILE_NAME}"
+            problem = f"{display_path(path)} has no {FILE_NAME}"
             summary = SessionSummary(item.id, item.deleted_at, item.deleted_at, 0, "", path / FILE_NAME, problem)
         return TrashedSession(summary, item.deleted_at, sum(self._sizes(path)))
 

@@ -25,7 +25,7 @@ from aloop.errors import (
     SessionNotFound,
     StorageError,
 )
-from aloop.formatting import OnRead, ignore_progress
+from aloop.formatting import OnRead, display_path, ignore_progress
 from aloop.llm.content.parts import FILES
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.annotations import find_annotated, header_text, tags_of
@@ -136,10 +136,10 @@ class YamlBackend:
             folder.mkdir(FOLDER_MODE, parents=True, exist_ok=True)
         except OSError:
             self._had_project = False
-            return f"{project} was removed, and aloop created it again for the session."
+            return f"{display_path(project)} was removed, and aloop created it again for the session."
         self._use(folder)
         Registry.of_user().add(folder)
-        return f"{project} was removed, so the session is now saved in {folder}."
+        return f"{display_path(project)} was removed, so the session is now saved in {display_path(folder)}."
 
     def create(
         self, session: Session, folder: Path | None = None, *, again: bool = False, text: bytes | None = None
@@ -455,12 +455,12 @@ class YamlBackend:
                 status = self.fs.lstat(folder)
                 if stat.S_IMODE(status.st_mode) & _OTHERS and status.st_uid == os.getuid():
                     self.fs.chmod(folder, FOLDER_MODE)
-                    notices.append(f"Other users had access to {folder}. Now only you have.")
+                    notices.append(f"Other users had access to {display_path(folder)}. Now only you have.")
             path = aloop / GITIGNORE
             if not self.fs.exists(path):
                 write_atomic(self.fs, path, [_IGNORED.encode()])
                 how = "To commit them, run `aloop sessions git-setup`."
-                notices.append(f"Added {path}, so that git ignores your sessions. {how}")
+                notices.append(f"Added {display_path(path)}, so that git ignores your sessions. {how}")
         return notices
 
     def _make_folder(self, session: Session) -> Path:
@@ -506,4 +506,6 @@ def rename_session(backend: YamlBackend, prefix: str, title: str) -> None:
             except ConcurrentChange:
                 continue
     path = folder / FILE_NAME
-    raise StorageError(f"Could not rename the session: another program keeps changing {path}. Try again.", path)
+    raise StorageError(
+        f"Could not rename the session: another program keeps changing {display_path(path)}. Try again.", path
+    )

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from aloop.config import read_regular, settings_folder
 from aloop.errors import StorageError, UsageError
+from aloop.formatting import display_path
 from aloop.tools.rules.rule import Rule, parse_rule
 
 _NAME = "permissions"
@@ -65,7 +66,9 @@ class RuleFile:
             return []
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-            raise StorageError(f"The permission rules in {self.path} cannot be read: {reason}.", self.path) from error
+            raise StorageError(
+                f"The permission rules in {display_path(self.path)} cannot be read: {reason}.", self.path
+            ) from error
 
     def _rewrite(self, change: Callable[[list[str]], list[str]]) -> None:
         try:
@@ -77,7 +80,9 @@ class RuleFile:
                 self._write("".join(change(lines)))
         except OSError as error:
             reason = error.strerror or error
-            raise StorageError(f"The permission rules cannot be saved in {self.path}: {reason}.", self.path) from error
+            raise StorageError(
+                f"The permission rules cannot be saved in {display_path(self.path)}: {reason}.", self.path
+            ) from error
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -117,7 +122,7 @@ def _parse(lines: Sequence[str], path: Path) -> Iterator[tuple[int, Rule]]:
         try:
             yield number, parse_rule(text, project)
         except UsageError as error:
-            raise UsageError(f"{path}, line {number + 1}: {error}") from error
+            raise UsageError(f"{display_path(path)}, line {number + 1}: {error}") from error
 
 
 def _project(heading: str) -> Path:

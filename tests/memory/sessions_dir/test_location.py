@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from aloop.errors import StorageError
+from aloop.formatting import display_path
 from aloop.memory.sessions_dir.location import FOLDER, resolve_sessions_dir
 
 
@@ -97,7 +98,7 @@ def test_link_in_place_of_the_folder_is_an_error(work: Path, link: str, exists: 
         (target / "sessions").mkdir(parents=True)
     (work / link).parent.mkdir(exist_ok=True)
     (work / link).symlink_to(target)
-    with pytest.raises(StorageError, match=f"{work / link} is a link, which aloop does not follow"):
+    with pytest.raises(StorageError, match=f"{display_path(work / link)} is a link, which aloop does not follow"):
         resolve_sessions_dir()
     assert resolve_sessions_dir("mine") == work / "mine"
 
