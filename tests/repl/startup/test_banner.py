@@ -13,6 +13,7 @@ import pytest
 from aloop import __version__
 from aloop.agent import ReActAgent
 from aloop.config import DEFAULT_MODEL, Settings
+from aloop.formatting import display_path
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.trust_file import TrustFile
 from commands.builtin import REGISTRY
@@ -209,7 +210,7 @@ async def test_farewell_names_the_file_of_recovered_turns() -> None:
     await context.memory.add_message(LLMMessage("user", "More"))
     assert to_text(farewell_lines(context)).startswith("Not saved")
     recovered = (await context.memory.save_memory()).path
-    assert str(recovered) in to_text(farewell_lines(context))
+    assert display_path(recovered) in to_text(farewell_lines(context))
 
 
 def test_echo_sets_the_message_apart_down_all_its_rows() -> None:
