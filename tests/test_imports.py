@@ -92,6 +92,19 @@ def test_shell_imports_no_command_dataclass_json_or_csv_before_its_prompt() -> N
     assert not loaded & {*late, "csv", "dataclasses", "json", "rich", "yaml"}
 
 
+def test_shell_compiles_only_patterns_that_its_prompt_needs() -> None:
+    script = """if True:
+        import re, sys
+        import repl.shell
+        for module in [each for name, each in sys.modules.items() if name.startswith(("aloop.", "commands.", "repl."))]:
+            for name, value in vars(module).items():
+                if isinstance(value, re.Pattern):
+                    print(f"{module.__name__}.{name}")
+    """
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()) == {"aloop.keys._KEY", "aloop.width._NARROW", "repl.startup.first_paint._LINES"}
+
+
 def test_plain_shell_imports_no_rich() -> None:
     loaded = imported_by("import repl.plain.line_shell, repl.plain.views, repl.task, repl.task_report")
     assert not loaded & {"rich", "markdown_it", "pygments"}
