@@ -19,13 +19,12 @@ from prompt_toolkit.input import Input
 from aloop.errors import AloopError, SessionBusy, SessionDeclined
 from aloop.formatting import quantity
 from aloop.project import find_branch
-from aloop.sanitize import safe_line
 from repl.crash_report import bug_text, loop_error_text
 from repl.engine import Engine, recover, resume_session
 from repl.input.history import HistoryFile, InputHistory
 from repl.input.pastes import Entry
 from repl.input.prompt import Prompt
-from repl.input.queue import MessageQueue, QueuedLine, is_message
+from repl.input.queue import MessageQueue, QueuedLine
 from repl.input.toolbar import toolbar_line, toolbar_parts
 from repl.options import ShellOptions
 from repl.output.live import Live
@@ -142,25 +141,32 @@ class Shell:
     def queued(self) -> Sequence[QueuedLine]:
         return self._queue.lines
 
-    def line_entered(self, entry: Entry, *, steers: bool = False) -> None:
+    def line_entered(self, entry: Entry, *, steers: bool = False, place: int | None = None) -> None:
         if self.is_busy:
-            self._queue.add(entry, steers=steers)
+            self._queue.add(entry, steers=steers, place=place)
             self._screen.redraw()
         else:
             self._screen.show(echo_lines(entry.typed, self._screen.text_width))
             self._begin_turn(entry)
 
-    def recall(self) -> Entry | None:
-        return self._queue.take_last()
+    def recall(self, place: int) -> QueuedLine:
+        return self._queue.take(place)
+
+    def requeue(self, line: QueuedLine, place: int) -> None:
+        self._queue.insert(line if self.is_busy else QueuedLine(line.entry, is_held=True), place)
 
     def go_back(self) -> None:
         if self._engine.context and not self.is_busy:
             self._begin_turn(Entry("/rewind"))
 
     def blank_entered(self) -> None:
-        if self._queue:
+        if self._queue and self.is_busy:
             self._queue.steer()
             self._screen.redraw()
+            return
+        self._queue.release()
+        if following := self._queue.take_next():
+            self.line_entered(following)
             return
         from commands.context import accept  # here: the prompt is drawn without the commands
 
@@ -284,9 +290,9 @@ class Shell:
         self._screen.write("\n")
         # Unchanged text keeps its folded pastes.
         again = entry if outcome.prefill == entry.text else Entry(outcome.prefill)
-        if not outcome.is_done and self._queue:
-            self._return_queue(again)
-        elif outcome.prefill and not self._prompt.prefill(again):
+        if not outcome.is_done:
+            self._queue.hold()
+        if outcome.prefill and not self._prompt.prefill(again):
             self._prompt.hint("The unanswered text is in the history. Press Up to bring it back.")
         self._catalogs.expire()
         self._background.start(self._update_cost())
@@ -295,20 +301,6 @@ class Shell:
         self._ask_first()
         if not self._turn and self._queue.lines and (following := self._queue.take_next()):
             self.line_entered(following)
-
-    def _return_queue(self, first: Entry) -> None:
-        """Put the lines that wait back on the prompt, after ``first``.
-
-        Several lines would be sent as one message, so commands among them are only in the history.
-        """
-        lines = [each for each in (first, *self._queue.take_all()) if each.typed]
-        messages = [each for each in lines if is_message(each)]
-        commands = [each.typed for each in lines if each not in messages]
-        if len(lines) == 1 or not commands:
-            self._prompt.return_lines(lines)
-            return
-        self._prompt.return_lines(messages)
-        self._prompt.hint(f"Not run, but in the history: {', '.join(map(safe_line, commands))}")
 
     async def _steer(self) -> str:
         """Return the queued messages that steer the running turn, as one text."""

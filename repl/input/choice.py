@@ -52,7 +52,11 @@ class ChoiceQuestion:
     ) -> None:
         self.answered: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.typed = ""
-        """The text typed before the question could be read, with a line feed for each Enter."""
+        """The text typed before the question could be read, with a carriage return for each Enter.
+
+        Once there is a paste in it, whose text may contain keys, Enter is a line feed, which sends nothing.
+        """
+        self._has_paste = False
         self._title = title
         self._choices = choices
         self._listed = [choice for choice in choices if choice.label]
@@ -114,7 +118,8 @@ class ChoiceQuestion:
         # Pasted text may contain the mark for its own end, and then keys, so it makes the question wait again.
         @keys.add(Keys.BracketedPaste)
         def _paste(event: KeyPressEvent) -> None:
-            self._keep(self.typed + event.data.replace("\r\n", "\n").replace("\r", "\n"))
+            self._has_paste = True
+            self._keep((self.typed + event.data).replace("\r\n", "\n").replace("\r", "\n"))
 
         @keys.add(Keys.Any)
         def _any(event: KeyPressEvent) -> None:
@@ -126,8 +131,11 @@ class ChoiceQuestion:
 
         # Enter that was typed too early still ends its line: the next one must not become a part of it.
         @keys.add("enter", filter=~ready, eager=True)
-        @keys.add("c-j", filter=~ready)
         def _line_end(_event: KeyPressEvent) -> None:
+            self._keep(self.typed + ("\n" if self._has_paste else "\r"))
+
+        @keys.add("c-j", filter=~ready)
+        def _line_feed(_event: KeyPressEvent) -> None:
             self._keep(self.typed + "\n")
 
         return keys

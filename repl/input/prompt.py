@@ -11,7 +11,7 @@ from asyncio import get_running_loop
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from select import select
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from prompt_toolkit.application import Application, run_in_terminal
 from prompt_toolkit.auto_suggest import AutoSuggestFromHistory
@@ -39,8 +39,9 @@ from repl.input.buffer import LineBuffer, complete
 from repl.input.key_bindings import bind_keys
 from repl.input.key_parser import KeyParser
 from repl.input.layout import build_layout
+from repl.input.owner import Owner
 from repl.input.pastes import Entry, PasteGuard, dropped_media
-from repl.input.queue import QueuedLine, is_message, joined
+from repl.input.queue import QueuedLine, is_message
 from repl.output.live import Live
 from repl.output.screen import Screen
 from repl.output.styled import PROMPT, Line, placeholder
@@ -93,56 +94,6 @@ _ESCAPE_SECONDS = 0.1
 """Delay before Esc alone is a key: an arrow key arrives in one piece."""
 
 
-class Owner(Protocol):
-    """The user of a prompt; its methods are called by keys, and must return at once."""
-
-    @property
-    def is_busy(self) -> bool:
-        """True while a turn runs, so that lines have to wait."""
-        ...
-
-    @property
-    def queued(self) -> Sequence[QueuedLine]:
-        """The lines that wait."""
-        ...
-
-    def line_entered(self, entry: Entry, *, steers: bool = False) -> None:
-        """Handle a line that is not blank; one that ``steers`` is for the running turn."""
-        ...
-
-    def recall(self) -> Entry | None:
-        """Take back the line that was queued last, None if none waits."""
-        ...
-
-    def go_back(self) -> None:
-        """Let the user choose an earlier message to go back to."""
-        ...
-
-    def blank_entered(self) -> None:
-        """Handle Enter on a blank line."""
-        ...
-
-    def blank_interrupted(self) -> bool:
-        """Handle Ctrl-C on an empty line; return False if it has no meaning now."""
-        ...
-
-    def expand(self) -> None:
-        """Show all of the output of the last tool."""
-        ...
-
-    def interrupted(self) -> bool:
-        """Stop the running turn; return False if there is none."""
-        ...
-
-    def change_mode(self) -> None:
-        """Switch to the next permission mode."""
-        ...
-
-    def input_ended(self) -> None:
-        """Handle Ctrl-D on an empty line, or the end of the input."""
-        ...
-
-
 class Question:
     """A question at the prompt, created on the event loop that waits for the answer."""
 
@@ -184,6 +135,7 @@ class Prompt:
         self._is_editing = False
         self._armed = self._repeats = ""
         self._awaited: Document | None = None
+        self._recalled: tuple[int, QueuedLine] | None = None  # the line that was queued, and its place
         self._buffer = LineBuffer(
             name=DEFAULT_BUFFER,
             completer=completer,
@@ -256,7 +208,7 @@ class Prompt:
         else:
             self.app.vi_state.reset()
             self._is_new = False
-            self._owner.line_entered(self._buffer.take(), steers=steers)
+            self._enter(steers=steers)
 
     def interrupt(self) -> None:
         """Stop the turn and its question; without a turn, move the line to the history."""
@@ -329,9 +281,10 @@ class Prompt:
         self._buffer.put(entry)
         return True
 
-    def return_lines(self, entries: list[Entry]) -> None:
-        """Put lines that were not sent back on the line, before the text that is on it."""
-        self._buffer.put(joined([*entries, self._buffer.entry]))
+    def _enter(self, *, steers: bool = False) -> None:
+        place = self._recalled[0] if self._recalled else None
+        self._recalled = None  # taking the line is not a change of its text
+        self._owner.line_entered(self._buffer.take(), steers=steers, place=place)
 
     @property
     def draft(self) -> str:
@@ -346,6 +299,7 @@ class Prompt:
 
     def move_draft_to_history(self) -> None:
         """Move the text on the line to the history."""
+        self._recalled = None
         if self._buffer.text.strip():
             self._buffer.take()
 
@@ -368,16 +322,41 @@ class Prompt:
     def move_up(self) -> None:
         """Move the cursor up by a row of the screen, or to the previous entry.
 
-        On an empty line, take back the line that was queued last.
+        On an empty line, take back the line that was queued last, and then those before it.
         """
-        if not self._buffer.text and self._question is None and (entry := self._owner.recall()):
-            self._buffer.put(entry)
+        if self._question is None and not self._buffer.text and self._owner.queued:
+            self._recall(len(self._owner.queued) - 1)
+        elif self._requeue(least=1):
+            self._recall(self._recalled[0] - 1 if self._recalled else 0)
         else:
             self._buffer.move_up(self._row_width)
 
+    def _recall(self, place: int) -> None:
+        line = self._owner.recall(place)
+        self._buffer.put(line.entry)
+        self._recalled = place, line
+
+    def _requeue(self, least: int = 0) -> bool:
+        """Let an unchanged line wait again, if its place is at ``least`` that."""
+        if self._question is not None or self._recalled is None:
+            return False
+        place, line = self._recalled
+        place = min(place, len(self._owner.queued))
+        if place < least or self._buffer.entry != line.entry:
+            return False
+        self._owner.requeue(line, place)
+        self._recalled = place, line
+        return True
+
     def move_down(self) -> None:
         """Move the cursor down by a row of the screen, or to the next entry."""
-        self._buffer.move_down(self._row_width)
+        if not self._requeue():
+            self._buffer.move_down(self._row_width)
+        elif self._recalled and self._recalled[0] + 1 < len(self._owner.queued):
+            self._recall(self._recalled[0] + 1)
+        else:
+            self._recalled = None
+            self._buffer.reset()
 
     @property
     def _row_width(self) -> int:
@@ -441,7 +420,7 @@ class Prompt:
         """Return the key of the choice that the user makes; ``more`` is shown below them.
 
         The choice with the key ``default`` is highlighted first. Text typed before the question could be read is added
-        to the draft, with its line ends.
+        to the draft, and each line of it is queued, as without the question.
         """
         from repl.input.choice import ChoiceQuestion  # here: needed only for a question
 
@@ -460,9 +439,21 @@ class Prompt:
                 return await question.answered
             finally:
                 self.app.after_render -= painted
-                # A lone key on an empty line was meant for the question, and would begin the next line.
-                if self._buffer.text or len(question.typed) > 1:
-                    self._buffer.insert_text(question.typed)
+                self._take_typed(question.typed)
+
+    def _take_typed(self, typed: str) -> None:
+        """Enter the lines of ``typed``, which end with ``\\r``, and keep the rest."""
+        *lines, rest = typed.split("\r")
+        for text in lines:
+            self._insert_typed(text)
+            if self._buffer.text.strip():
+                self._enter()
+        self._insert_typed(rest)
+
+    def _insert_typed(self, text: str) -> None:
+        # A lone key on an empty line was meant for the question, and would begin the next line.
+        if self._buffer.text or len(text) > 1:
+            self._buffer.insert_text(text)
 
     def complete(self) -> None:
         """Complete the text before the cursor, now or as soon as there are completions."""
@@ -509,6 +500,8 @@ class Prompt:
 
     def _forget_hint(self, _: Buffer) -> None:
         self._hint = ""
+        if not self._buffer.text and self._question is None:
+            self._recalled = None
 
     def _queue_rows(self, width: int, height: int) -> list[str]:
         """Return the rows of the lines that wait, the last ones if there are many."""
@@ -518,7 +511,7 @@ class Prompt:
         shown = lines if len(lines) <= most else lines[len(lines) - most + 1 :]
         rows = [f"  … and {len(lines) - len(shown)} more"] if len(shown) < len(lines) else []
         for line in shown:
-            label = "next step" if line.steers else "queued"
+            label = "not sent" if line.is_held else "next step" if line.steers else "queued"
             rows.append(fit(f"  {label}: {unjoined(safe_line(line.entry.typed))}", width - 1))
         return rows
 
@@ -548,9 +541,12 @@ class Prompt:
         return placeholder(width) if self._is_new and self._question is None else ""
 
     def _busy_help(self) -> str:
-        """Return what Enter does while a turn runs, if it matters now."""
-        if not self._owner.is_busy or self._question is not None:
+        """Return what Enter does while a turn runs or lines wait, if it matters now."""
+        if self._question is not None:
             return ""
+        if not self._owner.is_busy:
+            may_send = self._owner.queued and not self._buffer.text
+            return "Enter sends the lines one by one · Up edits or removes" if may_send else ""
         if self._buffer.text.strip():
             keys = " · Ctrl-Enter sends at the next step" if self._screen.has_kitty_keys else ""
             return f"Enter queues{keys or ' · Enter twice sends at the next step'}"

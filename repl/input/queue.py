@@ -8,14 +8,18 @@ from repl.input.pastes import Entry
 
 
 class QueuedLine(NamedTuple):
-    """A line that waits; one that ``steers`` goes to the model at its next step."""
+    """A line that waits; one that ``steers`` goes to the model at its next step.
+
+    One that ``is_held`` is only sent when the user asks for it: the turn before it was stopped or failed.
+    """
 
     entry: Entry
     steers: bool = False
+    is_held: bool = False
 
 
 class MessageQueue:
-    """The lines that wait, in the order in which they were entered."""
+    """The lines that wait, in the order in which they will be sent."""
 
     def __init__(self) -> None:
         self.lines: tuple[QueuedLine, ...] = ()
@@ -23,31 +27,36 @@ class MessageQueue:
     def __bool__(self) -> bool:
         return bool(self.lines)
 
-    def add(self, entry: Entry, *, steers: bool = False) -> None:
-        """Add a line at the end; a command never steers."""
-        self.lines += (QueuedLine(entry, steers and is_message(entry)),)
+    def add(self, entry: Entry, *, steers: bool = False, place: int | None = None) -> None:
+        """Add a line at ``place``, or at the end; a command never steers."""
+        self.insert(QueuedLine(entry, steers and is_message(entry)), len(self.lines) if place is None else place)
 
-    def steer(self) -> bool:
-        """Let all messages that wait steer; return False if none was waiting."""
-        waiting = any(not line.steers and is_message(line.entry) for line in self.lines)
+    def insert(self, line: QueuedLine, place: int) -> None:
+        """Add ``line`` before the one at ``place``."""
+        self.lines = (*self.lines[:place], line, *self.lines[place:])
+
+    def take(self, place: int) -> QueuedLine:
+        """Remove the line at ``place``, and return it."""
+        taken = self.lines[place]
+        self.lines = (*self.lines[:place], *self.lines[place + 1 :])
+        return taken
+
+    def steer(self) -> None:
+        """Let all messages that wait steer, and hold no line."""
         self.lines = tuple(QueuedLine(line.entry, line.steers or is_message(line.entry)) for line in self.lines)
-        return waiting
 
-    def take_last(self) -> Entry | None:
-        """Remove the line that was added last, and return it."""
-        if not self.lines:
-            return None
-        *rest, taken = self.lines
-        self.lines = tuple(rest)
-        return taken.entry
+    def hold(self) -> None:
+        """Keep all lines until ``release``."""
+        self.lines = tuple(QueuedLine(line.entry, is_held=True) for line in self.lines)
+
+    def release(self) -> None:
+        """Let the lines that were kept be sent."""
+        self.lines = tuple(line._replace(is_held=False) for line in self.lines)
 
     def take_next(self) -> Entry | None:
         """Remove the next line to run, and return it."""
-        if not self.lines:
-            return None
-        taken, *rest = self.lines
-        self.lines = tuple(rest)
-        return taken.entry
+        place = next((place for place, line in enumerate(self.lines) if not line.is_held), None)
+        return None if place is None else self.take(place).entry
 
     def take_steering(self) -> list[Entry]:
         """Remove the messages that steer, and return them."""
@@ -59,21 +68,9 @@ class MessageQueue:
         """Add messages that steer at the front."""
         self.lines = (*(QueuedLine(entry, steers=True) for entry in steering), *self.lines)
 
-    def take_all(self) -> list[Entry]:
-        """Remove all lines, and return them."""
-        entries = [line.entry for line in self.lines]
-        self.lines = ()
-        return entries
-
 
 def is_message(entry: Entry) -> bool:
     """Return True if ``entry`` is sent to the model, and not a command."""
     from commands.parse import Chat, parse_line  # here: the prompt is drawn without the commands
 
     return isinstance(parse_line(entry.text), Chat)
-
-
-def joined(entries: list[Entry]) -> Entry:
-    """Return one entry with the lines of all ``entries``, and with their pastes."""
-    pastes = {marker: text for entry in entries for marker, text in entry.pastes.items()}
-    return Entry("\n".join(entry.typed for entry in entries if entry.typed), pastes)

@@ -178,10 +178,26 @@ async def test_lone_key_typed_before_the_question_was_readable_does_not_begin_th
 
 
 async def test_lines_typed_before_the_question_was_readable_stay_separate_and_unsent(early: TypeEarly) -> None:
-    async with early("/pdf merge a.pdf\r/context\r") as shell:
-        draft = ["> /pdf merge a.pdf", "  /context", ""]
-        await shell.terminal.wait_until(lambda: shell.terminal.screen[-4:-1] == draft, "the draft")
+    async with early("/pdf merge a.pdf\r/context\rand") as shell:
+        rows = ["  not sent: /pdf merge a.pdf", "  not sent: /context", "> and"]
+        await shell.terminal.wait_until(lambda: shell.terminal.screen[-4:-1] == rows, "the lines")
         assert len(shell.llm.requests) == 1
+
+
+async def test_line_typed_before_the_question_was_readable_runs_after_the_turn(
+    play: SetStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with play(writing("hello\n"), answer("Done.")) as shell:
+        monkeypatch.setattr(choice, "READABLE_SECONDS", 0.5)
+        shell.type("go\r")
+        await shell.see("╰ …")
+        shell.type("y\r/stats\r")
+        await asked(shell)
+        assert content("a.txt") is None
+        shell.type("y")
+        await shell.see("Done.")
+        await shell.see("tool calls  write_file 1")
+        assert len(shell.llm.requests) == 2
 
 
 async def test_text_that_begins_with_another_key_answers_nothing_and_returns(

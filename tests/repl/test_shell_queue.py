@@ -109,7 +109,10 @@ async def test_message_that_came_too_late_to_steer_starts_the_next_turn(stage: S
         shell.type("late\r\r")
         await waiting(shell, "next step: late")
         shell.type(CTRL_C)
-        await line_is(shell, "> late")
+        await waiting(shell, "not sent: late")
+        shell.type("\r")
+        await shell.see("Again.")
+        assert shell.llm.requests[1][-1].content == "late"
 
 
 async def test_command_that_waits_never_steers(stage: SetStage) -> None:
@@ -137,20 +140,45 @@ async def test_up_takes_back_the_last_queued_line(stage: SetStage) -> None:
 
 
 @pytest.mark.parametrize("key", [CTRL_C, ESCAPE])
-async def test_stopped_turn_returns_queued_lines_and_the_draft(stage: SetStage, key: str) -> None:
-    async with stage([TextDelta("Half"), hang := Hang()], answer("All three.")) as shell:
+async def test_stopped_turn_keeps_queued_lines_and_the_draft(stage: SetStage, key: str) -> None:
+    async with stage([TextDelta("Half"), hang := Hang()], answer("Two."), answer("Three.")) as shell:
         await busy(shell, hang)
-        shell.type("two\rthree\rfour")
+        shell.type("two\r/stats\rthree\rfour")
         await waiting(shell, "> four")
         shell.type(key)
-        await line_is(shell, "> two", "  three", "  four")
+        await waiting(shell, "  not sent: three")
+        await line_is(shell, "  not sent: two", "  not sent: /stats", "  not sent: three", "> four")
         assert "\n\nStopped. The work so far is kept." in shell.terminal.scrollback
+        shell.type(CTRL_C)
+        await waiting(shell, "Enter sends the lines one by one")
+        assert len(shell.llm.requests) == 1
         shell.type("\r")
-        await shell.see("All three.")
-        assert shell.llm.requests[1][-1].content == "two\nthree\nfour"
+        await shell.see("Two.")
+        await shell.see("Three.")
+        await shell.rest()
+        assert [request[-1].content for request in shell.llm.requests[1:]] == ["two", "three"]
+        assert "messages" in shell.terminal.scrollback.partition("> /stats")[2].partition("> three")[0]
+        assert "not sent" not in "\n".join(shell.terminal.screen)
 
 
-async def test_stopped_turn_does_not_turn_queued_commands_into_a_message(stage: SetStage) -> None:
+async def test_lines_that_were_not_sent_are_removed_one_by_one(stage: SetStage) -> None:
+    async with stage([TextDelta("Half"), hang := Hang()], answer("Three.")) as shell:
+        await busy(shell, hang)
+        shell.type("first\rsecond\rthird\r")
+        await waiting(shell, "queued: third")
+        shell.type(CTRL_C)
+        await waiting(shell, "not sent: third")
+        shell.type(UP + UP)
+        await line_is(shell, "  not sent: first", "  not sent: third", "> second")
+        shell.type(CTRL_C)
+        await line_is(shell, "  not sent: first", "  not sent: third", ">")
+        shell.type(f"{UP}\r")
+        await shell.see("Three.")
+        await line_is(shell, "  not sent: first", ">")
+        assert [request[-1].content for request in shell.llm.requests[1:]] == ["third"]
+
+
+async def test_stopped_first_turn_returns_its_text_and_keeps_queued_lines(stage: SetStage) -> None:
     async with stage([hang := Hang()]) as shell:
         await busy(shell, hang)
         shell.type("/stats\r")
@@ -159,11 +187,11 @@ async def test_stopped_turn_does_not_turn_queued_commands_into_a_message(stage: 
         shell.type("two\r!make\r")
         await waiting(shell, "queued: !make")
         shell.type(CTRL_C)
-        await waiting(shell, "Not run, but in the history: /stats, !make")
-        await line_is(shell, "> one", "  two")
+        await waiting(shell, "not sent: !make")
+        await line_is(shell, "  not sent: /stats", "  not sent: two", "  not sent: !make", "> one")
 
 
-async def test_failed_turn_returns_its_text_before_the_queued_lines(stage: SetStage) -> None:
+async def test_failed_turn_holds_the_queued_lines(stage: SetStage) -> None:
     gate = Gate()
     async with stage(using_gate(), [ConnectionFailed("No network.")], tools=[gate]) as shell:
         shell.type("one\r")
@@ -172,7 +200,7 @@ async def test_failed_turn_returns_its_text_before_the_queued_lines(stage: SetSt
         await waiting(shell, "queued: two")
         gate.open.set()
         await shell.see("No network.")
-        await line_is(shell, "> two")
+        await waiting(shell, "not sent: two")
         assert len(shell.llm.requests) == 2
 
 
@@ -184,7 +212,7 @@ async def test_failed_command_does_not_run_the_lines_behind_it(stage: SetStage) 
         shell.type("/resume ffffffff\rtell me more\r")
         await waiting(shell, "queued: tell me more")
         gate.open.set()
-        await line_is(shell, "> tell me more")
+        await waiting(shell, "not sent: tell me more")
         assert len(shell.llm.requests) == 2
 
 

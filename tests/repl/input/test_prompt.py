@@ -35,14 +35,19 @@ class Owner:
         self.is_busy = False
         self.queued: list[QueuedLine] = []
         self.steering: list[str] = []
+        self.places: list[int | None] = []
         self.went_back = 0
         self.expanded = 0
 
-    def line_entered(self, entry: Entry, *, steers: bool = False) -> None:
+    def line_entered(self, entry: Entry, *, steers: bool = False, place: int | None = None) -> None:
         (self.steering if steers else self.lines).append(entry.text)
+        self.places.append(place)
 
-    def recall(self) -> Entry | None:
-        return self.queued.pop().entry if self.queued else None
+    def recall(self, place: int) -> QueuedLine:
+        return self.queued.pop(place)
+
+    def requeue(self, line: QueuedLine, place: int) -> None:
+        self.queued.insert(place, line)
 
     def go_back(self) -> None:
         self.went_back += 1
@@ -226,3 +231,37 @@ async def test_question_mark_alone_shows_the_keys_until_more_is_typed(stage: Sta
     await stage.terminal.wait_for("Esc Esc go back to an earlier message")
     stage.type("x")
     await stage.terminal.wait_until(lambda: stage.terminal.screen[-1] == "the toolbar", "the toolbar")
+
+
+UP, DOWN = "\x1b[A", "\x1b[B"
+
+
+async def draft_is(stage: Stage, text: str) -> None:
+    await stage.terminal.wait_until(lambda: stage.prompt.draft == text, repr(text))
+
+
+async def test_up_and_down_walk_through_queued_lines_and_keep_their_order(stage: Stage) -> None:
+    lines = [QueuedLine(Entry(text)) for text in ("one", "two", "three")]
+    stage.owner.queued = [*lines]
+    for key, text in ((UP, "three"), (UP, "two"), (UP, "one"), (DOWN, "two"), (UP, "one")):
+        stage.type(key)
+        await draft_is(stage, text)
+    assert stage.owner.queued == lines[1:]
+    for text in ("two", "three", ""):
+        stage.type(DOWN)
+        await draft_is(stage, text)
+    assert stage.owner.queued == lines
+
+
+async def entered(stage: Stage, count: int) -> None:
+    await stage.terminal.wait_until(lambda: len(stage.owner.lines) == count, f"{count} lines")
+
+
+async def test_queued_line_that_was_edited_keeps_its_place(stage: Stage) -> None:
+    stage.owner.queued = [QueuedLine(Entry(text)) for text in ("one", "two", "three")]
+    stage.type(UP + UP)
+    await draft_is(stage, "two")
+    for keys, count in (("!\r", 1), ("more\r", 2)):
+        stage.type(keys)
+        await entered(stage, count)
+    assert list(zip(stage.owner.lines, stage.owner.places, strict=True)) == [("two!", 1), ("more", None)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from repl.input.pastes import Entry
-from repl.input.queue import MessageQueue, joined
+from repl.input.queue import MessageQueue
 
 
 def queue_of(*lines: str) -> MessageQueue:
@@ -17,20 +17,31 @@ def shown(queue: MessageQueue) -> list[tuple[str, bool]]:
     return [(line.entry.typed, line.steers) for line in queue.lines]
 
 
-def test_lines_are_taken_from_both_ends() -> None:
+def test_lines_are_taken_in_order_or_from_their_place() -> None:
     queue = queue_of("one", "two", "three")
     assert queue.take_next() == Entry("one")
-    assert queue.take_last() == Entry("three")
-    assert queue.take_all() == [Entry("two")]
-    assert not queue
-    assert queue.take_next() is queue.take_last() is None
+    assert queue.take(1).entry == Entry("three")
+    assert shown(queue) == [("two", False)]
+    queue.add(Entry("before"), place=0)
+    assert shown(queue) == [("before", False), ("two", False)]
+
+
+def test_held_lines_are_not_taken_before_they_are_released() -> None:
+    queue = queue_of("one", "two")
+    queue.steer()
+    queue.hold()
+    queue.add(Entry("new"))
+    assert queue.take_steering() == []
+    assert queue.take_next() == Entry("new")
+    assert queue.take_next() is None
+    queue.release()
+    assert [queue.take_next(), queue.take_next(), queue.take_next()] == [Entry("one"), Entry("two"), None]
 
 
 def test_only_messages_steer() -> None:
     queue = queue_of("/stats", "!ls", "exit", "go left")
     queue.add(Entry("/clear"), steers=True)
-    assert queue.steer()
-    assert not queue.steer()
+    queue.steer()
     assert [line for line, steers in shown(queue) if steers] == ["go left"]
 
 
@@ -43,9 +54,3 @@ def test_taken_messages_return_to_the_front() -> None:
     assert shown(queue) == [("/stats", False)]
     queue.put_back(taken)
     assert shown(queue) == [("again", True), ("again", True), ("/stats", False)]
-
-
-def test_joined_lines_keep_their_pastes() -> None:
-    entry = joined([Entry("see [pasted 20 lines]", {"[pasted 20 lines]": "text"}), Entry(""), Entry("and this")])
-    assert entry.typed == "see [pasted 20 lines]\nand this"
-    assert entry.text == "see text\nand this"
