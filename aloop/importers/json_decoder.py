@@ -27,7 +27,8 @@ def fast_decoder() -> Callable[[bytes], Any] | None:
         import orjson  # an optional package, loaded only when something is imported
     except ImportError:
         return None
-    return orjson.loads
+    loads: Callable[[bytes], Any] = orjson.loads
+    return loads
 
 
 def decode(text: bytes | str, *, strict: bool = True) -> Any:
