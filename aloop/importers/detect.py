@@ -163,6 +163,11 @@ def _outer_keys(head: str) -> dict[str, None]:
 
 def _from_object(source: Source, found: Any, head: bytes) -> str | None:
     keys = set(found)
+    # A first line that is longer than the head, such as a prompt with an image.
+    if {"sessionId", "type"} <= keys and keys & {"uuid", "parentUuid"}:
+        return "claude-code"
+    if {"timestamp", "type", "payload"} <= keys:
+        return "codex"
     if "mapping" in keys:
         return "chatgpt"
     if "chat_messages" in keys:

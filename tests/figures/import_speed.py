@@ -5,7 +5,8 @@
 It makes a folder of Claude Code and an export of ChatGPT with that many megabytes, whose lines have the shape and the
 proportions of real ones: half of the bytes of Claude Code repeat a result for its screen, a third of its lines report
 progress. A dry run reads everything and writes nothing; with ``--write`` the sessions are written too. Seconds are of
-the processor. The floor is ``json.loads`` of the same bytes in the same run, without looking at the values.
+the processor. The floor is ``json.loads`` of the same bytes in the same run, without looking at the values. If orjson
+is installed, each import is measured with it and without.
 """
 
 from __future__ import annotations
@@ -13,17 +14,20 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import shutil
 import tempfile
 import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime, timedelta
+from importlib.util import find_spec
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 from tests.figures.memory import MEGABYTE, run_measured
+from tests.saved_sessions import ROOT
 
 _FOLDER = "-home-user-shop"
 _CWD = "/home/user/shop"
@@ -180,8 +184,8 @@ def floor(what: Path) -> float:
     return time.process_time() - start
 
 
-def _row(name: str, size: int, project: Path, arguments: list[str]) -> None:
-    result = run_measured(["import", *arguments], project, None)
+def _row(name: str, size: int, project: Path, modules: Path, arguments: list[str]) -> None:
+    result = run_measured(["import", *arguments], project, None, (modules, ROOT))
     _print_row(name, size, result.seconds, f"{result.peak / MEGABYTE:,.0f}", f"{result.code} {result.last_line[:70]}")
 
 
@@ -211,10 +215,16 @@ def main() -> None:
             # In a separate process, because the peak of processes started later would include its memory.
             with ProcessPoolExecutor(1, get_context("spawn")) as pool:
                 _print_row(f"{name}, floor", actual, pool.submit(floor, what).result(), "", "")
-            _row(f"{name}, dry run", actual, project, [str(what), "--dry-run"])
-            if options.write:
-                _row(f"{name}, written", actual, project, [str(what)])
-                _row(f"{name}, again", actual, project, [str(what)])
+            for decoder in ("orjson", "json") if find_spec("orjson") else ("json",):
+                modules = project / f"modules-{decoder}"
+                modules.mkdir()
+                if decoder == "json":
+                    (modules / "orjson.py").write_text("raise ImportError\n", "utf-8")
+                _row(f"{name}, dry run, {decoder}", actual, project, modules, [str(what), "--dry-run"])
+                if options.write:
+                    _row(f"{name}, written, {decoder}", actual, project, modules, [str(what)])
+                    _row(f"{name}, again, {decoder}", actual, project, modules, [str(what)])
+                    shutil.rmtree(project / ".aloop")
 
 
 if __name__ == "__main__":

@@ -83,10 +83,15 @@ def write_session(path: Path, size: int, count: int, layout: str) -> int:
     return path.stat().st_size
 
 
-def run_measured(arguments: list[str], project: Path, limit: int | None) -> Result:
-    """Run aloop in ``project``, with ``limit`` megabytes for a session file."""
+def run_measured(
+    arguments: list[str], project: Path, limit: int | None, module_path: tuple[Path, ...] = (ROOT,)
+) -> Result:
+    """Run aloop in ``project``, with ``limit`` megabytes for a session file.
+
+    ``module_path`` are the folders with modules that come before the installed ones.
+    """
     env = {name: value for name, value in os.environ.items() if not name.startswith("ALOOP_")}
-    env |= {"PYTHONPATH": str(ROOT), "NO_COLOR": "1", "HOME": str(project / "home")}
+    env |= {"PYTHONPATH": os.pathsep.join(map(str, module_path)), "NO_COLOR": "1", "HOME": str(project / "home")}
     env |= {f"XDG_{name}_HOME": str(project / "home" / name.lower()) for name in ("STATE", "CONFIG", "DATA", "CACHE")}
     if limit is not None:
         env["ALOOP_MAX_SESSION_MB"] = str(limit)

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from aloop.importers.detect import COMPANION, recognize
-from aloop.importers.source import Source
+from aloop.importers.source import HEAD, Source
 from aloop.importers.tree import paths
+
+_LONG = "x" * 2 * HEAD
 
 
 @pytest.mark.parametrize("gap", [None, 1])
@@ -57,6 +59,11 @@ def test_list_is_read_in_chunks() -> None:
         ("{", None),
         ("", None),
         ("just text", None),
+        (
+            f'{{"parentUuid": null, "sessionId": "s", "type": "user", "message": {{"content": "{_LONG}"}}}}',
+            "claude-code",
+        ),
+        (f'{{"timestamp": "t", "type": "response_item", "payload": {{"text": "{_LONG}"}}}}', "codex"),
     ],
 )
 def test_format_is_recognized_by_content(text: str, form: str | None) -> None:
