@@ -76,13 +76,14 @@ class _UnfinishedAnswer:
             self._timer = asyncio.get_running_loop().call_later(PIECE_INTERVAL, self._flush)
 
     async def end(self) -> None:
-        """Forget what is not written, and wait until the rest is."""
+        """Forget what is not written, and wait until the rest is, even if it fails."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         self._pending.clear()
         if self._writing is not None:
-            await self._writing
+            # Not awaited itself: the save that follows must not depend on it.
+            await asyncio.wait([self._writing])
 
     def _flush(self) -> None:
         if self._timer is not None:
@@ -153,16 +154,23 @@ class Turn:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await finish_shielded(self._answer.end())
         new = self._new
         if kind is not None and all(message.role == "user" for message in new):
             own = {id(message) for message in new}
             self._messages[:] = [message for message in self._messages if id(message) not in own]
-            await finish_shielded(self._storage.drop())
+            await finish_shielded(self._drop())
             return
         self._messages.extend(answer_for(call) for call in unanswered(new))
         self.kept = True
-        self.report = await finish_shielded(self._storage.save())
+        self.report = await finish_shielded(self._save())
+
+    async def _drop(self) -> None:
+        await self._answer.end()
+        await self._storage.drop()
+
+    async def _save(self) -> SaveReport:
+        await self._answer.end()
+        return await self._storage.save()
 
 
 async def finish_shielded(work: Awaitable[T]) -> T:
