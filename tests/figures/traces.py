@@ -23,6 +23,7 @@ from aloop.llm.base import Reply, StreamEvent, TextDelta, ToolSpec
 from aloop.llm.message_types import LLMMessage
 from aloop.llm.offline import OfflineLLM
 from aloop.memory import MemoryManager
+from aloop.memory import turn as memory_turn
 from repl import engine
 from tests.agent.scripted import ONE_TRY, ScriptedLLM
 from tests.repl.conftest import Stage
@@ -127,6 +128,8 @@ async def trace_actions() -> dict[str, Trace]:
     with (
         tempfile.TemporaryDirectory() as home,
         mock.patch.dict(os.environ, environment | {"HOME": home}, clear=True),
+        # The text of an unfinished answer is written to disk a few times a second, not with each token.
+        mock.patch.object(memory_turn, "PIECE_INTERVAL", 60),
         tracer.installed(),
     ):
         return await _trace_in(Path(home), tracer)
