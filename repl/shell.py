@@ -287,7 +287,7 @@ class Shell:
         if self._is_leaving or outcome.next is Next.LEAVE:
             self._prompt.leave()
             return
-        self._screen.write("\n")
+        self._screen.separate()
         # Unchanged text keeps its folded pastes.
         again = entry if outcome.prefill == entry.text else Entry(outcome.prefill)
         if not outcome.is_done:

@@ -39,6 +39,7 @@ from repl.turn.permission import (
     is_cut,
     permission_choices,
     permission_title,
+    short_labels,
 )
 from repl.turn.streams import CommandOutput
 from repl.turn.turn_view import TurnDisplay
@@ -177,7 +178,8 @@ class TerminalView:
 
     async def ask_permission(self, request: PermissionRequest) -> PermissionDecision:
         self._turn.show_question(request)
-        offered = [Choice(key, label) for key, label in permission_choices(request)]
+        short = short_labels(request)
+        offered = [Choice(key, label, short.get(key, "")) for key, label in permission_choices(request)]
         has_more = is_cut(request)
         more = _MORE if has_more else ""
         while (key := await self._choose_answer(permission_title(request), offered, more, "")) == SHOW_ALL:

@@ -47,7 +47,7 @@ def assess_reply(reply: Reply) -> ReplyOutcome:
     """
     message, notices = reply.message, []
     if reason := _NOTICES.get(reply.stop_reason):
-        notices.append(f"{reason} ({reply.detail})" if reply.detail else reason)
+        notices.append(f"{reason.removesuffix('.')} ({reply.detail})." if reply.detail else reason)
         message = replace(message, stop_reason=reply.stop_reason)
     if reply.recommended_model and reply.stop_reason == "refusal":
         notices.append(f"The API recommends another model for this: /model {reply.recommended_model}")

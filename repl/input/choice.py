@@ -29,10 +29,14 @@ _TOP, _SIDE, _BOTTOM, _HERE = "╭ ", "│ ", "╰ ", "› "
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """An answer: the key that gives it, and its label, empty if it is not in the list."""
+    """An answer: the key that gives it, and its label, empty if it is not in the list.
+
+    ``short`` is the label in a narrow window, if there is another.
+    """
 
     key: str
     label: str = ""
+    short: str = ""
 
 
 class ChoiceQuestion:
@@ -178,10 +182,12 @@ class ChoiceQuestion:
             [(frame, _SIDE if number else _TOP), ("class:question", text)]
             for number, text in enumerate(flow(self._title, width - len(_TOP)))
         ]
+        indent = len(_SIDE) + len(_HERE) + 3
+        room = max(width - indent, 10)
+        is_narrow = any(text_width(choice.label) > room for choice in self._listed)
         for place, choice in enumerate(self._listed):
             is_here = place == self._at
-            indent = len(_SIDE) + len(_HERE) + 3
-            first, *others = flow(choice.label, max(width - indent, 10))
+            first, *others = flow((is_narrow and choice.short) or choice.label, room)
             style = "class:question" if is_here else ""
             rows.append(
                 [

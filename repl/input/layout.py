@@ -76,13 +76,14 @@ class WordWrap(Processor):
     def apply_transformation(self, transformation_input: TransformationInput) -> Transformation:
         fragments = transformation_input.fragments
         text, room = fragment_list_to_text(fragments), max(1, _columns() - len(CONTINUATION))
-        if text_width(text) <= room:
+        # The cursor needs a cell after the last character, or else a row below it.
+        if text_width(text) < room:
             return Transformation(fragments)
         exploded = explode_text_fragments(fragments)
         shown: StyleAndTextTuples = []
         places: list[int] = []  # of each character, and of the end
         start = 0
-        *ends, last = row_ends(text, room)
+        *ends, last = row_ends(text, room - 1)
         for end in ends:
             used = 0
             for fragment in exploded[start:end]:

@@ -45,6 +45,7 @@ class Screen:
         self.has_focus = True
         """False while the terminal reports that another window has the focus."""
         self._asked_at: float | None = None
+        self._ends_blank = False  # a blank row is above the prompt
 
     @property
     def width(self) -> int:
@@ -147,6 +148,7 @@ class Screen:
         text. The three steps here do the same in raw mode.
         """
         app = self._app
+        self._ends_blank = safe.endswith("\n\n") or safe == "\n" or (self._ends_blank and not safe)
         with in_one_piece(self.output):
             if app is None or not app.is_running or app.context is None:
                 self.output.write_raw(safe)
@@ -155,6 +157,11 @@ class Screen:
             app.renderer.erase()
             self.output.write_raw(safe)
             self._render(app)
+
+    def separate(self) -> None:
+        """Print a blank row unless the last row that was printed is blank."""
+        if not self._ends_blank:
+            self.write("\n")
 
     def _render(self, app: Application[Any]) -> None:
         # Controls cache their text until this number changes.

@@ -180,6 +180,11 @@ def permission_choices(request: PermissionRequest) -> list[tuple[str, str]]:
     ]
 
 
+def short_labels(request: PermissionRequest) -> dict[str, str]:
+    """Return shorter meanings of keys in ``permission_choices``."""
+    return {_RULE: f"Yes, always for {_offered(request)} here", "a": f"Yes, {_kinds(request)} this session"}
+
+
 def decide_by_key(key: str, reason: str = "") -> PermissionDecision:
     """Return the decision of a key; a ``reason`` may begin with the rest of "no"."""
     if key == "n":

@@ -74,7 +74,7 @@ def test_pause_continues_only_with_content_so_that_no_request_repeats() -> None:
     ("stop_reason", "notice"),
     [
         ("max_tokens", "length limit"),
-        ("refusal", "declined to answer. (cyber)"),
+        ("refusal", "declined to answer (cyber)."),
         ("model_context_window_exceeded", "filled the model's context window"),
     ],
 )

@@ -315,8 +315,7 @@ async def test_question_fits_a_small_screen_below_the_end_of_the_command(play: S
         assert [row for row in rows if row[:2] in ("╭ ", "│ ")] == [
             "╭ Run this command?",
             "│ › y  Yes",
-            "│   a  Yes, and to all commands in this",
-            "│      session",
+            "│   a  Yes, commands this session",
             "│   n  No, because …",
         ]
         assert rows[-1] == "╰ y/a/n or ↑↓ Enter · Esc stops"

@@ -260,6 +260,13 @@ async def test_second_escape_on_an_empty_line_goes_back_to_an_earlier_message(st
         await shell.see("Enter go back")
         await waiting(shell, "   3  two")
         await waiting(shell, "   1  one")
+        shell.type(ESCAPE)
+        await line_is(shell, ">")
+        assert "Dos.\n\n>" in "\n".join(shell.terminal.screen)
+        shell.type(ESCAPE)
+        await shell.see("Press Esc again")
+        shell.type(ESCAPE)
+        await waiting(shell, "   1  one")
         shell.type("\x1b[B\r")
         await line_is(shell, "> one")
         assert "Removed 2 turns (messages 1-4). /redo restores them one by one." in shell.terminal.scrollback

@@ -41,7 +41,14 @@ def test_word_wrap_fills_each_row_and_keeps_the_places_of_characters(text: str) 
         row += character
     parts.append(row)
     assert [part.rstrip() for part in parts if part.strip()] == [
-        part.rstrip() for part in rows(text, ROOM) if part.strip()
+        part.rstrip() for part in rows(text, ROOM if text_width(text) < ROOM else ROOM - 1) if part.strip()
     ]
     assert places == sorted(places)
     assert all(shown[place] == character for place, character in zip(places, text, strict=False) if character != " ")
+
+
+@pytest.mark.parametrize("text", ["a full row", "日本日本日", "two rows, full"])
+def test_cursor_after_a_full_row_is_beside_its_last_word(text: str) -> None:
+    shown, places = wrapped(text)
+    last_row = places[-1] // ROOM
+    assert shown[last_row * ROOM : places[-1]].strip()
