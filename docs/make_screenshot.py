@@ -27,7 +27,7 @@ from tests.homes import settle
 from tests.stub import Answer, Gate, StubServer, Thinking, ToolUse
 from tests.stub import Text as Said
 
-ROWS, TALL_ROWS, COLUMNS = 32, 44, 84
+ROWS, TALL_ROWS, COLUMNS = 32, 46, 84
 DOCS = Path(__file__).parent
 DOWN = "\x1b[B"
 _OFFLINE = ("--model", "offline")
@@ -50,7 +50,7 @@ class Screen:
         environment = {
             name: value for name, value in os.environ.items() if not name.startswith(("ALOOP_", "ANTHROPIC_"))
         }
-        environment |= {"HOME": str(folder), "TERM": "xterm-256color", "PROMPT_TOOLKIT_NO_CPR": "1"} | _DARK
+        environment |= {"HOME": str(folder.parent), "TERM": "xterm-256color", "PROMPT_TOOLKIT_NO_CPR": "1"} | _DARK
         environment |= {"PYTHONPATH": str(DOCS.parent), **(env or {})}
         self.child = pexpect.spawn(
             sys.executable,
@@ -164,15 +164,22 @@ GREETING = "def greet(name: str) -> None:\n    print('Hello ' + name)\n\n\ngreet
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        draw_offline(Path(folder))
-    with tempfile.TemporaryDirectory() as folder, StubServer() as stub:
-        draw_answers(Path(folder), stub)
+    with tempfile.TemporaryDirectory() as home:
+        draw_offline(_project(home))
+    with tempfile.TemporaryDirectory() as home, StubServer() as stub:
+        draw_answers(_project(home), stub)
+
+
+def _project(home: str) -> Path:
+    """Return a folder that is shown as ``~/hello``."""
+    settle(Path(home))
+    folder = Path(home, "hello")
+    folder.mkdir()
+    return folder
 
 
 def draw_answers(folder: Path, stub: StubServer) -> None:
     """Draw a streaming answer, a permission question, and plain mode."""
-    settle(folder)
     (folder / "greet.py").write_text(GREETING)
     gate = Gate()
     screen = Screen(folder, arguments=(), env=stub.env)
@@ -231,6 +238,7 @@ def draw_offline(folder: Path) -> None:
     screen.wait_for(r'\+ print\("Hello, Ada"\)[\s\S]*or ↑↓ Enter')
     screen.press("y", r"Done\.[\s\S]*\n *\n> *\n.* messages")
     screen.ask("/history")
+    screen.wait_for(r"Your messages[\s\S]*\n *\n> *\n.* messages")
     screen.draw("screenshot.svg")
     for question in MORE:
         screen.type("/clear")

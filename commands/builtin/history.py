@@ -28,8 +28,7 @@ async def history(context: Context, argument: str) -> None:
         if not context.rows:
             context.view.info(f"No sessions are saved in {display_path(memory.sessions_dir)} yet.")
         if (page := questions_of(memory.messages)).rows:
-            context.view.info("")
-            context.view.info("Your messages in this session, with the numbers for /rewind, /skip and /edit:")
+            context.view.info("\nYour messages in this session, with the numbers for /rewind, /skip and /edit:")
             await context.view.show(page)
         return
     session = await memory.library.load(read_session(context, argument))
