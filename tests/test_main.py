@@ -101,7 +101,7 @@ def test_task_dash_reads_the_task_from_standard_input(started: list[ShellOptions
 
 @pytest.mark.parametrize(
     ("arguments", "code"),
-    [("--task 2+2 <&-", 0), ("--task - <&-", 2), ("sessions list <&- >&-", 0), ("<&-", 0), ("--version >&- 2>&-", 0)],
+    [("--task 2+2 <&-", 0), ("--task - <&-", 2), ("sessions list <&- >&-", 0), ("<&-", 2), ("--version >&- 2>&-", 0)],
 )
 def test_closed_standard_stream_acts_as_an_empty_one(arguments: str, code: int) -> None:
     command = f"exec {shlex.quote(sys.executable)} -m aloop {arguments}"
@@ -282,6 +282,17 @@ def test_question_without_a_terminal_is_a_task() -> None:
     done = run(["What is 2+2?", "--model", "offline"], stdin=subprocess.DEVNULL)
     assert done.returncode == 0
     assert "4" in done.stdout
+
+
+@pytest.mark.parametrize("text", ["", "\n", " \n\n"])
+def test_empty_standard_input_is_an_error(text: str, tmp_path: Path) -> None:
+    given = tmp_path / "given"
+    given.write_text(text)
+    with given.open() as file:
+        done = run(["--model", "offline"], stdin=file.fileno())
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("Standard input was empty")
 
 
 def test_flush_of_standard_error_runs_no_python_code() -> None:

@@ -40,6 +40,7 @@ from aloop.memory import ContextUse, MemoryManager, Turn
 from aloop.memory.context import estimate_tokens, live
 from aloop.memory.conversation import SentDigests
 from aloop.permissions import Ask, Kind, Mode
+from aloop.text import one_line
 from aloop.tools import Tool, ToolRunner, default_tools
 from aloop.tools.approval import PermissionGate
 from aloop.tools.jobs.table import JobTable
@@ -271,7 +272,7 @@ class ReActAgent:
         system = "\n".join(message.content or "" for message in self.memory.system_messages)
         notes = []
         known = known_directory(system, _user_texts(self.memory.messages))
-        if known not in (None, str(self._working_dir)):
+        if known not in (None, one_line(str(self._working_dir))):
             self._emit(
                 Notice(f"The model is told that the working directory is now {display_path(self._working_dir)}.")
             )

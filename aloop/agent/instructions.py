@@ -18,6 +18,7 @@ from typing import ClassVar
 from aloop.llm.json_values import digest_of_bytes
 from aloop.llm.prompts import DIRECTORY, PROJECT_INSTRUCTIONS, SKILLS
 from aloop.memory.context import estimate_tokens
+from aloop.text import one_line
 
 NO_DIGEST = "none"
 """The digest of an empty section."""
@@ -81,7 +82,7 @@ class Instructions(Section):
     def blocks(self) -> str:
         """The texts, each with its path."""
         return "\n\n".join(
-            f'<instructions path="{file.name}">\n{file.text.strip()}\n</instructions>' for file in self.files
+            f'<instructions path="{_shown(file.name)}">\n{file.text.strip()}\n</instructions>' for file in self.files
         )
 
 
@@ -100,7 +101,8 @@ class Skill:
     @property
     def line(self) -> str:
         """The skill as offered to the model."""
-        return f'<skill name="{self.name}" path="{escape(self.path)}">{escape(self.description, quote=False)}</skill>'
+        description = escape(self.description, quote=False)
+        return f'<skill name="{self.name}" path="{_shown(self.path)}">{description}</skill>'
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,11 @@ class Skills(Section):
     def blocks(self) -> str:
         """A line for each skill."""
         return "\n".join(["<skills>", *(skill.line for skill in self.items), "</skills>"])
+
+
+def _shown(path: str) -> str:
+    """Return a path for the model, which cannot end its line or its attribute."""
+    return escape(one_line(path))
 
 
 _MOVED = "[The working directory is now {}.]"
@@ -156,7 +163,7 @@ def without_notes(text: str) -> str:
 
 def directory_note(directory: Path) -> str:
     """Return the note that the working directory has changed."""
-    return _MOVED.format(directory)
+    return _MOVED.format(one_line(str(directory)))
 
 
 def section_note(section: Section) -> str:

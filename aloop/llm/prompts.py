@@ -12,6 +12,7 @@ from pathlib import Path
 
 from aloop.llm.base import ToolSpec
 from aloop.llm.json_values import digest_of_bytes
+from aloop.text import one_line
 
 IDENTITY = (
     "You are aloop, an assistant that talks with a user at a terminal prompt. The conversation is saved as a text "
@@ -113,7 +114,7 @@ def system_prompt(working_dir: Path, tools: Sequence[ToolSpec]) -> str:
 
     It depends on the arguments alone. A date in it would defeat the prompt cache and change the session files.
     """
-    return "\n\n".join([IDENTITY, STYLE, f"{DIRECTORY}{working_dir}", _tool_advice(tools)])
+    return "\n\n".join([IDENTITY, STYLE, f"{DIRECTORY}{one_line(str(working_dir))}", _tool_advice(tools)])
 
 
 def is_system_prompt(text: str) -> bool:

@@ -37,6 +37,41 @@ def expand_to_tool_calls(messages: Sequence[LLMMessage], first: int, last: int) 
     return first, last
 
 
+def expand_to_sendable(messages: Sequence[LLMMessage], first: int, last: int, *, skip: bool) -> tuple[int, int]:
+    """Extend an inclusive index range of messages to skip or to send again.
+
+    Tool calls keep their results, and the first answers that are sent keep their question: without one before them,
+    they cannot be sent.
+    """
+    first, last = expand_to_tool_calls(messages, first, last)
+    if all(message.skip is skip for message in messages[first : last + 1]):
+        return first, last
+    orphans = _answers_without_question(marked(messages, first, last, skip=skip))
+    if skip:
+        # Those before the range had no question already.
+        return first, max((place for place in orphans if place > last), default=last)
+    if any(first <= place <= last for place in orphans):
+        questions = [place for place in range(first) if is_question(messages[place])]
+        first = questions[-1] if questions else first
+    return first, last
+
+
+def _answers_without_question(messages: Sequence[LLMMessage]) -> list[int]:
+    """Return the indexes of answers and results before the first question.
+
+    Only messages that are sent count.
+    """
+    start = max((place for place, message in enumerate(messages) if message.summary and not message.skip), default=0)
+    found: list[int] = []
+    for place, message in enumerate(messages[start:], start):
+        if message.skip:
+            continue
+        if message.role == "user" or message.summary:
+            break
+        found.append(place)
+    return found
+
+
 def marked(messages: Sequence[LLMMessage], first: int, last: int, *, skip: bool) -> list[LLMMessage]:
     """Return ``messages`` with ``skip`` set from ``first`` to ``last`` inclusive."""
     return [

@@ -34,35 +34,46 @@ async def unskip(context: Context, argument: str) -> None:
 
 @dataclass(slots=True)
 class _Marking:
-    """Marks messages by their numbers; ``changed`` then counts those that changed."""
+    """Marks messages by their numbers.
 
-    first: int
-    last: int
+    ``changed`` then counts those that changed, from ``first`` to ``last``. ``together`` is the reason for more than
+    were asked.
+    """
+
+    asked_first: int
+    asked_last: int
     skip: bool
+    first: int = 0
+    last: int = 0
     changed: int = 0
+    together: str = ""
 
     def __call__(self, messages: Sequence[LLMMessage]) -> Sequence[LLMMessage]:
         # Imported late for start-up time.
-        from aloop.memory.conversation import expand_to_tool_calls, marked
+        from aloop.memory.conversation import expand_to_sendable, expand_to_tool_calls, marked
 
-        require_in_range(self.last, len(messages))
-        first, last = expand_to_tool_calls(messages, self.first - 1, self.last - 1)
+        require_in_range(self.asked_last, len(messages))
+        asked = self.asked_first - 1, self.asked_last - 1
+        calls = expand_to_tool_calls(messages, *asked)
+        first, last = expand_to_sendable(messages, *asked, skip=self.skip)
+        self.together = " A tool call and its results are kept together." if calls != asked else ""
+        if (first, last) != calls:
+            self.together += " An answer is not sent without a question before it, so the two are kept together."
         self.first, self.last = first + 1, last + 1
         self.changed = sum(message.skip is not self.skip for message in messages[first : last + 1])
         return marked(messages, first, last, skip=self.skip)
 
 
 async def _mark(context: Context, marking: _Marking) -> None:
-    asked, before = (marking.first, marking.last), sent_tokens(context)
+    before = sent_tokens(context)
     await context.memory.edit(marking)
     messages = numbered(marking.first, marking.last).capitalize()
     are = "is" if marking.first == marking.last else "are"
     if not marking.changed:
         context.view.info(f"{messages} {are} already {'skipped' if marking.skip else 'sent'}.")
         return
-    together = "" if asked == (marking.first, marking.last) else " A tool call and its results are kept together."
     done = "no longer sent to the model" if marking.skip else "sent to the model again"
-    context.view.info(f"{messages} {are} {done}.{together} {_difference(context, before)}")
+    context.view.info(f"{messages} {are} {done}.{marking.together} {_difference(context, before)}")
 
 
 async def _unskip_all(context: Context) -> None:

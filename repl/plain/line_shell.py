@@ -107,7 +107,9 @@ async def _take_turns(context: Context, first: list[str], lines: LineSource, sig
     for given in first:
         view.info(f"{_PROMPT}{given}")
         await _take_turn(given, context, lines, signals)
+    has_input = bool(first)
     while not signals.code and (line := await _next_line(lines, view, signals)) is not None:
+        has_input = has_input or bool(line.strip())
         if not await _take_turn(line, context, lines, signals):
             break
     if agent.memory.has_unsaved:
@@ -120,6 +122,9 @@ async def _take_turns(context: Context, first: list[str], lines: LineSource, sig
             sys.stdout.flush()
     agent.memory.close()
     await agent.llm.aclose()
+    if not has_input and not signals.code and not is_terminal():
+        view.error("Standard input was empty. Pipe a message into aloop, or give one with --task TEXT.")
+        return 2
     return signals.code or (0 if is_saved else 1)
 
 

@@ -39,7 +39,7 @@ def make_own_folder(fs: FileSystem, folder: Path, name: str) -> Path:
     path = folder / name
     with contextlib.suppress(FileExistsError):
         fs.mkdir(path)
-    if name not in fs.folders(folder):
+    if not stat.S_ISDIR(fs.lstat(path).st_mode):
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
     return path
 

@@ -16,12 +16,13 @@ from typing import Any, ClassVar
 from aloop.errors import ToolError
 from aloop.formatting import quantity
 from aloop.sandbox.paths import find_program
+from aloop.text import one_line
 from aloop.tools.base import ToolResult, in_thread
 from aloop.tools.files.glob import Glob, Walk
 from aloop.tools.files.read import ReadOnlyFileTool
 from aloop.tools.files.ripgrep import NAME, selection_command
 from aloop.tools.files.text_file import BINARY_PROBE, OPEN_FLAGS
-from aloop.tools.files.workspace import Workspace, one_line
+from aloop.tools.files.workspace import Workspace
 from aloop.tools.process import kill
 
 MOST_MATCHES = 200

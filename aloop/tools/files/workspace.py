@@ -108,14 +108,6 @@ class Workspace:
         return [repr(self.show(folder / names[match])) for match in close]
 
 
-_ESCAPES = {code: repr(chr(code))[1:-1] for code in (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029)}
-
-
-def one_line(name: str) -> str:
-    """Return ``name`` with control characters and line breaks as escapes: ``\\n``."""
-    return name.translate(_ESCAPES)
-
-
 def quoted(name: str) -> str:
     """Return ``name``, in quotes if it has hidden characters or unusual blanks."""
     is_plain = name.isprintable() and name == name.strip() and "  " not in name
