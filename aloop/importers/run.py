@@ -79,6 +79,7 @@ class Scan:
     def read_source(self, source: Source) -> Iterator[Imported]:
         """Yield the wanted conversations of one source."""
         try:
+            source.session = self.selection.session
             form = self.selection.form or recognize(source)
             if form is None:
                 self.unknown.append(str(source.path or source.name))

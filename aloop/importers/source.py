@@ -55,7 +55,7 @@ class Source:
     """One file, or standard input in memory.
 
     ``on_read`` is called with the number of bytes as they are read. ``problems`` counts lines and values that could
-    not be read.
+    not be read. ``session`` is the start of the IDs of the sessions that are wanted, for readers that can select.
     """
 
     def __init__(
@@ -64,6 +64,7 @@ class Source:
         self.path = path
         self.on_read = on_read
         self.problems: Counter[str] = Counter()
+        self.session = ""
         self._data = data
 
     @property

@@ -1,7 +1,8 @@
-"""Exports resumed by the programs themselves, against a stub of their API.
+"""Exports resumed and imports written by the programs, against a stub of their API.
 
 They run only if ``ALOOP_AGENTS_BIN`` names a folder with the programs, such as ``node_modules/.bin`` after
-``npm install @anthropic-ai/claude-code @openai/codex opencode-ai @mariozechner/pi-coding-agent``.
+``npm install @anthropic-ai/claude-code @openai/codex opencode-ai @mariozechner/pi-coding-agent``. goose, which aloop
+only imports, is in the package ``@aaif/goose-binary-linux-x64``; its test also needs ``goose`` in that folder.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from aloop.importers.run import Scan, Selection
 from aloop.importers.store import ImportStore
 from aloop.llm.message_types import LLMMessage, ToolCall
 from tests.importers.test_round_trip import session_of
-from tests.stub import StubServer
+from tests.stub import Answer, StubServer, Text, ToolUse
 
 BIN = os.environ.get("ALOOP_AGENTS_BIN", "")
 TIMEOUT = 180
@@ -200,3 +201,37 @@ def test_pi_continues_an_export_that_comes_back(project: Path, stub: StubServer)
     run(project, "pi", "--session", str(path), *flags, "-p", "And now?", PI_OFFLINE="1")
     require_history([request.body.get("messages") for request in stub.requests])
     require_return(project, "pi")
+
+
+@pytest.mark.skipif(not Path(BIN, "goose").exists(), reason="goose is not in ALOOP_AGENTS_BIN")
+def test_session_that_goose_wrote_is_imported_in_full(
+    project: Path, stub: StubServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # goose sends several messages of the user one after another, which the API accepts.
+    monkeypatch.setattr("tests.stub.server.complaint", lambda *_: None)
+    (project / "notes.txt").write_text("the magic word is xyzzy")
+    commands = ("cat notes.txt", "exit 3")
+    first, second = (ToolUse("shell", {"command": command}) for command in commands)
+    stub.script(Answer(Text("I look."), first), second, Text("It contains xyzzy."), Text("Xyzzy."))
+    env = {"ANTHROPIC_HOST": stub.env["ANTHROPIC_BASE_URL"], "ANTHROPIC_API_KEY": "key", "GOOSE_DISABLE_KEYRING": "1"}
+    env |= {"GOOSE_PROVIDER": "anthropic", "GOOSE_MODEL": MODEL, "GOOSE_MODE": "auto"}
+    for flags, prompt in (((), "Read notes.txt"), (("-r",), "And now?")):
+        run(project, "goose", "run", "--name", "talk", *flags, "--with-builtin", "developer", "-t", prompt, **env)
+    scan = Scan(Selection(folder=project))
+    [imported] = scan.read(files_of("goose", project))
+    assert (imported.tool, imported.title, imported.cwd, imported.model) == ("goose", "talk", str(project), MODEL)
+    assert not scan.problems
+    assert not imported.losses
+    texts = [(each.role, each.content) for each in imported.messages if each.role != "tool" and each.content]
+    assert texts == [
+        ("user", "Read notes.txt"),
+        ("assistant", "I look."),
+        ("assistant", "It contains xyzzy."),
+        ("user", "And now?"),
+        ("assistant", "Xyzzy."),
+    ]
+    made = [call for each in imported.messages for call in each.tool_calls]
+    assert [json.loads(call.arguments) for call in made] == [{"command": command} for command in commands]
+    results = {each.tool_call_id: each for each in imported.messages if each.role == "tool"}
+    seen, failed = (results[call.id] for call in made)
+    assert ("xyzzy" in (seen.content or ""), seen.is_error, failed.is_error) == (True, False, True)

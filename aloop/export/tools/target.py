@@ -70,13 +70,12 @@ ORIGIN = "aloop"
 def marked_lines(session: Session, values: Sequence[dict[str, Any]], *, within: str = "") -> str:
     """Return the values as JSON Lines, of which the first names the session.
 
-    It also has the size of the rest. From that, a reader knows without the rest if the file has grown. ``within`` is a
-    key of the first value.
+    ``within`` is a key of the first value.
     """
-    first, rest = values[0], json_lines(values[1:])
-    mark = {ORIGIN: {"session": session.id, "size": len(rest.encode("utf-8", "surrogatepass"))}}
+    first = values[0]
+    mark = {ORIGIN: {"session": session.id}}
     first = {**first, within: {**first[within], **mark}} if within else {**first, **mark}
-    return json_lines([first]) + rest
+    return json_lines([first, *values[1:]])
 
 
 def json_lines(values: Iterable[Mapping[str, Any]]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from aloop.export.tools.opencode import SLUG
 from aloop.importers.blocks import data_url
-from aloop.importers.databases.sqlite import SQLITE, loaded, opened, rows
+from aloop.importers.databases.sqlite import SQLITE, WANTED, loaded, opened, rows
 from aloop.importers.draft import Builder, Draft, Imported
 from aloop.importers.json_decoder import decode
 from aloop.importers.source import Source, read_below
@@ -38,7 +38,8 @@ def read(source: Source) -> Iterator[Imported]:
 
 def _from_database(source: Source) -> Iterator[Imported]:
     with opened(source.file) as connection:
-        sessions = list(rows(source, connection, "SELECT * FROM session ORDER BY time_created, id"))
+        query = f"SELECT * FROM session WHERE {WANTED} ORDER BY time_created, id"
+        sessions = list(rows(source, connection, query, source.session))
         for session in sessions:
             parts: dict[str, list[dict[str, Any]]] = {}
             for row in rows(source, connection, "SELECT * FROM part WHERE session_id = ? ORDER BY id", session["id"]):

@@ -6,7 +6,7 @@ import base64
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from aloop.importers.databases.sqlite import loaded, opened, rows
+from aloop.importers.databases.sqlite import WANTED, loaded, opened, rows
 from aloop.importers.draft import Builder, Draft, Imported
 from aloop.importers.source import Source
 from aloop.importers.values import arguments_text, joined, mapping, moment, objects, text
@@ -18,7 +18,8 @@ _ENDINGS = {"max_tokens": "max_tokens", "content_filter": "refusal"}
 def read(source: Source) -> Iterator[Imported]:
     """Yield each session."""
     with opened(source.file) as connection:
-        for session in list(rows(source, connection, "SELECT * FROM sessions ORDER BY created_at, id")):
+        query = f"SELECT * FROM sessions WHERE {WANTED} ORDER BY created_at, id"
+        for session in list(rows(source, connection, query, source.session)):
             builder = Builder(TOOL, text(session["id"]), source.path)
             imported = builder.imported
             imported.title, imported.parent = text(session.get("title")), text(session.get("parent_session_id"))

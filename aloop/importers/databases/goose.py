@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Any
 
 from aloop.importers.blocks import content_text
-from aloop.importers.databases.sqlite import SQLITE, loaded, opened, rows
+from aloop.importers.databases.sqlite import SQLITE, WANTED, loaded, opened, rows
 from aloop.importers.draft import Builder, Draft, Imported
 from aloop.importers.source import Source
 from aloop.importers.values import arguments_text, json_text, mapping, moment, objects, text
@@ -32,7 +32,8 @@ def read(source: Source) -> Iterator[Imported]:
             yield builder.build()
         return
     with opened(source.file) as connection:
-        for session in list(rows(source, connection, "SELECT * FROM sessions ORDER BY created_at, id")):
+        query = f"SELECT * FROM sessions WHERE {WANTED} ORDER BY created_at, id"
+        for session in list(rows(source, connection, query, source.session)):
             builder = Builder(TOOL, text(session["id"]), source.path)
             imported = builder.imported
             imported.title = text(session.get("name") or session.get("description"))

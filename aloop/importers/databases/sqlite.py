@@ -15,20 +15,22 @@ from aloop.importers.source import Source
 
 _LONGEST = 500_000_000
 """Bytes of the longest value: a column can be computed, and then be longer than the file."""
+WANTED = "id LIKE ? || '%'"
+"""The condition for ``Source.session``."""
 SQLITE = b"SQLite format 3\x00"
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[sqlite3.Connection]:
+def opened(path: Path, timeout: float = 10) -> Iterator[sqlite3.Connection]:
     """Open a database for reading, including its write-ahead log.
 
-    Raises StorageError.
+    ``timeout`` is in seconds. Raises StorageError.
     """
     try:
         # Reading in this mode sees the log (-wal) and changes nothing; a folder without write permission needs the
         # second one, which is safe because then no program can write there.
         for mode in ("mode=ro", "mode=ro&immutable=1"):
-            connection = sqlite3.connect(f"file:{quote(str(path.absolute()))}?{mode}", uri=True, timeout=10)
+            connection = sqlite3.connect(f"file:{quote(str(path.absolute()))}?{mode}", uri=True, timeout=timeout)
             connection.row_factory = sqlite3.Row
             connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST)
             try:
