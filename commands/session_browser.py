@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aloop.errors import SHORT_ID, SessionNotFound, StorageError, UsageError
+from aloop.errors import SHORT_ID, SessionError, SessionNotFound, StorageError, UsageError
 from aloop.formatting import OnRead, display_path, quantity
 from aloop.memory.session import SessionSummary, SessionTitle
 
@@ -163,12 +163,30 @@ class BrowserWithImports(SessionBrowser):
     async def titles(self) -> Sequence[SessionTitle]:
         own = await super().titles()
         known = frozenset(title.id for title in own)
-        looking = asyncio.ensure_future(asyncio.to_thread(_look, known))
+        looking = asyncio.ensure_future(self._look(known))
         done, _ = await asyncio.wait({looking}, timeout=_WAIT)
         self.found, summary = looking.result() if done else ([], "")
         if not self.found:
             return own
         return [*own, SessionTitle(ROW, self.found[0].updated_at, f"{summary} here …")]
+
+    async def _look(self, known: frozenset[str]) -> tuple[list[Glimpse], str]:
+        # Imported late for start-up time.
+        from aloop.importers.peek import ending, glimpses, summary
+
+        found = []
+        for glimpse in await asyncio.to_thread(glimpses, Path.cwd(), known):
+            if glimpse.exported_from in known:
+                # An export without a new message is not offered.
+                try:
+                    own = await self._memory.library.load_ending(glimpse.exported_from)
+                    last = (await asyncio.to_thread(ending, glimpse))[-1:]
+                except (OSError, SessionError):
+                    continue
+                if {_essence(each) for each in last} <= {_essence(each) for each in own}:
+                    continue
+            found.append(glimpse)
+        return found, summary(found)
 
     def number(self, titles: Sequence[SessionTitle]) -> None:
         super().number([title for title in titles if title.id != ROW])
@@ -188,12 +206,8 @@ class BrowserWithImports(SessionBrowser):
         return await super().trash(session_id)
 
 
-def _look(known: frozenset[str]) -> tuple[list[Glimpse], str]:
-    # Imported late for start-up time.
-    from aloop.importers.peek import glimpses, summary
-
-    found = glimpses(Path.cwd(), known)
-    return found, summary(found)
+def _essence(message: LLMMessage) -> tuple[str, ...]:
+    return "".join((message.content or "").split()), *(call.id for call in message.tool_calls)
 
 
 def _require_session(session_id: str) -> None:
@@ -209,7 +223,14 @@ class ForeignBrowser(SessionBrowser):
         self._found = {glimpse.session_id: glimpse for glimpse in found}
 
     async def titles(self) -> Sequence[SessionTitle]:
-        return [SessionTitle(each.session_id, each.updated_at, each.title) for each in self._found.values()]
+        # Imported late for start-up time.
+        from aloop.importers.formats import FORMATS
+
+        found = self._found.values()
+        return [
+            SessionTitle(each.session_id, each.updated_at, f"{FORMATS[each.tool].label} · {each.title}")
+            for each in found
+        ]
 
     async def first_questions(self) -> Mapping[str, str]:
         return {}
@@ -241,11 +262,14 @@ class ForeignBrowser(SessionBrowser):
     async def trash(self, session_id: str) -> str:  # noqa: ARG002 - as in the base class
         raise UsageError("This session belongs to another tool, and aloop does not change its files.")
 
-    async def take_in(self, session_id: str) -> str:
-        """Import a session and return a sentence about it; raises SessionError."""
+    async def take_in(self, session_id: str) -> tuple[str, str]:
+        """Import a session and return its ID and a sentence about it.
+
+        Raises SessionError.
+        """
         return await asyncio.to_thread(self._import, self._found[session_id])
 
-    def _import(self, glimpse: Glimpse) -> str:
+    def _import(self, glimpse: Glimpse) -> tuple[str, str]:
         # Imported late for start-up time.
         from aloop.importers.formats import FORMATS
         from aloop.importers.peek import read_whole
@@ -255,12 +279,19 @@ class ForeignBrowser(SessionBrowser):
         if imported is None:
             raise SessionNotFound(glimpse.session_id, f"{display_path(glimpse.path)} does not contain it any more.")
         outcome = ImportStore(self._memory.sessions_dir).put(imported)
-        label = FORMATS[glimpse.tool].label
+        label, short = FORMATS[glimpse.tool].label, outcome.session_id[:SHORT_ID]
         if outcome.action == "in trash":
-            short = glimpse.session_id[:SHORT_ID]
             raise UsageError(f"This session was imported before and is in the trash. /restore {short} restores it.")
+        if outcome.action in ("in use", "unreadable"):
+            raise UsageError(
+                outcome.reason or f"Session {short} is open in another aloop. Close it there, and try again."
+            )
+        if outcome.session_id == glimpse.exported_from:
+            amount = quantity(outcome.added, "message") if outcome.added else "nothing"
+            return outcome.session_id, f"Added {amount} from {label} to the session that was exported there."
         amount = quantity(len(imported.messages), "message")
-        return f"Imported {amount} from {label}. The file of the other tool was not changed."
+        why = f" {outcome.reason[0].upper()}{outcome.reason[1:]}." if outcome.reason else ""
+        return outcome.session_id, f"Imported {amount} from {label}. The other tool's files were not changed.{why}"
 
 
 async def save_before_leaving(memory: MemoryManager) -> None:

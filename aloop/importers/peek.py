@@ -1,7 +1,9 @@
-"""Sessions of other tools, by the beginnings and ends of their files."""
+"""Sessions of other tools, by the beginnings and ends of their files, or a query."""
 
 from __future__ import annotations
 
+import json
+import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,6 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from aloop.errors import AloopError
+from aloop.importers.agents import aider, cline, vibe
+from aloop.importers.databases.listing import newest
 from aloop.importers.draft import Imported
 from aloop.importers.formats import FORMATS
 from aloop.importers.places import files_of, is_here
@@ -17,23 +21,45 @@ from aloop.importers.source import Source
 from aloop.importers.store import session_id_of, title_of
 from aloop.llm.message_types import LLMMessage
 
-TOOLS = ("claude-code", "codex", "pi", "gemini-cli")
-"""Tools with a file for each session, whose lines can be read from any place."""
+TOOLS = (
+    "claude-code",
+    "codex",
+    "pi",
+    "gemini-cli",
+    "kimi",
+    "mistral-vibe",
+    "cline",
+    "aider",
+    "opencode",
+    "goose",
+    "crush",
+)
+"""Tools whose sessions belong to a folder."""
 _PIECE = 65_536
 _PIECES = (_PIECE, 16 * _PIECE, 256 * _PIECE)
 """Bytes that are read until there is a message: a line can be long, and some files are one document."""
 _NEWEST = 200
+_ALL = 1_000_000
+_PLACED = frozenset({"claude-code", "codex", "pi", "gemini-cli", "kimi"})
+"""Tools whose sessions are offered even if they do not name their folder."""
+_MANY = frozenset({"opencode.db", "sessions.db", "crush.db", ".aider.chat.history.md"})
+"""Files with several sessions."""
 
 
 @dataclass(frozen=True, slots=True)
 class Glimpse:
-    """A session of another tool; ``session_id`` is its ID after an import."""
+    """A session of another tool; ``session_id`` is its ID after an import.
+
+    ``exported_from`` is the ID of the session of aloop that was exported as this one.
+    """
 
     tool: str
     path: Path
     session_id: str
     updated_at: datetime
     title: str
+    foreign_id: str = ""
+    exported_from: str = ""
 
 
 def glimpses(folder: Path, known: frozenset[str] = frozenset()) -> list[Glimpse]:
@@ -41,8 +67,10 @@ def glimpses(folder: Path, known: frozenset[str] = frozenset()) -> list[Glimpse]
 
     Only the newest files of each tool are looked at. Sessions with ``known`` IDs are left out.
     """
-    found = [each for tool in TOOLS for each in glimpses_of(tool, folder, _NEWEST) if each.session_id not in known]
-    return sorted(found, key=lambda each: each.updated_at, reverse=True)
+    # Some tools keep older files of the same sessions.
+    found = {each.session_id: each for tool in TOOLS for each in reversed(_intact(tool, folder))}
+    fresh = [each for session_id, each in found.items() if session_id not in known]
+    return sorted(fresh, key=lambda each: each.updated_at, reverse=True)
 
 
 def summary(found: Sequence[Glimpse]) -> str:
@@ -51,8 +79,22 @@ def summary(found: Sequence[Glimpse]) -> str:
     return ", ".join(f"{count:,} from {FORMATS[tool].label}" for tool, count in counts.most_common())
 
 
-def glimpses_of(tool: str, folder: Path, limit: int | None = None) -> Iterator[Glimpse]:
-    """Yield a tool's sessions for ``folder``, from its newest ``limit`` files."""
+def _intact(tool: str, folder: Path) -> list[Glimpse]:
+    """Return the newest sessions of a tool; none if its files cannot be read.
+
+    They are only offered: an import reports the problem.
+    """
+    try:
+        return list(glimpses_of(tool, folder, _NEWEST))
+    except (OSError, AloopError, sqlite3.Error):
+        return []
+
+
+def glimpses_of(tool: str, folder: Path, limit: int = _ALL) -> Iterator[Glimpse]:
+    """Yield a tool's sessions for ``folder``, from its newest ``limit`` files.
+
+    Raises OSError, StorageError, sqlite3.Error.
+    """
     dated = []
     for path in files_of(tool, folder):
         try:
@@ -60,11 +102,43 @@ def glimpses_of(tool: str, folder: Path, limit: int | None = None) -> Iterator[G
         except OSError:
             continue  # removed by its tool
     for changed, path in sorted(dated, reverse=True)[:limit]:
-        imported = _beginning(tool, path, folder)
-        if imported and is_here(tool, imported.cwd, folder):
+        for imported in _sessions(tool, path, folder, limit):
+            is_placed = bool(imported.cwd) or tool in _PLACED
+            if not is_placed or not is_here(tool, imported.cwd, folder):
+                continue
+            updated_at = _updated_at(imported, changed)
             session_id = session_id_of(tool, imported.foreign_id)
-            title = title_of(imported) or path.stem
-            yield Glimpse(tool, path, session_id, datetime.fromtimestamp(changed, UTC), title)
+            title = title_of(imported) or (imported.foreign_id if path.name in _MANY else path.stem)
+            yield Glimpse(tool, path, session_id, updated_at, title, imported.foreign_id, imported.exported_from)
+
+
+def _updated_at(imported: Imported, changed: float) -> datetime:
+    """Return the time of a session: that of its file, unless that has several."""
+    known = imported.updated_at if imported.path and imported.path.name in _MANY else None
+    return known or datetime.fromtimestamp(changed, UTC)
+
+
+def _sessions(tool: str, path: Path, folder: Path, limit: int) -> Iterator[Imported]:
+    """Yield the sessions of a file, as far as they are needed for a list."""
+    if path.suffix == ".db":
+        yield from newest(tool, path, folder, limit)
+    elif tool == "cline":
+        found = cline.described(path)
+        if found.cwd:  # otherwise it may belong to any folder
+            yield found
+    elif tool == "aider":
+        yield from _read_all(tool, path, _tail(path, _PIECES[-1]))
+    elif _may_be_in(tool, path, folder):
+        imported = _beginning(tool, path, folder)
+        if imported:
+            yield imported
+
+
+def _may_be_in(tool: str, path: Path, folder: Path) -> bool:
+    """Return False if a session, of which more than one file is read, is elsewhere."""
+    if tool == "mistral-vibe":
+        return vibe.may_be_in(path, folder)
+    return tool != "opencode" or json.dumps(str(folder), ensure_ascii=False).encode() in _head(path, _PIECE)[0]
 
 
 def _beginning(tool: str, path: Path, folder: Path) -> Imported | None:
@@ -94,15 +168,27 @@ def _head(path: Path, size: int) -> tuple[bytes, bool]:
 
 def _read(tool: str, path: Path, data: bytes) -> Imported | None:
     """Return the session in a part of its file."""
-    try:
-        found = FORMATS[tool].reader()(Source(path, data))
-        return next((imported for imported in found if imported.kind == "session" and imported.messages), None)
-    except AloopError:
-        return None
+    return next(iter(_read_all(tool, path, data)), None)
+
+
+def _read_all(tool: str, path: Path, data: bytes) -> Iterator[Imported]:
+    found = Scan(Selection(form=tool)).read_source(Source(path, data))
+    return (imported for imported in found if imported.kind == "session")
+
+
+def _tail(path: Path, size: int) -> bytes:
+    """Return the end of a file, from the first session that begins there."""
+    with path.open("rb") as stream:
+        start = stream.seek(max(0, stream.seek(0, 2) - size))
+        data = stream.read()
+    begin = data.find(aider.START) if start else 0
+    return data[begin:] if begin >= 0 else b""
 
 
 def ending(glimpse: Glimpse) -> tuple[LLMMessage, ...]:
     """Return the last messages of a session; raises OSError."""
+    if glimpse.path.suffix != ".jsonl" and glimpse.path.suffix != ".json":
+        return _sent(read_whole(glimpse))
     if glimpse.path.suffix == ".json":  # one document, which has no lines
         imported = _read(glimpse.tool, glimpse.path, _head(glimpse.path, _PIECES[-1])[0])
         return _sent(imported)
@@ -122,5 +208,6 @@ def _sent(imported: Imported | None) -> tuple[LLMMessage, ...]:
 
 def read_whole(glimpse: Glimpse) -> Imported | None:
     """Return the whole session, or None if it is gone; raises StorageError."""
-    found = Scan(Selection(form=glimpse.tool)).read([glimpse.path])
+    scan = Scan(Selection(form=glimpse.tool, session=glimpse.foreign_id))
+    found = (imported for imported in scan.read([glimpse.path]) if imported.foreign_id == glimpse.foreign_id)
     return next((imported for imported in found if imported.kind == "session"), None)

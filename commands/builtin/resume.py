@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -129,9 +130,11 @@ async def _import(context: Context, saved: BrowserWithImports) -> Choice | None:
     """Let the user pick a session of another tool, and import it."""
     browser = ForeignBrowser(context.memory, saved.found)
     choice = await context.view.pick(browser)
-    if choice is not None:
-        context.view.info(await browser.take_in(choice.session_id))
-    return choice
+    if choice is None:
+        return None
+    session_id, sentence = await browser.take_in(choice.session_id)
+    context.view.info(sentence)
+    return replace(choice, session_id=session_id)
 
 
 async def _list_recent(context: Context) -> None:

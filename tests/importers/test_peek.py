@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from aloop.importers.peek import ending, glimpses, read_whole, summary
+from aloop.importers.store import session_id_of
 from tests.cli.exchange.test_import import claude_session
 from tests.importers.reading import AT, write_json, write_lines
 
@@ -79,3 +83,103 @@ def test_session_in_a_subfolder_is_found_only_if_the_path_of_its_file_names_this
     path = claude_session(here, private_home)
     path.write_text(path.read_text().replace(f'"cwd": "{here}"', f'"cwd": "{here}/part"'))
     assert [each.tool for each in glimpses(here)] == ["claude-code"]
+
+
+def opencode_database(path: Path, folder: Path) -> None:
+    """Write a database with a session here, one elsewhere and an empty one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.executescript(
+            "CREATE TABLE session (id, parent_id, slug, title, directory, version, revert, time_created, time_updated);"
+            "CREATE TABLE message (id, session_id, time_created, data);"
+            "CREATE TABLE part (id, message_id, session_id, data);"
+        )
+        for name, place in (("ses_1", folder), ("ses_2", folder / "elsewhere"), ("ses_3", folder)):
+            values = (name, None, "quick-fox", f"Title {name}", str(place), "1", None, 1_000, 1_795_905_871_465)
+            connection.execute("INSERT INTO session VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+        for name in ("ses_1", "ses_2"):
+            for at, role in enumerate(("user", "assistant")):
+                message_id = f"msg_{name}_{role}"
+                data = json.dumps({"role": role, "time": {"created": 1_795_905_871_465 + at}})
+                connection.execute("INSERT INTO message VALUES (?, ?, 1000, ?)", (message_id, name, data))
+                part = json.dumps({"type": "text", "text": f"{role} of {name}"})
+                connection.execute("INSERT INTO part VALUES (?, ?, ?, ?)", (f"p_{message_id}", message_id, name, part))
+
+
+def goose_database(path: Path, folder: Path) -> None:
+    """Write a database of goose with a session and a run of a sub-agent."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.executescript(
+            "CREATE TABLE sessions (id, name, description, session_type, working_dir, created_at, updated_at,"
+            " model_config_json);"
+            "CREATE TABLE messages (id, session_id, role, content_json, created_timestamp, metadata_json);"
+        )
+        for name, kind in (("20260122_1", "user"), ("20260122_2", "sub_agent")):
+            values = (name, "A talk", "", kind, str(folder), "2026-01-22 10:00:00", "2026-01-22 11:00:00", None)
+            connection.execute("INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
+            content = json.dumps([{"type": "text", "text": "Hi"}])
+            connection.execute("INSERT INTO messages VALUES (1, ?, 'user', ?, 1795905871, NULL)", (name, content))
+
+
+def test_databases_are_listed_by_a_query_and_one_session_is_imported(private_home: Path) -> None:
+    here = Path.cwd()
+    opencode_database(private_home / ".local/share/opencode/opencode.db", here)
+    goose_database(private_home / ".local/share/goose/sessions/sessions.db", here)
+    found = {each.tool: each for each in glimpses(here)}
+    assert summary(list(found.values())) == "1 from opencode, 1 from goose"
+    first = found["opencode"]
+    assert (first.title, first.foreign_id, first.updated_at.year) == ("Title ses_1", "ses_1", 2026)
+    assert [message.content for message in ending(first)] == ["user of ses_1", "assistant of ses_1"]
+    imported = read_whole(found["goose"])
+    assert imported is not None
+    assert (imported.foreign_id, len(imported.messages)) == ("20260122_1", 1)
+
+
+def test_sessions_of_tools_with_files_are_found_if_they_name_this_folder(private_home: Path) -> None:
+    here = Path.cwd()
+    for folder, name in ((here, "here"), (private_home / "elsewhere", "there")):
+        vibe = private_home / f".vibe/logs/session/session_{name}"
+        write_lines(vibe / "messages.jsonl", {"role": "user", "content": f"Vibe {name}"})
+        write_json(vibe / "meta.json", {"session_id": name, "environment": {"working_directory": str(folder)}})
+        roo = private_home / ".config/Code/User/globalStorage/rooveterinaryinc.roo-cline/tasks" / name
+        write_json(roo / "api_conversation_history.json", [{"role": "user", "content": f"Roo {name}"}])
+        write_json(roo / "history_item.json", {"task": f"Task {name}", "workspace": str(folder)})
+        kimi = private_home / f".kimi-code/sessions/wd_1/session_{name}"
+        message = {"role": "user", "content": f"Kimi {name}"}
+        meta = {"type": "metadata", "protocol_version": "1"}
+        write_lines(kimi / "agents/main/wire.jsonl", meta, {"type": "context.append_message", "message": message})
+        write_json(kimi / "state.json", {"workDir": str(folder)})
+    Path(".aider.chat.history.md").write_text(
+        "# aider chat started at 2026-01-21 10:00:00\n\n#### Aider one\n\nYes.\n\n"
+        "# aider chat started at 2026-01-22 10:00:00\n\n#### Aider two\n\nNo.\n"
+    )
+    found = glimpses(here)
+    assert sorted(each.title for each in found) == ["Aider one", "Aider two", "Kimi here", "Task here", "Vibe here"]
+    for glimpse in found:
+        assert ending(glimpse)
+        imported = read_whole(glimpse)
+        assert imported is not None
+        assert session_id_of(glimpse.tool, imported.foreign_id) == glimpse.session_id
+
+
+@pytest.mark.parametrize("data", [b"", b"SQLite format 3\x00" + b"\0" * 5_000, b"garbage"])
+def test_broken_store_of_one_tool_hides_no_other(private_home: Path, data: bytes) -> None:
+    for name in (".local/share/opencode/opencode.db", ".local/share/goose/sessions/sessions.db"):
+        path = private_home / name
+        path.parent.mkdir(parents=True)
+        path.write_bytes(data)
+    Path(".aider.chat.history.md").mkdir()
+    codex_session(private_home, Path.cwd(), 1)
+    assert [each.tool for each in glimpses(Path.cwd())] == ["codex"]
+
+
+def test_locked_database_is_left_out_without_a_wait(private_home: Path) -> None:
+    here = Path.cwd()
+    path = private_home / ".local/share/opencode/opencode.db"
+    opencode_database(path, here)
+    codex_session(private_home, here, 1)
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("BEGIN EXCLUSIVE")
+        assert [each.tool for each in glimpses(here)] == ["codex"]
+    assert len(glimpses(here)) == 2

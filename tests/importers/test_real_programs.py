@@ -1,4 +1,6 @@
-"""Exports resumed and imports written by the programs, against a stub of their API.
+"""Exports resumed and imports written by the programs themselves.
+
+The programs talk to a stub of their API.
 
 They run only if ``ALOOP_AGENTS_BIN`` names a folder with the programs, such as ``node_modules/.bin`` after
 ``npm install @anthropic-ai/claude-code @openai/codex opencode-ai @mariozechner/pi-coding-agent``. goose, which aloop

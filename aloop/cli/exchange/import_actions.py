@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import gc
+import sqlite3
 import sys
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence, Set
@@ -30,6 +31,8 @@ from aloop.text import closest_match
 from aloop.width import fit
 
 _STDIN = "-"
+_UNPLACED = frozenset({"cline"})
+"""Tools some of whose sessions do not name their folder, and are imported for each."""
 _TITLE_WIDTH = 60
 _KINDS = {"branch": ("branch", "branches"), "subagent": ("subagent run", "subagent runs")}
 
@@ -254,13 +257,16 @@ def _count_here() -> Iterator[_Row]:
     here = Path.cwd()
     for tool in FORMATS:
         sessions = None
-        if tool in TOOLS:
-            found = [glimpse.path for glimpse in glimpses_of(tool, here)]
-            sessions = len(found)
-        else:
-            found = files_of(tool, here)
-            if notes_folders(tool):
-                found = [path for path in found if _may_be_here(path, here)]
+        found = files_of(tool, here)
+        if tool in TOOLS and tool not in _UNPLACED:
+            try:
+                paths = [glimpse.path for glimpse in glimpses_of(tool, here)]
+                sessions, found = len(paths), list(dict.fromkeys(paths))
+            except (StorageError, sqlite3.Error) as error:
+                print_note(f"Not readable: {FORMATS[tool].label}: {error}")
+                continue
+        elif notes_folders(tool):
+            found = [path for path in found if _may_be_here(path, here)]
         if found:
             yield _Row(tool, sessions, len(found), sum(path.stat().st_size for path in found))
 

@@ -13,6 +13,7 @@ from aloop.importers.source import Source
 
 TOOL = "aider"
 _START = re.compile(r"^# aider chat started at (.+)$", re.MULTILINE)
+START = b"# aider chat started at "
 _MODEL = re.compile(r"^(?:Main )?[Mm]odels?: (\S+)")
 
 

@@ -45,6 +45,13 @@ def read(source: Source) -> Iterator[Imported]:
     yield builder.build()
 
 
+def described(path: Path) -> Imported:
+    """Return the task of a file without its messages."""
+    imported = Imported(TOOL, path.parent.name, (), path=path)
+    _describe(imported, path)
+    return imported
+
+
 def _as_parts(content: object) -> list[Any]:
     return [{"type": "text", "text": content}] if isinstance(content, str) else items(content)
 

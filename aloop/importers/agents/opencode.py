@@ -38,7 +38,7 @@ def read(source: Source) -> Iterator[Imported]:
 
 def _from_database(source: Source) -> Iterator[Imported]:
     with opened(source.file) as connection:
-        query = f"SELECT * FROM session WHERE {WANTED} ORDER BY time_created, id"
+        query = f"SELECT * FROM session WHERE {WANTED} ORDER BY time_created, id"  # noqa: S608 - of constants
         sessions = list(rows(source, connection, query, source.session))
         for session in sessions:
             parts: dict[str, list[dict[str, Any]]] = {}

@@ -55,6 +55,13 @@ def _meta(source: Source) -> Mapping[str, Any]:
     return mapping(json_below(source.path.parent, source.path.with_name("meta.json")))
 
 
+def may_be_in(path: Path, folder: Path) -> bool:
+    """Return False if the notes beside a session name another folder."""
+    meta = mapping(json_below(path.parent, path.with_name("meta.json")))
+    place = text(mapping(meta.get("environment")).get("working_directory"))
+    return place in ("", str(folder))
+
+
 def _read_store(source: Source) -> Iterator[Imported]:
     """Yield the session of a store, from the snapshot that ``CURRENT`` names.
 

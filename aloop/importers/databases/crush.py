@@ -18,7 +18,7 @@ _ENDINGS = {"max_tokens": "max_tokens", "content_filter": "refusal"}
 def read(source: Source) -> Iterator[Imported]:
     """Yield each session."""
     with opened(source.file) as connection:
-        query = f"SELECT * FROM sessions WHERE {WANTED} ORDER BY created_at, id"
+        query = f"SELECT * FROM sessions WHERE {WANTED} ORDER BY created_at, id"  # noqa: S608 - of constants
         for session in list(rows(source, connection, query, source.session)):
             builder = Builder(TOOL, text(session["id"]), source.path)
             imported = builder.imported

@@ -32,7 +32,7 @@ def read(source: Source) -> Iterator[Imported]:
             yield builder.build()
         return
     with opened(source.file) as connection:
-        query = f"SELECT * FROM sessions WHERE {WANTED} ORDER BY created_at, id"
+        query = f"SELECT * FROM sessions WHERE {WANTED} ORDER BY created_at, id"  # noqa: S608 - of constants
         for session in list(rows(source, connection, query, source.session)):
             builder = Builder(TOOL, text(session["id"]), source.path)
             imported = builder.imported

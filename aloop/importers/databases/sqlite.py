@@ -13,6 +13,7 @@ from aloop.errors import StorageError
 from aloop.importers.json_decoder import decode
 from aloop.importers.source import Source
 
+_LOCKED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _LONGEST = 500_000_000
 """Bytes of the longest value: a column can be computed, and then be longer than the file."""
 WANTED = "id LIKE ? || '%'"
@@ -37,9 +38,10 @@ def opened(path: Path, timeout: float = 10) -> Iterator[sqlite3.Connection]:
                 connection.execute("PRAGMA trusted_schema = OFF")
                 connection.execute("SELECT name FROM sqlite_master").fetchone()
                 break
-            except sqlite3.OperationalError:
+            except sqlite3.OperationalError as error:
                 connection.close()
-                if "immutable" in mode:
+                # A program that has locked the file is writing it.
+                if "immutable" in mode or error.sqlite_errorcode & 0xFF in _LOCKED:
                     raise
         with closing(connection):
             yield connection

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from aloop.errors import UsageError
+from aloop.export.targets import deliver, to_tool
 from aloop.llm.message_types import LLMMessage
+from aloop.memory import SessionLibrary
 from aloop.memory.projects import Place
 from commands.builtin.resume import last_exchanges
 from commands.dispatch import dispatch
@@ -208,7 +211,7 @@ async def test_last_row_imports_a_session_of_another_tool_and_asks_before_it_is_
     stage = bench()
     stage.view.picks = last
     await dispatch("/resume", stage.context)
-    assert rows == [["What is 2+2?", "1 from Claude Code here …"], ["Asked in work"]]
+    assert rows == [["What is 2+2?", "1 from Claude Code here …"], ["Claude Code · Asked in work"]]
     assert "was not written by your aloop" in str(stage.view.of("announce")[0])
     assert [message.content for message in stage.memory.messages][1:] == ["Asked in work"]
     assert "Imported 1 message from Claude Code." in str(stage.view.of("info"))
@@ -245,6 +248,23 @@ async def test_row_of_other_tools_can_be_neither_deleted_nor_renamed(bench: SetU
     with pytest.raises(UsageError, match="does not change its files"):
         await others.trash(browser.found[0].session_id)
     assert [message.content for message in await others.ending((await others.titles())[0])] == ["Asked in work"]
+
+
+async def test_export_that_was_continued_is_in_the_last_row_until_it_is_taken_back(
+    bench: SetUp, sessions_dir: Path
+) -> None:
+    session_id = await store(sessions_dir, "one")
+    session = await SessionLibrary(sessions_dir).load(session_id)
+    path = deliver(to_tool(session, "codex", Path.cwd()))
+    browser = BrowserWithImports(bench().memory, 20)
+    assert [title.id for title in await browser.titles()] == [session_id]
+    more = (LLMMessage("user", "And there?"), LLMMessage("assistant", "Yes."))
+    path.write_text(to_tool(replace(session, messages=(*session.messages, *more)), "codex", Path.cwd()).text)
+    assert [title.id for title in await browser.titles()] == [session_id, ROW]
+    foreign = ForeignBrowser(bench().memory, browser.found)
+    taken, sentence = await foreign.take_in(browser.found[0].session_id)
+    assert (taken, sentence) == (session_id, "Added 2 messages from Codex to the session that was exported there.")
+    assert [title.id for title in await browser.titles()] == [session_id]
 
 
 async def test_picker_closed_before_the_sessions_were_read_leaves_no_list(bench: SetUp, sessions_dir: Path) -> None:
