@@ -1,6 +1,6 @@
 """Decode JSON with orjson if installed, to exactly the values of ``json``.
 
-orjson is two to three times as fast. It rejects some texts that ``json`` reads: NaN and infinite numbers, surrogates
+orjson is about twice as fast. It rejects some texts that ``json`` reads: NaN and infinite numbers, surrogates
 without their partner, a byte order mark and control characters. Those are decoded by ``json``. In what it accepts, it
 differs in two things: a whole number beyond 64 bits becomes a float, and values may be nested deeper than Python code
 can follow. Such texts are given to ``json`` too.
