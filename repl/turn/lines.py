@@ -210,7 +210,8 @@ def waiting_text(what: str) -> str:
 def retrying_text(event: Retrying, *, is_short: bool = False) -> str:
     """Return the reason for a retry, the seconds left and the number of the try.
 
-    The text is empty when the wait is over. If it ``is_short``, details of a long reason are left out.
+    The text is empty when the wait is over. If it ``is_short``, details of a long reason are left out,
+    and it comes last, where a narrow window cuts the text.
     """
     if event.left <= 0:
         return ""
@@ -218,7 +219,8 @@ def retrying_text(event: Retrying, *, is_short: bool = False) -> str:
     if is_short and len(reason) > _LONGEST_REASON:
         reason = _cut(_IN_PARENTHESES.sub("", reason), _LONGEST_REASON)
     reason = _cut(reason, _LONGEST_LINE)
-    return f"{reason}: retry in {math.ceil(event.left)} s ({event.number}/{event.tries})"
+    wait = f"retry in {math.ceil(event.left)} s ({event.number}/{event.tries})"
+    return f"{wait}: {reason}" if is_short else f"{reason}: {wait}"
 
 
 def result_lines(result: ToolResult, width: int | None = None) -> list[Line]:

@@ -148,4 +148,4 @@ def test_reason_for_a_retry_is_whole_or_loses_its_details_first() -> None:
     error = LLMError("127.0.0.1 is overloaded (overloaded_error, request 12). Try again later.")
     event = Retrying(error, 2, 5, 1.0, 1.0)
     assert retrying_text(event) == "127.0.0.1 is overloaded (overloaded_error, request 12): retry in 1 s (2/5)"
-    assert retrying_text(event, is_short=True) == "127.0.0.1 is overloaded: retry in 1 s (2/5)"
+    assert retrying_text(event, is_short=True) == "retry in 1 s (2/5): 127.0.0.1 is overloaded"

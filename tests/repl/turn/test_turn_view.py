@@ -90,7 +90,8 @@ async def test_status_counts_down_to_a_retry_below_the_partial_answer(stage: Sta
     error = ServerFailed("The API is overloaded (529). Try again in a minute.")
     stage.show(TurnStarted("m"), AnswerDelta("Once upon"), Retrying(error, 2, 5, 4.0, 2.3))
     assert stage.rows == ["Once upon"]
-    assert stage.live.status == "The API is overloaded (529): retry in 3 s (2/5) · ~2 tokens · Ctrl-C stops"
+    assert stage.live.status == "retry in 3 s (2/5): The API is overloaded (529) · ~2 tokens · Ctrl-C stops"
+    assert stage.live.status_in(36).startswith("retry in 3 s (2/5)")
     stage.show(Retrying(error, 2, 5, 4.0, 0))
     assert stage.live.status.startswith("waiting for the answer")
 
