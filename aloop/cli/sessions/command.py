@@ -21,7 +21,7 @@ ACTIONS: dict[SessionsAction, str] = {
     "search": "Find messages that contain all of the words",
     "show": "Show a session, and with --messages its conversation",
     "stats": "Count the messages, tool calls, tokens and cost of a session",
-    "export": "Print a session as a document, or write it to a new file",
+    "export": "The same as `aloop export ID --to FORMAT -o PATH`, for documents",
     "check": "Report problems in one session or all; exit with 1 if any remain",
     "delete": "Move a session to the trash, after confirmation",
     "trash": "List deleted sessions, most recently deleted first",
