@@ -57,6 +57,7 @@ def run() -> NoReturn:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run aloop with ``argv``, by default those of the process; return the exit code."""
     _prepare_streams()
+    _prepare_home()
     try:
         raise_on_interrupt()
         code = _run(sys.argv[1:] if argv is None else argv)
@@ -252,6 +253,16 @@ def _prepare_streams() -> None:
     if sys.stderr is sys.__stderr__ and isinstance(sys.stderr, io.TextIOWrapper):
         buffer = io.BufferedWriter(_LenientFile(sys.stderr.fileno(), "w", closefd=False))
         sys.stderr = io.TextIOWrapper(buffer, encoding=sys.stderr.encoding, errors="replace", line_buffering=True)
+
+
+def _prepare_home() -> None:
+    """Set HOME if it is not set and the user has no entry in the password database.
+
+    That is so in containers that run with an unknown user ID. As for services, the home is then no folder, so
+    nothing is shared with other users.
+    """
+    if not os.environ.get("HOME") and os.path.expanduser("~") in ("~", "/"):  # noqa: PTH111 - Path.home raises an error
+        os.environ["HOME"] = os.devnull
 
 
 class _LenientFile(io.FileIO):

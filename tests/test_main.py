@@ -339,3 +339,37 @@ run()
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("aloop ")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["doctor"],
+        ["sessions", "list"],
+        ["permissions", "list"],
+        ["completions", "--words", "--resume", ""],
+        ["--model", "offline", "--task", "6*7"],
+    ],
+)
+@pytest.mark.parametrize("home", [None, ""])
+def test_user_without_a_home_and_without_an_account_can_run_every_command(
+    arguments: Sequence[str],
+    home: str | None,
+    piped: TextIO,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """As in a container that runs with an unknown user ID."""
+
+    def no_entry(_: int) -> object:
+        raise KeyError("uid not found")
+
+    monkeypatch.setattr("pwd.getpwuid", no_entry)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    if home is None:
+        monkeypatch.delenv("HOME")
+    else:
+        monkeypatch.setenv("HOME", home)
+    assert main(arguments) == 0
+    assert "aloop: " not in capsys.readouterr().err

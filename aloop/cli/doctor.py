@@ -32,6 +32,7 @@ from aloop.memory.session import is_in_future
 from aloop.memory.sessions_dir.location import resolve_sessions_dir
 from aloop.memory.sessions_dir.preview import SessionHeader, read_header
 from aloop.terminal import DUMB_TERMINALS, is_terminal
+from aloop.tools.rules.rule_file import RuleFile
 
 _EPILOG = """\
 Each line starts with ok, warn, or fail. Nothing is changed and no API key is
@@ -192,6 +193,16 @@ def check_config(here: Environment) -> Verdict:
     except AloopError as error:
         return Verdict("fail", str(error), "Fix the file, or move it away.")
     return Verdict("ok", display_path(path))
+
+
+def check_rules(here: Environment) -> Verdict:
+    """Check that the permission rules can be read."""
+    rules = RuleFile.of_user(here.env)
+    try:
+        count = len(rules.read())
+    except AloopError as error:
+        return Verdict("fail", str(error), "Fix the file, or move it away.")
+    return Verdict("ok", f"{quantity(count, 'rule')} in {display_path(rules.path)}" if count else "none (optional)")
 
 
 def check_endpoints(here: Environment) -> Verdict:
@@ -381,6 +392,7 @@ CHECKS: dict[str, Check] = {
     "encoding": check_encoding,
     "key": check_key,
     "config": check_config,
+    "rules": check_rules,
     "servers": check_endpoints,
     "network": check_network,
     "clock": check_clock,

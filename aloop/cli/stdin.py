@@ -33,7 +33,8 @@ Notify = Callable[[str], None]
 def read_piped(fd: int, notify: Notify, *, patience: float = PATIENCE, notice_after: float = NOTICE_AFTER) -> str:
     """Return the text piped to ``fd``, empty if there is none.
 
-    ``notify`` gets sentences to show while the user waits. Raises UsageError if the text is longer than LIMIT.
+    ``notify`` gets sentences to show while the user waits. Raises UsageError if the text is longer than LIMIT, or
+    binary.
     """
     mode = os.fstat(fd).st_mode
     if stat.S_ISREG(mode):
@@ -51,7 +52,7 @@ def read_piped(fd: int, notify: Notify, *, patience: float = PATIENCE, notice_af
 def read_task(fd: int) -> str:
     """Return the text on standard input, the task of ``--task -``.
 
-    Raises UsageError if it is empty or longer than LIMIT.
+    Raises UsageError if it is empty, binary or longer than LIMIT.
     """
     text = _read_to_end(fd).strip()
     if not text:
@@ -87,6 +88,11 @@ def _read_to_end(fd: int, notify: Notify | None = None, notice_after: float = NO
             chunk = b""  # the socket has no other end
         if not chunk:
             return received.decode("utf-8-sig", "replace")
+        if b"\0" in chunk:
+            # git takes a file for binary by the same sign.
+            raise UsageError(
+                "The piped data is binary: it contains NUL bytes. Pipe text, or name the file in the task."
+            )
         received += chunk
         if len(received) > LIMIT:
             raise UsageError(

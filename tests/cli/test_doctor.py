@@ -243,6 +243,19 @@ def test_outdated_or_unreadable_local_model_is_a_warning(tmp_path: Path) -> None
     assert check_local_model(here).level == "warn"
 
 
+def test_rules_check_counts_the_rules_and_names_a_wrong_line(private_home: Path) -> None:
+    here = Environment.here(None)
+    assert doctor.check_rules(here) == Verdict("ok", "none (optional)")
+    path = private_home / ".config/aloop/permissions"
+    path.parent.mkdir(parents=True)
+    path.write_text("deny write .env\n")
+    assert doctor.check_rules(here) == Verdict("ok", "1 rule in ~/.config/aloop/permissions")
+    path.write_text("deny write .env\nallow everything\n")
+    broken = doctor.check_rules(here)
+    assert broken.level == "fail"
+    assert broken.text.startswith("~/.config/aloop/permissions, line 2: ")
+
+
 def test_local_model_check_leaves_invalid_settings_to_the_config_check(tmp_path: Path) -> None:
     config = tmp_path / "aloop" / "config.toml"
     config.parent.mkdir()

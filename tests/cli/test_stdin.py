@@ -143,6 +143,12 @@ def test_invalid_utf_8_is_replaced(pipe: Pipe, notices: list[str]) -> None:
     assert read_piped(pipe.fd, notices.append) == "caf\N{REPLACEMENT CHARACTER}"
 
 
+def test_binary_data_is_refused(pipe: Pipe, notices: list[str]) -> None:
+    pipe.end_with(b"\x7fELF\x02\x01\x01\0")
+    with pytest.raises(UsageError, match="binary: it contains NUL bytes"):
+        read_piped(pipe.fd, notices.append)
+
+
 def test_byte_order_mark_is_dropped(pipe: Pipe, notices: list[str]) -> None:
     pipe.end_with(b"\xef\xbb\xbfhello")
     assert read_piped(pipe.fd, notices.append) == "hello"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -30,8 +30,8 @@ class RuleFile:
         self.path = path
 
     @classmethod
-    def of_user(cls) -> RuleFile:
-        return cls(settings_folder() / _NAME)
+    def of_user(cls, env: Mapping[str, str] | None = None) -> RuleFile:
+        return cls(settings_folder(env) / _NAME)
 
     def read(self) -> list[Rule]:
         """Return the rules in their order; raise UsageError with the line of a mistake."""
