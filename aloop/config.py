@@ -182,6 +182,10 @@ def config_path(env: Mapping[str, str], home: Path) -> Path:
     return _xdg_dir(env, "XDG_CONFIG_HOME", home / ".config") / "aloop" / "config.toml"
 
 
+RULES_NAME = "permissions"
+"""The file of permission rules in the folder of the settings."""
+
+
 def settings_folder(env: Mapping[str, str] | None = None) -> Path:
     """Return the folder of the user's settings."""
     env = os.environ if env is None else env

@@ -18,12 +18,15 @@ from typing import Literal, get_args
 from aloop.cli.arguments import CommandOptions, Parser
 from aloop.cli.console import print_line
 from aloop.cli.parser import program_parser
-from aloop.config import Settings
+from aloop.config import Settings, read_regular
 from aloop.errors import SHORT_ID, AloopError, StorageError
 from aloop.memory.disk.filesystem import SYSTEM
+from aloop.memory.sessions_dir.header import HEADER, HEADER_SIZE, header_title
 from aloop.memory.sessions_dir.index import read_index
 from aloop.memory.sessions_dir.location import resolve_sessions_dir
 from aloop.permissions import KINDS
+from aloop.sanitize import safe_line
+from aloop.width import fit
 
 ShellName = Literal["bash", "zsh", "fish"]
 SHELLS: tuple[ShellName, ...] = get_args(ShellName)
@@ -144,14 +147,16 @@ def words(typed: Sequence[str]) -> list[Word]:
 
 
 def session_words(sessions_dir: Path | None, prefix: str, *, in_trash: bool) -> Iterator[Word]:
-    """Yield short session IDs with their dates, newest first, at most a hundred.
+    """Yield at most a hundred short session IDs with their dates and titles.
 
-    Only the index knows the ID of a renamed folder. Yields nothing if the folder cannot be read.
+    The newest comes first. Only the index knows the ID of a renamed folder. If the folder cannot be read, there are
+    none.
     """
     try:
         folder = resolve_sessions_dir(sessions_dir)
         ids = {} if in_trash else read_index(SYSTEM, folder) or {}
-        names = sorted(SYSTEM.folders(folder / _TRASH if in_trash else folder), reverse=True)
+        folder = folder / _TRASH if in_trash else folder
+        names = sorted(SYSTEM.folders(folder), reverse=True)
     except (StorageError, OSError):
         return
     offered: set[str] = set()
@@ -160,9 +165,21 @@ def session_words(sessions_dir: Path | None, prefix: str, *, in_trash: bool) -> 
         day, short = match.groups() if match else ("", ids.get(name, "")[:SHORT_ID])
         if short and short.startswith(prefix[:SHORT_ID].lower()) and short not in offered:
             offered.add(short)
-            yield short, day
+            yield short, f"{day}  {_title(folder / name)}".strip()
         if len(offered) == _MAX_SESSIONS:
             return
+
+
+def _title(folder: Path) -> str:
+    """Return the title in the first lines of a session file, empty if there is none."""
+    try:
+        match = HEADER.match(read_regular(folder / _SESSION_FILE, HEADER_SIZE))
+    except OSError:
+        return ""
+    return fit(safe_line(header_title(match)), _TITLE_COLUMNS) if match else ""
+
+
+_TITLE_COLUMNS = 50
 
 
 class _Line:

@@ -21,7 +21,16 @@ from typing import Literal
 
 from aloop.cli.arguments import CommandOptions, Parser
 from aloop.cli.console import json_line, output_width, print_line, print_note
-from aloop.config import Settings, config_path, has_credentials, has_stored_key, read_config_file, sessions_dir
+from aloop.config import (
+    RULES_NAME,
+    Settings,
+    config_path,
+    has_credentials,
+    has_stored_key,
+    read_config_file,
+    sessions_dir,
+    settings_folder,
+)
 from aloop.errors import AloopError, UsageError
 from aloop.formatting import display_path, quantity
 from aloop.llm.anthropic.environment import environment_problem
@@ -32,7 +41,6 @@ from aloop.memory.session import is_in_future
 from aloop.memory.sessions_dir.location import resolve_sessions_dir
 from aloop.memory.sessions_dir.preview import SessionHeader, read_header
 from aloop.terminal import DUMB_TERMINALS, is_terminal
-from aloop.tools.rules.rule_file import RuleFile
 
 _EPILOG = """\
 Each line starts with ok, warn, or fail. Nothing is changed and no API key is
@@ -197,12 +205,17 @@ def check_config(here: Environment) -> Verdict:
 
 def check_rules(here: Environment) -> Verdict:
     """Check that the permission rules can be read."""
-    rules = RuleFile.of_user(here.env)
+    path = settings_folder(here.env) / RULES_NAME
+    if not os.path.lexists(path):
+        return Verdict("ok", "none (optional)")
+    # Imported here: it loads the tools, and most users have no rules.
+    from aloop.tools.rules.rule_file import RuleFile
+
     try:
-        count = len(rules.read())
+        count = len(RuleFile(path).read())
     except AloopError as error:
         return Verdict("fail", str(error), "Fix the file, or move it away.")
-    return Verdict("ok", f"{quantity(count, 'rule')} in {display_path(rules.path)}" if count else "none (optional)")
+    return Verdict("ok", f"{quantity(count, 'rule')} in {display_path(path)}")
 
 
 def check_endpoints(here: Environment) -> Verdict:

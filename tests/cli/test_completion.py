@@ -183,6 +183,19 @@ def test_sessions_are_offered_newest_first_with_their_dates() -> None:
     assert offered("sessions", "show", FIRST[:8], "") == []
 
 
+def test_sessions_are_offered_with_their_titles(sessions_dir: Path) -> None:
+    folder = sessions_dir / "2025-01-31_a1b2c3d4"
+    folder.mkdir(parents=True)
+    times = 'created_at: "2025-01-31T10:00:00+00:00"\nupdated_at: "2025-01-31T10:00:00+00:00"\n'
+    title = f"Fix: the \x1b parser{' and more' * 9}"
+    (folder / "session.yaml").write_text(f"id: {FIRST}\n{times}title: '{title}'\n\nmessages: []\n")
+    [(word, about)] = words(["--sessions-dir", str(sessions_dir), "--resume", ""])
+    assert word == FIRST[:8]
+    assert about.startswith("2025-01-31  Fix: the ^[ parser and more")
+    assert about.endswith("…")
+    assert len(about) == len("2025-01-31  ") + 50
+
+
 def test_sessions_of_a_named_folder_and_of_the_trash_are_offered(sessions_dir: Path) -> None:
     save(sessions_dir, FIRST)
     save(sessions_dir / ".trash", SECOND)

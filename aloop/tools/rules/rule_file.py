@@ -9,16 +9,15 @@ from __future__ import annotations
 import fcntl
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from aloop.config import read_regular, settings_folder
+from aloop.config import RULES_NAME, read_regular, settings_folder
 from aloop.errors import StorageError, UsageError
 from aloop.formatting import display_path
 from aloop.tools.rules.rule import Rule, parse_rule
 
-_NAME = "permissions"
 _HEADINGS = ("[/", "[~/")
 _HEAD = "# Permission rules. `aloop permissions` lists and removes them.\n"
 
@@ -30,8 +29,8 @@ class RuleFile:
         self.path = path
 
     @classmethod
-    def of_user(cls, env: Mapping[str, str] | None = None) -> RuleFile:
-        return cls(settings_folder(env) / _NAME)
+    def of_user(cls) -> RuleFile:
+        return cls(settings_folder() / RULES_NAME)
 
     def read(self) -> list[Rule]:
         """Return the rules in their order; raise UsageError with the line of a mistake."""
@@ -97,7 +96,7 @@ class RuleFile:
     def _write(self, text: str) -> None:
         # Through a link, which a program that manages settings may have put there.
         target = Path(os.path.realpath(self.path))
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{_NAME}-", dir=target.parent)
+        descriptor, temporary = tempfile.mkstemp(prefix=f".{RULES_NAME}-", dir=target.parent)
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
                 file.write(text)
