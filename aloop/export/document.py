@@ -8,6 +8,7 @@ from importlib import import_module
 from pathlib import Path
 
 from aloop.errors import SHORT_ID, StorageError
+from aloop.formatting import display_path
 from aloop.memory.disk import filesystem
 from aloop.memory.disk.filesystem import explained, write_atomic
 from aloop.memory.session import Session
@@ -18,7 +19,7 @@ class ExportExists(StorageError):
     """``path`` already exists, and the caller did not ask to replace it."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(f"{path} already exists and was not changed. Choose another file.", path)
+        super().__init__(f"{display_path(path)} already exists and was not changed. Choose another file.", path)
 
 
 _EXPORTERS = {
@@ -76,9 +77,13 @@ def _require_folder(path: Path) -> None:
         return
     found = next(each for each in path.absolute().parents if os.path.lexists(each))
     problem = (
-        f"the folder {path.parent} does not exist. Create it" if found.is_dir() else f"{found} is not a folder. Move it"
+        f"the folder {display_path(path.parent)} does not exist. Create it"
+        if found.is_dir()
+        else f"{display_path(found)} is not a folder. Move it"
     )
-    raise StorageError(f"Could not write the export in {path}: {problem}, or choose another folder.", path)
+    raise StorageError(
+        f"Could not write the export in {display_path(path)}: {problem}, or choose another folder.", path
+    )
 
 
 def write_export(path: Path, text: str, *, replace: bool = False) -> None:

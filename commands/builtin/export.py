@@ -43,7 +43,7 @@ async def export(context: Context, argument: str) -> None:
     try:
         await asyncio.to_thread(write_export, path, text)
     except ExportExists:
-        if not await view.confirm(f"{path} already exists. Overwrite it?"):
+        if not await view.confirm(f"{display_path(path)} already exists. Overwrite it?"):
             view.info("Nothing was written.")
             return
         await asyncio.to_thread(write_export, path, text, replace=True)

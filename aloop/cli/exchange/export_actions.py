@@ -14,7 +14,7 @@ from aloop.export.document import ExportExists, export_path, render, write_expor
 from aloop.export.formats import TOOLS, TRANSCRIPTS
 from aloop.export.targets import deliver, to_tool
 from aloop.export.transcript import left_out_text, transcript
-from aloop.formatting import quantity
+from aloop.formatting import display_path, quantity
 from aloop.memory import Session, SessionLibrary
 from aloop.memory.disk.filesystem import explained
 
@@ -47,14 +47,14 @@ def export_document(session: Session, form: str, wanted: str) -> int:
         return 0
     path = export_path(session, form, wanted, Path.cwd())
     write_export(path, text)
-    print_note(f"Exported to {path}")
+    print_note(f"Exported to {display_path(path)}")
     return 0
 
 
 def _to_tool(options: ExportOptions, session: Session) -> int:
     exported = to_tool(session, options.to, Path.cwd())
     path = deliver(exported, options.path)
-    print_note(f"Exported to {path}")
+    print_note(f"Exported to {display_path(path)}")
     if exported.losses:
         print_note(exported.losses)
     commands = exported.commands_for(path)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from aloop.export.transcript import left_out_text
+from aloop.formatting import display_path
 from aloop.memory.session import Session
 
 
@@ -47,7 +48,7 @@ class ToolExport:
     @property
     def advice(self) -> str:
         """An instruction for a file that ``commands_for`` has no commands for."""
-        return f"To resume it with `{self.commands[0]}`, move the file to {self.path}"
+        return f"To resume it with `{self.commands[0]}`, move the file to {display_path(self.path)}"
 
 
 def new_uuid() -> str:

@@ -26,7 +26,7 @@ def test_session_goes_where_the_tool_looks_and_the_command_is_printed(
     out, err = capsys.readouterr()
     [path] = (private_home / ".claude" / "projects").glob("*/*.jsonl")
     assert out == f"claude --resume {path.stem}\n"
-    assert str(path) in err
+    assert f"Exported to ~/{path.relative_to(private_home)}\n" in err
     assert path.stat().st_mode & 0o077 == 0
     assert run(sessions_dir, "a1b2", "--to", "claude-code") == 0
     assert len(list(path.parent.iterdir())) == 2
@@ -81,7 +81,7 @@ def test_command_is_printed_only_if_the_tool_looks_at_the_file(
     assert run(sessions_dir, "a1b2", "--to", "codex", "-o", str(tmp_path / "talk.jsonl")) == 0
     out, err = capsys.readouterr()
     assert not out
-    assert f"move the file to {private_home / '.codex' / 'sessions'}" in err
+    assert "move the file to ~/.codex/sessions" in err
 
 
 def test_missing_folder_and_a_file_as_folder_are_named(sessions_dir: Path, tmp_path: Path) -> None:
