@@ -140,18 +140,18 @@ class Scan:
                         yield Source(path if lists else path / name, archive.read(member), self.on_read)
                 if not wanted:
                     self.unknown.append(str(path))
-        except _UNREADABLE:
+        except (*_UNREADABLE, OSError):
             self.problems[f"archives that cannot be read: {path.name}"] += 1
 
     def _unzipped(self, path: Path) -> Iterator[Source]:
-        limit = min(_MAX_MEMBER, (path.stat().st_size + 1_000) * _MAX_RATIO)
         try:
+            limit = min(_MAX_MEMBER, (path.stat().st_size + 1_000) * _MAX_RATIO)
             with gzip.open(path) as stream:
                 data = stream.read(limit)
                 if stream.read(1):
                     self.problems[f"archives that are too large: {path.name}"] += 1
                     return
-        except (*_UNREADABLE, gzip.BadGzipFile):
+        except (*_UNREADABLE, OSError):  # BadGzipFile is one
             self.problems[f"archives that cannot be read: {path.name}"] += 1
             return
         yield Source(path.with_suffix(""), data, self.on_read)

@@ -157,6 +157,15 @@ def test_archive_in_an_unknown_method_is_reported(tmp_path: Path) -> None:
     assert list(scan.problems) == ["archives that cannot be read: export.zip"]
 
 
+@pytest.mark.parametrize("name", ["export.zip", "export.json.gz"])
+def test_archive_that_cannot_be_opened_is_reported_and_the_next_file_read(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).mkdir()
+    scan = Scan(Selection())
+    [imported] = scan.read([tmp_path / name, write_json(tmp_path / "talk.json", _PLAIN)])
+    assert imported.messages
+    assert scan.problems == {f"archives that cannot be read: {name}": 1}
+
+
 def test_links_and_pipes_in_a_folder_are_left_out(tmp_path: Path) -> None:
     outside = write_json(tmp_path / "outside.json", _PLAIN)
     folder = tmp_path / "in"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import errno
+import zipfile
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +21,7 @@ from aloop.importers.store import ImportStore, session_id_of
 from aloop.llm.json_values import JsonObject
 from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall
 from aloop.memory import MemoryManager, Session, SessionLibrary
+from aloop.memory.codec.serialization import dump_session
 from tests.memory.test_parts import PIXEL
 
 START = datetime(2026, 1, 22, 17, 51, tzinfo=UTC)
@@ -45,6 +47,33 @@ def talk(turns: int, result: str = "seen", **values: str) -> Imported:
 def test_attempt_to_find_a_mark_ends_at_the_next_bracket() -> None:
     # Otherwise, each of many open brackets would be followed to the end of the text.
     assert _MARKS.sub("", f"{'[image: files/' * 2}a.png]") == "[image: files/"
+
+
+def zipped(path: Path, message: LLMMessage) -> Path:
+    """Return an archive with a session of aloop that has one message."""
+    messages = (LLMMessage("user", "Hi"), message)
+    session = Session("11111111-2222-4333-8444-555555555555", START, START, (), messages, Path("session.yaml"))
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("2026/session.yaml", dump_session(session))
+    return path
+
+
+def test_session_of_aloop_in_an_archive_is_read(tmp_path: Path) -> None:
+    scan = Scan(Selection())
+    [imported] = scan.read([zipped(tmp_path / "a.zip", LLMMessage("assistant", "Hello"))])
+    assert imported.session
+    assert [message.content for message in imported.messages] == ["Hi", "Hello"]
+    assert not scan.problems
+
+
+def test_session_whose_files_are_in_an_archive_is_left_for_an_import_of_the_folder(tmp_path: Path) -> None:
+    result = LLMMessage("tool", "…", tool_call_id="c1", name="look", output_file="outputs/0001-look.txt")
+    scan = Scan(Selection())
+    assert list(scan.read([zipped(tmp_path / "a.zip", result)])) == []
+    assert scan.problems == {
+        "session.yaml has images or long results in other files of a.zip: unpack it, and import the folder": 1
+    }
+    assert not scan.empty
 
 
 def test_import_that_fails_leaves_no_folder(sessions_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
