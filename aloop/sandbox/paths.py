@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from aloop.config import SandboxSettings, read_regular, settings_folder, state_dir
+from aloop.config import SandboxSettings, config_path, read_config_file, read_regular, settings_folder, state_dir
 from aloop.project import GUARDED, project_root
 
 BLANKS = (".git", ".aloop")
@@ -131,15 +131,16 @@ def find_user_program(name: str, env: Mapping[str, str] | None = None) -> str | 
     """Return the path of a program that the user wants to run.
 
     A name without a folder is not looked up where commands in the sandbox can leave programs; a path is the user's
-    choice.
+    choice. Raises UsageError if the settings, which name such folders, cannot be read.
     """
     if "/" in name:
         return shutil.which(name)
+    others = read_config_file(config_path(os.environ, Path.home())).get("sandbox_write", ())
     try:
         here = Path.cwd()
     except FileNotFoundError:  # removed since
-        return find_program(name, [], env)
-    return find_program(name, writable_folders(here), env)
+        return find_program(name, others, env)
+    return find_program(name, writable_folders(here, others), env)
 
 
 def _way(path: Path) -> Iterator[Path]:

@@ -305,6 +305,20 @@ def test_program_of_the_user_is_not_one_that_is_left_in_the_working_directory(
     assert find_user_program(planted) == planted
 
 
+def test_program_of_the_user_is_not_one_in_a_folder_that_the_settings_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, private_home: Path
+) -> None:
+    add_program(tmp_path / "opened" / "bin")
+    trusted = add_program(tmp_path / "system")
+    config = private_home / ".config" / "aloop" / "config.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text(f'sandbox_write = ["{tmp_path / "opened"}"]\n')
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    monkeypatch.setenv("PATH", os.pathsep.join((str(tmp_path / "opened" / "bin"), str(tmp_path / "system"))))
+    assert find_user_program("tool") == trusted
+
+
 def test_program_of_the_user_is_found_without_a_working_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
