@@ -48,7 +48,7 @@ class LineSource(ABC):
         return nullcontext()
 
     def return_queue(self) -> None:  # noqa: B027 - for sources that can be read during a turn
-        """Put the lines that are queued on the next line, to be edited or sent."""
+        """Offer the lines that are queued one by one at the next prompts."""
 
 
 class InteractiveSource(Protocol):
@@ -113,6 +113,7 @@ class TerminalLines(LineSource):
         self._keyboard = Keyboard()
         self._prefill = ""
         self._queue: list[str] = []
+        self._held: list[str] = []  # were queued; each is put on a line, before those that are queued now
         self._has_ended = False
 
     async def read_line(self, prompt: str) -> str | None:
@@ -120,14 +121,18 @@ class TerminalLines(LineSource):
 
         The event loop has nothing to do between turns.
         """
-        if self._queue:
+        if self._queue and not self._held:
             sys.stdout.write(f"{prompt}{self._queue[0]}\n")
             return self._queue.pop(0)
-        prefill, self._prefill = self._prefill, ""
         if self._has_ended:
-            self.remember(prefill)
+            for unsent in (*self._held, *self._queue, self._prefill):
+                self.remember(unsent)
             sys.stdout.write("\n")
             return None
+        if self._held:
+            prefill = self._held.pop(0)
+        else:
+            prefill, self._prefill = self._prefill, ""
         text = ""
         try:
             line = self._read(prompt, prefill)
@@ -158,7 +163,7 @@ class TerminalLines(LineSource):
                     self.hold_typed_ahead()
 
     def return_queue(self) -> None:
-        self._prefill = "\n".join(filter(None, (*self._queue, self._prefill)))
+        self._held += self._queue
         self._queue.clear()
 
     @contextmanager

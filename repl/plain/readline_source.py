@@ -75,7 +75,7 @@ class ReadlineLines(TerminalLines):
 
     def prefill(self, text: str) -> bool:
         # readline would obey or hide control characters.
-        if self._prefill or safe_text(text) != text:
+        if self._held or self._prefill or safe_text(text) != text:
             return False
         self._prefill = text
         return True

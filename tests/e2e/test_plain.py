@@ -179,6 +179,29 @@ def test_ctrl_c_during_an_answer_returns_a_queued_line(stub: StubServer) -> None
         aloop.wait_for("is kept.\n> and then")
 
 
+def test_lines_queued_behind_a_stopped_turn_are_offered_one_by_one_and_commands_run(stub: StubServer) -> None:
+    stub.script(Text("Well\n", Gate()), "As you wish.")
+    with Shell("--plain", env=stub.env) as aloop:
+        aloop.wait_for(">")
+        aloop.send_line("Hi")
+        aloop.wait_for("Well")
+        for line in ("/title Weather", "and then", "not this"):
+            aloop.send(f"{line}\r")
+            aloop.wait_for(f"Queued: {line}")
+        aloop.send("\x03")
+        aloop.wait_for("is kept.\n> /title Weather")
+        aloop.send("\r")
+        aloop.wait_for("> and then")
+        assert len(stub.requests) == 1
+        aloop.send("\r")
+        aloop.wait_for("As you wish.\n> not this")
+        aloop.send("\x03")
+        aloop.wait_for("to quit.\n>")
+        aloop.send_line("/title")
+        aloop.wait_for("Weather")
+        assert [request.last_user_text for request in stub.requests] == ["Hi", "and then"]
+
+
 def test_ctrl_d_during_an_answer_ends_the_shell_after_it(stub: StubServer) -> None:
     gate = Gate()
     stub.script(Text("Well\n", gate, "then"))
