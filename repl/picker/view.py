@@ -37,6 +37,8 @@ _MESSAGES = 12
 _MESSAGE_CHARACTERS = 4_000  # more than a screen shows
 _WHOLE = 10_000  # cells, more than a line around a match has
 _WIDEST = 100  # cells of a preview
+_UNREAD_CELLS = len("10 messages")
+"""The least cells for counts, so that no column disappears when they are read."""
 
 
 class Pane:
@@ -229,7 +231,7 @@ def _rows(shown: Shown) -> StyleAndTextTuples:
     columns = fit_columns(
         _width(),
         folder=max((text_width(row.folder) for row in rows), default=0),
-        messages=max((len(row.messages) for row in rows), default=0),
+        messages=max([_UNREAD_CELLS, *(len(row.messages) for row in rows)]),
         model=max((text_width(row.model) for row in rows), default=0),
     )
     fragments: StyleAndTextTuples = []
