@@ -155,6 +155,8 @@ class _Elements:
         self._decoder = codecs.getincrementaldecoder("utf-8-sig")("replace")
         self._buffer, self._start, self._is_over = "", 0, False
         self._separator, self._following = "", re.compile("")
+        self._unlike = 0
+        """Characters in which no next element starts like the last one, so that they are not searched again."""
 
     def read(self) -> Iterator[Any]:
         first = self._next_character()
@@ -201,6 +203,7 @@ class _Elements:
             if end + len("e+") >= len(self._buffer) and self._fill(_CHUNK):
                 continue  # a number may continue in the next chunk
             self._learn(end)
+            self._unlike -= end - self._start
             self._start = end
             return value
 
@@ -216,12 +219,15 @@ class _Elements:
         Its text is then known without reading it, which orjson needs. Objects inside of it may start with these keys
         too; but the start of an object is not a whole one, and is rejected.
         """
+        if self._unlike > 0:
+            return None
         end, guesses = self._start, 0
         while self._separator and guesses < _GUESSES:
             found = self._buffer.find(self._separator, end)
             if found < 0:
                 size = len(self._buffer) - self._start
                 if size > _AHEAD or not self._fill(max(_CHUNK, size)):
+                    self._unlike = size
                     return None
                 end = self._start
                 continue

@@ -42,6 +42,12 @@ def test_list_is_read_in_chunks() -> None:
     assert sum(read) < len(data) / 2
 
 
+def test_list_whose_elements_all_start_differently_is_read_like_any_other() -> None:
+    values = [{f"key {n}": n, "text": "x" * 60} for n in range(30_000)]
+    values += [{"n": n, "text": "y"} for n in range(30_000)]
+    assert list(Source(None, json.dumps(values).encode()).elements()) == values
+
+
 @pytest.mark.parametrize(
     ("text", "form"),
     [
