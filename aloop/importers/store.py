@@ -30,7 +30,7 @@ from aloop.memory.disk.locks import OpenLock, write_lock
 from aloop.memory.pairing import pair_calls
 from aloop.memory.session import FILE_NAME, Session, is_in_future
 from aloop.memory.session_folder.outputs import copy_media, copy_output, keep_output, make_own_folder
-from aloop.memory.session_folder.session_file import SessionFile
+from aloop.memory.session_folder.session_file import ConcurrentChange, SessionFile
 from aloop.memory.sessions_dir.location import resolve_sessions_dir
 from aloop.memory.sessions_dir.yaml_backend import YamlBackend
 from aloop.text import clean_text
@@ -192,7 +192,7 @@ class ImportStore:
         kept: Sequence[LLMMessage],
         added: Sequence[LLMMessage],
     ) -> bool:
-        """Save a session with more messages; return False if it is open elsewhere.
+        """Save a session with more messages; return False if it is in use.
 
         ``kept`` are its messages, some of which may have been replaced.
         """
@@ -215,6 +215,8 @@ class ImportStore:
                     session = replace(stored.session, messages=(*old, *new), updated_at=moment_of_end.astimezone())
                     stored.save(session, new)
                     stored.sync()
+            except ConcurrentChange:
+                return False
             finally:
                 held.release()
         return True

@@ -14,6 +14,7 @@ import pytest
 
 from aloop.errors import StorageError
 from aloop.export.json import to_json
+from aloop.importers import store
 from aloop.importers.compare import _MARKS
 from aloop.importers.draft import Builder, Imported
 from aloop.importers.run import Scan, Selection
@@ -22,6 +23,7 @@ from aloop.llm.json_values import JsonObject
 from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall
 from aloop.memory import MemoryManager, Session, SessionLibrary
 from aloop.memory.codec.serialization import dump_session
+from aloop.memory.disk.locks import OpenLock
 from tests.memory.test_parts import PIXEL
 
 START = datetime(2026, 1, 22, 17, 51, tzinfo=UTC)
@@ -239,6 +241,22 @@ def test_second_import_changes_nothing_and_a_longer_one_appends(sessions_dir: Pa
     assert b"# My note." in path.read_bytes()
     assert session.updated_at == START + timedelta(minutes=2, seconds=1)
     assert ImportStore(sessions_dir).put(talk(3)).action == "unchanged"
+
+
+def test_session_that_changes_while_it_is_imported_stays_as_it_is(
+    sessions_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    imported = ImportStore(sessions_dir).put(talk(1))
+    path = load(sessions_dir, imported.session_id).path
+
+    def hold(*arguments: object, **options: bool) -> OpenLock:
+        path.write_text(path.read_text().replace("Question 0", "Question one"))
+        return OpenLock(*arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(store, "OpenLock", hold)
+    assert ImportStore(sessions_dir).put(talk(2)).action == "in use"
+    [_, question, *_] = load(sessions_dir, imported.session_id).messages
+    assert question.content == "Question one"
 
 
 async def _continue(folder: Path, session_id: str) -> None:
