@@ -131,6 +131,10 @@ class Screen:
         safe = safe_line(text).replace(";", ",")
         has_777 = "VTE_VERSION" in os.environ or os.environ.get("TERM", "").startswith(("rxvt", "foot"))
         notice = f"\x1b]777;notify;aloop;{safe}\x07" if has_777 else f"\x1b]9;aloop: {safe}\x07"
+        if "TMUX" in os.environ:
+            # tmux passes it on only if its option allow-passthrough is on, and always rings the bell.
+            doubled = notice.replace("\x1b", "\x1b\x1b")
+            notice = f"\x1bPtmux;{doubled}\x1b\\\a"
         self.output.write_raw(notice if on_desktop else "\a")
         self.output.flush()
 

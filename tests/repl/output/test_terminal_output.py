@@ -96,17 +96,22 @@ def test_title_is_kept_safe_and_restored(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.parametrize(
-    ("term", "on_desktop", "written"),
+    ("term", "tmux", "on_desktop", "written"),
     [
-        ("xterm", False, "\a"),
-        ("xterm", True, "\x1b]9;aloop: a, b^G\x07"),
-        ("foot", True, "\x1b]777;notify;aloop;a, b^G\x07"),
+        ("xterm", "", False, "\a"),
+        ("xterm", "", True, "\x1b]9;aloop: a, b^G\x07"),
+        ("foot", "", True, "\x1b]777;notify;aloop;a, b^G\x07"),
+        ("tmux", "/tmp/tmux,1,0", False, "\a"),
+        ("tmux", "/tmp/tmux,1,0", True, "\x1bPtmux;\x1b\x1b]9;aloop: a, b^G\x07\x1b\\\a"),
     ],
 )
 def test_notice_is_a_bell_or_in_the_form_of_the_terminal(
-    term: str, on_desktop: bool, written: str, monkeypatch: pytest.MonkeyPatch
+    term: str, tmux: str, on_desktop: bool, written: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TERM", term)
+    monkeypatch.delenv("TMUX", raising=False)
+    if tmux:
+        monkeypatch.setenv("TMUX", tmux)
     monkeypatch.delenv("VTE_VERSION", raising=False)
     terminal = Terminal()
     Screen(terminal.output).notify("a; b\a", on_desktop=on_desktop)
