@@ -147,14 +147,12 @@ def _ask_again(shell: Shell, question: str) -> None:
     answer = f"You said: {question}"
     shell.send(f"\x15{question}\r")
     shell.wait_until(
-        lambda: answer in shell.scrollback() or shell.screen().splitlines()[-2].endswith(question),
-        "the question to be sent or to return to the prompt",
+        lambda: answer in shell.scrollback() or f"not sent: {question}" in shell.screen(),
+        "the question to be sent or to be held above the prompt",
     )
     if answer not in shell.scrollback():
-        # Enter came before the end of the turn, and the stopped turn has put the question after its own text.
-        shell.send("\x03")
-        shell.wait_for_prompt()
-        shell.send(f"{question}\r")
+        # Enter came before the end of the stopped turn, whose own text is on the prompt. An empty line sends the rest.
+        shell.send("\x15\r")
     shell.wait_for(answer)
     shell.wait_for_prompt()
 
