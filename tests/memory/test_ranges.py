@@ -82,10 +82,14 @@ def test_conversation_after_any_commands_is_sent_without_a_repair(seed: int) -> 
     for number in range(scaled(40)):
         chance, numbers = random.Random(f"{seed}-{number}"), itertools.count()
         messages = take_turn(chance, numbers)
+        was_compacted = False
         for _ in range(chance.randrange(1, 8)):
             messages = change(messages, chance, numbers) or take_turn(chance, numbers)
+            was_compacted = was_compacted or any(message.summary for message in messages)
             projection = project((), messages)
-            assert projection.repairs == ()
+            # A summary that is skipped or removed can bring back answers whose question is skipped: a repair leaves
+            # them out.
+            assert was_compacted or projection.repairs == ()
             require_valid(projection.messages)
 
 
