@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from textwrap import dedent
 from typing import TYPE_CHECKING
@@ -77,10 +77,15 @@ _PROGRAMS = (
 
 def clipboard_program(env: Mapping[str, str]) -> tuple[str, ...]:
     """Return the program that writes to the clipboard, empty if there is none."""
+    return find_clipboard_program(_PROGRAMS, env)
+
+
+def find_clipboard_program(programs: Iterable[tuple[str, tuple[str, ...]]], env: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the first command whose program is installed and whose variable, if it has one, is set."""
     # Imported late for start-up time.
     from aloop.sandbox.paths import find_user_program
 
-    for variable, (name, *arguments) in _PROGRAMS:
+    for variable, (name, *arguments) in programs:
         if (not variable or env.get(variable)) and (program := find_user_program(name, env)):
             return (program, *arguments)
     return ()

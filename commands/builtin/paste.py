@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aloop.errors import AloopError
+from commands.builtin.copy import find_clipboard_program
 from commands.registry import Argument, Command, Outcome
 
 if TYPE_CHECKING:
@@ -57,15 +58,12 @@ async def read_clipboard(env: Mapping[str, str]) -> bytes:
     # Imported late for start-up time.
     from aloop.sandbox.paths import find_user_program
 
-    for variable, (name, *arguments) in _PROGRAMS:
-        if (not variable or env.get(variable)) and (program := find_user_program(name, env)):
-            data = await _output(program, *arguments)
-            break
-    else:
-        program = find_user_program("osascript", env)
-        if program is None:
-            raise AloopError("Cannot read the clipboard: install wl-clipboard, xclip or pngpaste, or use @FILE.")
+    if command := find_clipboard_program(_PROGRAMS, env):
+        data = await _output(*command)
+    elif program := find_user_program("osascript", env):
         data = await _from_apple_script(program)
+    else:
+        raise AloopError("Cannot read the clipboard: install wl-clipboard, xclip or pngpaste, or use @FILE.")
     if not data:
         raise AloopError("The clipboard contains no image. To send an image file, write @ and its path.")
     return data

@@ -107,7 +107,7 @@ def opencode_database(path: Path, folder: Path) -> None:
 
 
 def goose_database(path: Path, folder: Path) -> None:
-    """Write a database of goose with a session and a run of a sub-agent."""
+    """Write a database of goose with a session and a run of a subagent."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.executescript(
