@@ -77,18 +77,19 @@ class _UnfinishedAnswer:
 
     async def end(self) -> None:
         """Forget what is not written, and wait until the rest is, even if it fails."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._stop_timer()
         self._pending.clear()
         if self._writing is not None:
             # Not awaited itself: the save that follows must not depend on it.
             await asyncio.wait([self._writing])
 
-    def _flush(self) -> None:
+    def _stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def _flush(self) -> None:
+        self._stop_timer()
         if self._writing is not None and not self._writing.done():
             # A slow disk: the next write has more text.
             if self._pending:
