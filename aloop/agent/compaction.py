@@ -6,7 +6,7 @@ It runs on request, and during a turn when the conversation is about to fill the
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from aloop.agent.events import AgentEvent, AnswerDelta, Compacting, Notice, ThoughtDelta
 from aloop.agent.request import SUPERSEDED, ModelRequest
@@ -19,6 +19,7 @@ from aloop.llm.prompts import INSTRUCTIONS, summary_request
 from aloop.llm.retry import RetryPolicy
 from aloop.memory import MemoryManager
 from aloop.memory.context import ContextUse, estimate, live
+from aloop.memory.conversation import expand_to_sendable, marked
 from aloop.text import HeadAndTail
 
 KEPT_TURNS = 2
@@ -174,11 +175,11 @@ class Compactor:
 def undo_summary(messages: Sequence[LLMMessage]) -> Sequence[LLMMessage]:
     """Mark the last summary as skipped, so that earlier messages are sent again.
 
-    Raises UsageError if no summary is found.
+    Answers after it whose question is skipped are skipped too. Raises UsageError if no summary is found.
     """
     for index in range(len(messages) - 1, -1, -1):
         if messages[index].summary and not messages[index].skip:
-            return (*messages[:index], replace(messages[index], skip=True), *messages[index + 1 :])
+            return marked(messages, *expand_to_sendable(messages, index, index, skip=True), skip=True)
     raise UsageError("This session has no summary to undo.")
 
 

@@ -35,7 +35,7 @@ from aloop.memory.annotations import is_pinned, note_of, with_note, with_pin
 from aloop.memory.codec.nodes import Source
 from aloop.memory.codec.patch import check_text, revise
 from aloop.memory.codec.schema import KNOWN_VERSION
-from aloop.memory.conversation import expand_to_tool_calls
+from aloop.memory.conversation import expand_to_sendable
 from aloop.memory.session import FILE_NAME
 from aloop.memory.sessions_dir.text_check import repair_text
 from aloop.memory.sessions_dir.yaml_backend import ALOOP_FOLDER, SCHEMA_FILE
@@ -143,18 +143,15 @@ def _last_line(area: Range) -> int:
 
 def _edits(analysis: Analysis, uri: str, first: Place, last: Place) -> Iterator[CodeAction]:
     messages = [place.message for place in analysis.places]
-    low, high = expand_to_tool_calls(messages, first.number - 1, last.number - 1)
-    group = numbered(low + 1, high + 1)
-    skipped = {message.skip for message in messages[low : high + 1]}
 
     def action(title: str, change: str, start: int, end: int) -> CodeAction:
         data = asdict(Choice(uri, analysis.version, change, start, end))
         return CodeAction(title, CodeActionKind.RefactorRewrite, data=data)
 
-    if False in skipped:
-        yield action(f"Skip {group}", "skip", low + 1, high + 1)
-    if True in skipped:
-        yield action(f"Unskip {group}", "unskip", low + 1, high + 1)
+    for skip, verb in ((True, "Skip"), (False, "Unskip")):
+        low, high = expand_to_sendable(messages, first.number - 1, last.number - 1, skip=skip)
+        if any(message.skip is not skip for message in messages[low : high + 1]):
+            yield action(f"{verb} {numbered(low + 1, high + 1)}", verb.lower(), low + 1, high + 1)
     if first is last:
         number, message = first.number, first.message
         if not note_of(message):

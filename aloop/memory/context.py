@@ -124,7 +124,7 @@ def live(messages: Sequence[LLMMessage]) -> list[LLMMessage]:
     used = list(messages[max(start, 0) :])
     if start >= 0 and (pinned := pinned_text(messages[:start])):
         used[0] = replace(used[0], content=f"{used[0].content or ''}\n\n{pinned}")
-    live = [message for message in used if not message.skip and message.stop_reason != "refusal"]
+    live = [message for message in used if not message.skip and (message.stop_reason != "refusal" or message.summary)]
     if start >= 0 and live[0].role in {"assistant", "tool"}:
         # A transcript must start with a user message.
         live[0] = LLMMessage("user", live[0].content, summary=True)

@@ -57,13 +57,12 @@ def expand_to_sendable(messages: Sequence[LLMMessage], first: int, last: int, *,
 
 
 def _answers_without_question(messages: Sequence[LLMMessage]) -> list[int]:
-    """Return the indexes of answers and results before the first question.
+    """Return the indexes of answers and results before the first question or summary.
 
-    Only messages that are sent count.
+    Skipped messages do not count. Those that a later summary hides do, because it can be undone.
     """
-    start = max((place for place, message in enumerate(messages) if message.summary and not message.skip), default=0)
     found: list[int] = []
-    for place, message in enumerate(messages[start:], start):
+    for place, message in enumerate(messages):
         if message.skip:
             continue
         if message.role == "user" or message.summary:

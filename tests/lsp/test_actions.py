@@ -61,7 +61,15 @@ def messages_of(text: str) -> tuple[LLMMessage, ...]:
 
 
 def test_actions_of_a_message_are_skip_note_and_pin() -> None:
-    assert titles(CHAT, "漢字") == ["Skip message 1", "Add a note to message 1", "Pin message 1"]
+    assert titles(CHAT, "漢字") == ["Skip messages 1-5", "Add a note to message 1", "Pin message 1"]
+    assert titles(CHAT, "really")[0] == "Skip message 5"
+
+
+def test_answer_is_skipped_and_sent_with_its_question() -> None:
+    """As with /skip: no answer is sent without a question before it."""
+    skipped = after(CHAT, "skip", 1, 5)
+    assert titles(skipped, "really")[0] == "Unskip messages 1-5"
+    assert titles(skipped, "漢字")[0] == "Unskip message 1"
 
 
 def test_call_and_its_results_are_skipped_together() -> None:
@@ -126,14 +134,14 @@ def test_json_session_can_be_changed() -> None:
 
 def test_edit_is_of_the_version_that_was_analyzed() -> None:
     analysis = analysis_of(CHAT)
-    (action, *_) = offered(analysis, "漢字")
+    (action, *_) = offered(analysis, "really")
     edit = complete(action, Choice.of(action.data), analysis, ClientSupport()).edit
     assert edit is not None
     assert edit.document_changes is not None
     (change,) = edit.document_changes
     assert isinstance(change, TextDocumentEdit)
     assert change.text_document.version == 1
-    line = line_of(CHAT, "- role: assistant")
+    line = line_of(CHAT, "Thanks") - 1
     assert change.edits == [TextEdit(Range(Position(line, 0), Position(line, 0)), "    skip: true\n")]
 
 

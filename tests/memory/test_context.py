@@ -54,6 +54,12 @@ def test_summary_replaces_all_messages_before_it() -> None:
     assert sent(*WHOLE, summary, user("And 3+3?")) == (summary, user("And 3+3?"))
 
 
+def test_summary_marked_as_refused_is_sent() -> None:
+    summary = replace(user("So far: 4."), summary=True, stop_reason="refusal")
+    assert sent(*WHOLE, summary) == (summary,)
+    assert sent(*WHOLE, summary, answer("And 5.")) == (summary, answer("And 5."))
+
+
 def test_last_summary_that_is_not_skipped_is_used() -> None:
     first, second = (replace(user(text), summary=True) for text in ("first", "second"))
     assert sent(first, user("a"), second, user("b")) == (second, user("b"))

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aloop.agent.compaction import undo_summary
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.context import project
 from aloop.memory.conversation import (
@@ -23,7 +24,10 @@ from aloop.memory.session import Session
 from tests.memory.examples import answer, call, result, session, user
 from tests.properties import scaled
 
-_OPERATIONS = ("skip", "skip", "unskip", "unskip", "send all", "undo", "turn", "compact", "fork", "rewind")
+_OPERATIONS = (
+    *("skip", "skip", "unskip", "unskip", "send all", "undo", "turn", "compact", "compact", "undo summary"),
+    *("fork", "rewind"),
+)
 
 
 def take_turn(chance: random.Random, numbers: itertools.count[int]) -> list[LLMMessage]:
@@ -41,6 +45,8 @@ def change(messages: list[LLMMessage], chance: random.Random, numbers: itertools
     first = chance.randrange(len(messages))
     last = min(len(messages) - 1, first + chance.choice((0, 0, 1, 2, 5)))
     questions = [place for place, message in enumerate(messages) if is_question(message)]
+    # A summary in the middle of a turn comes before an answer.
+    cuts = [place for place, message in enumerate(messages) if place and message.role != "tool"]
     match operation := chance.choice(_OPERATIONS):
         case "skip" | "unskip":
             skip = operation == "skip"
@@ -51,8 +57,10 @@ def change(messages: list[LLMMessage], chance: random.Random, numbers: itertools
             return messages[: last_turn(messages)]
         case "turn":
             return messages + take_turn(chance, numbers)
-        case "compact" if questions:
-            cut = chance.choice(questions)
+        case "undo summary" if any(message.summary and not message.skip for message in messages):
+            return list(undo_summary(messages))
+        case "compact" if cuts:
+            cut = chance.choice(cuts)
             summary = LLMMessage("user", f"summary {next(numbers)}", summary=True)
             return [*messages[:cut], summary, *messages[cut:]]
         case "fork":
@@ -82,14 +90,10 @@ def test_conversation_after_any_commands_is_sent_without_a_repair(seed: int) -> 
     for number in range(scaled(40)):
         chance, numbers = random.Random(f"{seed}-{number}"), itertools.count()
         messages = take_turn(chance, numbers)
-        was_compacted = False
         for _ in range(chance.randrange(1, 8)):
             messages = change(messages, chance, numbers) or take_turn(chance, numbers)
-            was_compacted = was_compacted or any(message.summary for message in messages)
             projection = project((), messages)
-            # A summary that is skipped or removed can bring back answers whose question is skipped: a repair leaves
-            # them out.
-            assert was_compacted or projection.repairs == ()
+            assert projection.repairs == ()
             require_valid(projection.messages)
 
 
@@ -105,3 +109,28 @@ def test_answer_that_is_sent_again_brings_its_question_back() -> None:
     messages = marked([user("a"), answer("b"), user("c"), answer("d")], 0, 1, skip=True)
     assert expand_to_sendable(messages, 1, 1, skip=False) == (0, 1)
     assert expand_to_sendable(messages, 3, 3, skip=False) == (3, 3)
+
+
+SUMMARY = LLMMessage("user", "So far.", summary=True)
+
+
+def test_question_that_a_summary_hides_takes_its_answers_along() -> None:
+    """No answers come back without it if the summary is undone or removed."""
+    messages = [user("a"), answer(None, call()), result("4"), answer("b"), SUMMARY, user("c"), answer("d")]
+    assert expand_to_sendable(messages, 0, 0, skip=True) == (0, 3)
+    skipped = marked(messages, 0, 3, skip=True)
+    assert expand_to_sendable(skipped, 3, 3, skip=False) == (0, 3)
+    assert project((), [*skipped[:4], *skipped[5:]]).repairs == ()
+    assert project((), undo_summary(skipped)).repairs == ()
+
+
+def test_undone_summary_takes_answers_without_question_along() -> None:
+    messages = [user("a"), answer(None, call()), result("4"), SUMMARY, answer("b"), user("c")]
+    undone = undo_summary(marked(messages, 0, 2, skip=True))
+    assert [message.skip for message in undone] == [True, True, True, True, True, False]
+    assert project((), undone).repairs == ()
+
+
+def test_question_after_a_summary_is_skipped_without_its_answer() -> None:
+    messages = [user("a"), answer("b"), SUMMARY, user("c"), answer("d")]
+    assert expand_to_sendable(messages, 3, 3, skip=True) == (3, 3)
