@@ -6,7 +6,8 @@ The last row is for the sessions of other tools, which are in a second list, and
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+import threading
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -163,19 +164,24 @@ class BrowserWithImports(SessionBrowser):
     async def titles(self) -> Sequence[SessionTitle]:
         own = await super().titles()
         known = frozenset(title.id for title in own)
-        looking = asyncio.ensure_future(self._look(known))
-        done, _ = await asyncio.wait({looking}, timeout=_WAIT)
-        self.found, summary = looking.result() if done else ([], "")
+        ended = threading.Event()
+        try:
+            async with asyncio.timeout(_WAIT):
+                self.found, summary = await self._look(known, lambda: not ended.is_set())
+        except TimeoutError:
+            self.found, summary = [], ""
+        finally:
+            ended.set()  # for the thread, which cannot be cancelled
         if not self.found:
             return own
         return [*own, SessionTitle(ROW, self.found[0].updated_at, f"{summary} here …")]
 
-    async def _look(self, known: frozenset[str]) -> tuple[list[Glimpse], str]:
+    async def _look(self, known: frozenset[str], is_wanted: Callable[[], bool]) -> tuple[list[Glimpse], str]:
         # Imported late for start-up time.
         from aloop.importers.peek import ending, glimpses, summary
 
         found = []
-        for glimpse in await asyncio.to_thread(glimpses, Path.cwd(), known):
+        for glimpse in await asyncio.to_thread(glimpses, Path.cwd(), known, is_wanted):
             if glimpse.exported_from in known:
                 # An export without a new message is not offered.
                 try:

@@ -79,7 +79,8 @@ def add_result_block(builder: Builder, block: Mapping[str, Any], at: datetime | 
     if block.get("type") == "tool-result":
         output = block.get("output")
         content = output.get("value") if isinstance(output, Mapping) else output
-        failed = text(mapping(output).get("type")).startswith("error")
+        # Roo has no other mark for a failure than the start of the text.
+        failed = text(mapping(output).get("type")).startswith("error") or text(content).lstrip().startswith("[ERROR]")
         if isinstance(content, Mapping):
             content = json_text(dict(content))
     call_id = text(block.get("tool_use_id") or block.get("toolCallId"))

@@ -16,11 +16,6 @@ from aloop.memory.context import UNANSWERED
 _MARKS = re.compile(r"\[(?:image|file|document): files/[^\[\]\n]*\]")
 
 
-def is_start_of(kept: Sequence[LLMMessage], fresh: Sequence[LLMMessage]) -> bool:
-    """Return True if the messages of a session are the first ones of an import."""
-    return len(kept) <= len(fresh) and count_same(kept, fresh) == len(kept)
-
-
 def count_same(kept: Sequence[LLMMessage], fresh: Sequence[LLMMessage]) -> int:
     """Return how many messages are the same at the start of both."""
     pairs = enumerate(zip(kept, fresh, strict=False))

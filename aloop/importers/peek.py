@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -62,13 +62,16 @@ class Glimpse:
     exported_from: str = ""
 
 
-def glimpses(folder: Path, known: frozenset[str] = frozenset()) -> list[Glimpse]:
+def glimpses(
+    folder: Path, known: frozenset[str] = frozenset(), is_wanted: Callable[[], bool] = lambda: True
+) -> list[Glimpse]:
     """Return the sessions of other tools for ``folder``, newest first.
 
-    Only the newest files of each tool are looked at. Sessions with ``known`` IDs are left out.
+    Only the newest files of each tool are looked at. Sessions with ``known`` IDs are left out. ``is_wanted`` is called
+    before each file; the search ends when it returns False.
     """
     # Some tools keep older files of the same sessions.
-    found = {each.session_id: each for tool in TOOLS for each in reversed(_intact(tool, folder))}
+    found = {each.session_id: each for tool in TOOLS for each in reversed(_intact(tool, folder, is_wanted))}
     fresh = [each for session_id, each in found.items() if session_id not in known]
     return sorted(fresh, key=lambda each: each.updated_at, reverse=True)
 
@@ -79,18 +82,20 @@ def summary(found: Sequence[Glimpse]) -> str:
     return ", ".join(f"{count:,} from {FORMATS[tool].label}" for tool, count in counts.most_common())
 
 
-def _intact(tool: str, folder: Path) -> list[Glimpse]:
+def _intact(tool: str, folder: Path, is_wanted: Callable[[], bool]) -> list[Glimpse]:
     """Return the newest sessions of a tool; none if its files cannot be read.
 
     They are only offered: an import reports the problem.
     """
     try:
-        return list(glimpses_of(tool, folder, _NEWEST))
+        return list(glimpses_of(tool, folder, _NEWEST, is_wanted))
     except (OSError, AloopError, sqlite3.Error):
         return []
 
 
-def glimpses_of(tool: str, folder: Path, limit: int = _ALL) -> Iterator[Glimpse]:
+def glimpses_of(
+    tool: str, folder: Path, limit: int = _ALL, is_wanted: Callable[[], bool] = lambda: True
+) -> Iterator[Glimpse]:
     """Yield a tool's sessions for ``folder``, from its newest ``limit`` files.
 
     Raises OSError, StorageError, sqlite3.Error.
@@ -102,6 +107,8 @@ def glimpses_of(tool: str, folder: Path, limit: int = _ALL) -> Iterator[Glimpse]
         except OSError:
             continue  # removed by its tool
     for changed, path in sorted(dated, reverse=True)[:limit]:
+        if not is_wanted():
+            return
         for imported in _sessions(tool, path, folder, limit):
             is_placed = bool(imported.cwd) or tool in _PLACED
             if not is_placed or not is_here(tool, imported.cwd, folder):

@@ -16,7 +16,7 @@ from typing import Literal
 
 from aloop.agent.tool_calls import MAX_RESULT_BYTES, shorten
 from aloop.errors import SHORT_ID, SessionError, SessionNotFound
-from aloop.importers.compare import is_placeholder, is_start_of
+from aloop.importers.compare import count_same, is_placeholder
 from aloop.importers.draft import Imported
 from aloop.importers.exported import compare
 from aloop.importers.formats import FORMATS
@@ -93,14 +93,39 @@ class ImportStore:
             returned = self._take_back(source, imported)
             if returned is not None:
                 return returned
+        return self._add(session_id, imported, source)
+
+    def _add(self, session_id: str, imported: Imported, source: str) -> Outcome:
+        """Write a new session; ``source`` is the one here that was continued, too."""
         if not self._dry:
             self._create(session_id, imported, source)
             self._known.add(session_id)
-        reason = (
-            f"it was continued both in {FORMATS[imported.tool].label} and as {source[:SHORT_ID]}, which stays as it is"
-        )
+        there = "elsewhere" if imported.session else f"in {FORMATS[imported.tool].label}"
+        reason = f"it was continued both {there} and as {source[:SHORT_ID]}, which stays as it is"
         note = "" if imported.session else describe_origin(imported)
         return Outcome("imported", session_id, len(imported.messages), reason if source else "", note)
+
+    def _put_beside(self, source: str, imported: Imported) -> Outcome:
+        """Write a session of aloop whose ID has one that was continued or changed here.
+
+        A later import finds it by its ID, which derives from that of the other.
+        """
+        session_id = str(uuid.uuid5(_NAMESPACE, f"{OWN}:{source}:copy"))
+        if session_id in self._trashed:
+            return Outcome("in trash", session_id)
+        if session_id in self._known:
+            return self._update(session_id, imported)
+        return self._add(session_id, imported, source)
+
+    def _open(self, session_id: str) -> tuple[Path, SessionFile] | Outcome:
+        """Return the folder and the file of a session, or the outcome if there is none."""
+        try:
+            entry = self.backend.locate(session_id)
+            return self.backend.sessions_dir / entry.folder, self.backend.read(entry)
+        except SessionNotFound:
+            return Outcome("in trash", session_id)
+        except SessionError as error:
+            return Outcome("unreadable", session_id, reason=str(error))
 
     def _take_back(self, source: str, imported: Imported) -> Outcome | None:
         """Add what an export has gained to the session that it was made of.
@@ -109,13 +134,10 @@ class ImportStore:
         """
         if source in self._trashed:
             return Outcome("in trash", source)
-        try:
-            entry = self.backend.locate(source)
-            stored = self.backend.read(entry)
-        except SessionNotFound:
-            return Outcome("in trash", source)
-        except SessionError as error:
-            return Outcome("unreadable", source, reason=str(error))
+        opened = self._open(source)
+        if isinstance(opened, Outcome):
+            return opened
+        folder, stored = opened
         found = compare(stored.session, imported.tool, as_transcript(imported.messages))
         if not found.common or (found.gained and found.is_behind):
             return None
@@ -131,13 +153,12 @@ class ImportStore:
             for old in stored.session.messages
         ]
         added = [LLMMessage("system", note), *found.gained] if found.gained else []
-        folder = self.backend.sessions_dir / entry.folder
         is_saved = self._append(folder, stored, imported, kept, added)
         return Outcome("updated" if is_saved else "in use", source, len(found.gained), reason, note)
 
     def _create(self, session_id: str, imported: Imported, source: str = "") -> None:
         session = to_session(session_id, imported)
-        session = replace(session, forked_from=source) if source else session
+        session = replace(session, id=session_id, forked_from=source) if source else session
         with explained("write the session", self.sessions_dir):
             folder = self.backend.make_folder(session)
             # Not new if a crash left it without a session.yaml, perhaps with the journal of its first turn.
@@ -155,28 +176,26 @@ class ImportStore:
                 raise
 
     def _update(self, session_id: str, imported: Imported) -> Outcome:
-        try:
-            entry = self.backend.locate(session_id)
-            folder = self.backend.sessions_dir / entry.folder
-            stored = self.backend.read(entry)
-        except SessionNotFound:
-            return Outcome("in trash", session_id)
-        except SessionError as error:
-            return Outcome("unreadable", session_id, reason=str(error))
+        opened = self._open(session_id)
+        if isinstance(opened, Outcome):
+            return opened
+        folder, stored = opened
         fresh = to_session(session_id, imported).messages
         kept = stored.session.messages
-        # A session of aloop that has exactly the first messages of the original loses nothing by the others.
-        was_continued = imported.session is None and _was_continued(stored.session)
-        is_start = kept == fresh[: len(kept)] if imported.session else is_start_of(kept, fresh)
-        if not is_start or was_continued:
-            is_own = was_continued or len(kept) > len(fresh)
+        common = count_same(kept, fresh)
+        has_come = [is_placeholder(old) and not is_placeholder(new) for old, new in zip(kept, fresh, strict=False)]
+        if common == len(fresh) and not any(has_come):
+            return Outcome("unchanged", session_id)
+        if imported.session:
+            # One that has exactly the first messages of the original loses nothing by the others.
+            if kept != fresh[: len(kept)]:
+                return self._put_beside(session_id, imported)
+        elif common < len(kept) or _was_continued(stored.session):
+            is_own = _was_continued(stored.session)
             reason = "you changed or continued it in aloop" if is_own else "its messages here and there differ"
-            is_more = imported.session or len(kept) > 1  # than the message about the origin
+            is_more = len(kept) > 1  # than the message about the origin
             return Outcome("continued" if is_more else "unchanged", session_id, reason=reason)
         added = fresh[len(kept) :]
-        has_come = [is_placeholder(old) and not is_placeholder(new) for old, new in zip(kept, fresh, strict=False)]
-        if not added and not any(has_come):
-            return Outcome("unchanged", session_id)
         if self._dry:
             return Outcome("updated", session_id, len(added))
         newer = [result if is_new else old for old, result, is_new in zip(kept, fresh, has_come, strict=False)]

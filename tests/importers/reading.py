@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,17 @@ def write_json(path: Path, value: object) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(value, indent=1), "utf-8")
     return path
+
+
+def database(path: Path, script: str, *rows: tuple[str, tuple[object, ...]]) -> sqlite3.Connection:
+    """Write a database and return the connection, which is still open."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    connection = sqlite3.connect(path)
+    connection.executescript(script)
+    for statement, values in rows:
+        connection.execute(statement, values)
+    connection.commit()
+    return connection
 
 
 def read_all(path: Path, form: str) -> list[Imported]:

@@ -279,6 +279,25 @@ def test_roo_messages_of_the_ai_sdk_have_calls_results_and_reasoning(tmp_path: P
     assert (imported.foreign_id, imported.title, imported.cwd) == ("7f1", "Read it", "/work")
 
 
+def test_roo_failures_and_reasoning_of_every_version_are_kept(tmp_path: Path) -> None:
+    call = {"type": "tool-call", "toolCallId": "c1", "toolName": "read_file", "input": {}}
+    output = {"type": "text", "value": "[ERROR] No such file"}
+    details = [{"type": "reasoning.encrypted", "data": "sealed"}]
+    path = write_json(
+        tmp_path / "tasks" / "7f1" / "api_conversation_history.json",
+        [
+            {"role": "user", "content": "Read", "ts": 1780000000001},
+            {"type": "reasoning", "text": "Hm.", "ts": 1780000000002},
+            {"role": "assistant", "content": [call], "ts": 1780000000003, "reasoning_details": details},
+            {"role": "tool", "content": [{"type": "tool-result", "toolCallId": "c1", "output": output}]},
+        ],
+    )
+    _, answer, failed = read_one(path, "cline").messages
+    assert [block.thinking for block in answer.thinking] == ["Hm."]
+    assert answer.extra["foreign"] == {"reasoning_details": details}
+    assert failed.is_error
+
+
 def test_cline_task_is_described_in_the_history_of_all_tasks(tmp_path: Path) -> None:
     path = write_json(
         tmp_path / "tasks" / "1780" / "api_conversation_history.json",

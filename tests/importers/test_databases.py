@@ -7,16 +7,7 @@ import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.importers.reading import outline, read_all, read_one
-
-
-def database(path: Path, script: str, *rows: tuple[str, tuple[object, ...]]) -> sqlite3.Connection:
-    connection = sqlite3.connect(path)
-    connection.executescript(script)
-    for statement, values in rows:
-        connection.execute(statement, values)
-    connection.commit()
-    return connection
+from tests.importers.reading import database, outline, read_all, read_one
 
 
 def test_opencode_database_is_read_with_its_log_while_the_program_runs(tmp_path: Path) -> None:
@@ -47,6 +38,26 @@ def test_opencode_database_is_read_with_its_log_while_the_program_runs(tmp_path:
     assert imported.messages[2].is_error
     assert path.read_bytes() == before
     connection.close()
+
+
+def test_opencode_messages_without_a_time_keep_their_place(tmp_path: Path) -> None:
+    add = "INSERT INTO message VALUES (?, 'ses_1', 0, ?)"
+    part = "INSERT INTO part VALUES (?, ?, 'ses_1', ?)"
+    times = {"msg_1": 1_795_905_871_465, "msg_2": None, "msg_3": 1_795_905_871_467, "msg_4": None}
+    rows: list[tuple[str, tuple[object, ...]]] = []
+    for name, at in times.items():
+        rows.append((add, (name, json.dumps({"role": "user", "time": {"created": at}}))))
+        rows.append((part, (f"prt_{name}", name, json.dumps({"type": "text", "text": name}))))
+    database(
+        tmp_path / "opencode.db",
+        "CREATE TABLE session (id, parent_id, title, directory, version, revert, time_created, time_updated);"
+        "CREATE TABLE message (id, session_id, time_created, data);"
+        "CREATE TABLE part (id, message_id, session_id, data);"
+        "INSERT INTO session VALUES ('ses_1', NULL, 'T', '/work', '1', NULL, 1795905871465, 1795905881103);",
+        *rows,
+    ).close()
+    imported = read_one(tmp_path / "opencode.db", "opencode")
+    assert [message.content for message in imported.messages] == list(times)
 
 
 LLM = """
@@ -225,3 +236,41 @@ def test_crush_keeps_commands_attachments_images_of_tools_and_errors(tmp_path: P
     assert [part.media_type for part in imported.messages[3].parts] == ["image/png"]
     assert imported.messages[2].extra["foreign"] == {"error": "Overloaded: 529"}
     assert imported.losses == {"parts of messages of unknown types": 1}
+
+
+CRUSH = """
+CREATE TABLE sessions (id TEXT PRIMARY KEY, parent_session_id TEXT, title TEXT NOT NULL, message_count INTEGER,
+  prompt_tokens INTEGER, completion_tokens INTEGER, cost REAL, updated_at INTEGER, created_at INTEGER,
+  summary_message_id TEXT, todos TEXT);
+CREATE TABLE files (id TEXT PRIMARY KEY, session_id TEXT, path TEXT, content TEXT, version INTEGER);
+CREATE TABLE messages (id TEXT PRIMARY KEY, session_id TEXT NOT NULL, role TEXT NOT NULL, parts TEXT NOT NULL,
+  model TEXT, created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL, finished_at INTEGER, provider TEXT,
+  is_summary_message INTEGER DEFAULT 0 NOT NULL);
+INSERT INTO sessions (id, title, updated_at, created_at, summary_message_id)
+  VALUES ('s1', 'Untitled Session', 1767225700, 1767225600, 'm3');
+"""
+"""The tables of Crush as of November 2026, without triggers and indexes."""
+
+
+def test_crush_summary_may_be_noted_only_in_the_session(tmp_path: Path) -> None:
+    add = (
+        "INSERT INTO messages (id, session_id, role, parts, model, created_at, updated_at, provider)"
+        " VALUES (?, 's1', ?, ?, ?, 1767225600, 1767225600, 'anthropic')"
+    )
+
+    def row(name: str, role: str, **data: object) -> tuple[str, tuple[object, ...]]:
+        parts = [{"type": "text", "data": data}, {"type": "finish", "data": {"reason": "stop", "time": 0}}]
+        return add, (name, role, json.dumps(parts), "m" if role == "assistant" else "")
+
+    database(
+        tmp_path / "crush.db",
+        CRUSH,
+        row("m1", "user", text="Carry on.", hidden=True),
+        row("m2", "assistant", text="Yes."),
+        row("m3", "assistant", text="All of it so far."),
+        row("m4", "user", text="And now?"),
+    ).close()
+    imported = read_one(tmp_path / "crush.db", "crush")
+    assert [message.summary for message in imported.messages] == [False, False, True, False]
+    assert imported.messages[0].extra["foreign"] == {"injected": True, "provider": "anthropic"}
+    assert imported.messages[1].model == "m"

@@ -14,7 +14,7 @@ import pytest
 from aloop.importers.peek import ending, glimpses, read_whole, summary
 from aloop.importers.store import session_id_of
 from tests.cli.exchange.test_import import claude_session
-from tests.importers.reading import AT, write_json, write_lines
+from tests.importers.reading import AT, database, write_json, write_lines
 
 
 def codex_session(home: Path, folder: Path, number: int) -> Path:
@@ -87,39 +87,41 @@ def test_session_in_a_subfolder_is_found_only_if_the_path_of_its_file_names_this
 
 def opencode_database(path: Path, folder: Path) -> None:
     """Write a database with a session here, one elsewhere and an empty one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with closing(sqlite3.connect(path)) as connection, connection:
-        connection.executescript(
-            "CREATE TABLE session (id, parent_id, slug, title, directory, version, revert, time_created, time_updated);"
-            "CREATE TABLE message (id, session_id, time_created, data);"
-            "CREATE TABLE part (id, message_id, session_id, data);"
-        )
-        for name, place in (("ses_1", folder), ("ses_2", folder / "elsewhere"), ("ses_3", folder)):
-            values = (name, None, "quick-fox", f"Title {name}", str(place), "1", None, 1_000, 1_795_905_871_465)
-            connection.execute("INSERT INTO session VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
-        for name in ("ses_1", "ses_2"):
-            for at, role in enumerate(("user", "assistant")):
-                message_id = f"msg_{name}_{role}"
-                data = json.dumps({"role": role, "time": {"created": 1_795_905_871_465 + at}})
-                connection.execute("INSERT INTO message VALUES (?, ?, 1000, ?)", (message_id, name, data))
-                part = json.dumps({"type": "text", "text": f"{role} of {name}"})
-                connection.execute("INSERT INTO part VALUES (?, ?, ?, ?)", (f"p_{message_id}", message_id, name, part))
+    rows: list[tuple[str, tuple[object, ...]]] = []
+    for name, place in (("ses_1", folder), ("ses_2", folder / "elsewhere"), ("ses_3", folder)):
+        values = (name, None, "quick-fox", f"Title {name}", str(place), "1", None, 1_000, 1_795_905_871_465)
+        rows.append(("INSERT INTO session VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values))
+    for name in ("ses_1", "ses_2"):
+        for at, role in enumerate(("user", "assistant")):
+            message_id = f"msg_{name}_{role}"
+            data = json.dumps({"role": role, "time": {"created": 1_795_905_871_465 + at}})
+            rows.append(("INSERT INTO message VALUES (?, ?, 1000, ?)", (message_id, name, data)))
+            part = json.dumps({"type": "text", "text": f"{role} of {name}"})
+            rows.append(("INSERT INTO part VALUES (?, ?, ?, ?)", (f"p_{message_id}", message_id, name, part)))
+    database(
+        path,
+        "CREATE TABLE session (id, parent_id, slug, title, directory, version, revert, time_created, time_updated);"
+        "CREATE TABLE message (id, session_id, time_created, data);"
+        "CREATE TABLE part (id, message_id, session_id, data);",
+        *rows,
+    ).close()
 
 
 def goose_database(path: Path, folder: Path) -> None:
     """Write a database of goose with a session and a run of a subagent."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with closing(sqlite3.connect(path)) as connection, connection:
-        connection.executescript(
-            "CREATE TABLE sessions (id, name, description, session_type, working_dir, created_at, updated_at,"
-            " model_config_json);"
-            "CREATE TABLE messages (id, session_id, role, content_json, created_timestamp, metadata_json);"
-        )
-        for name, kind in (("20260122_1", "user"), ("20260122_2", "sub_agent")):
-            values = (name, "A talk", "", kind, str(folder), "2026-01-22 10:00:00", "2026-01-22 11:00:00", None)
-            connection.execute("INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
-            content = json.dumps([{"type": "text", "text": "Hi"}])
-            connection.execute("INSERT INTO messages VALUES (1, ?, 'user', ?, 1795905871, NULL)", (name, content))
+    content = json.dumps([{"type": "text", "text": "Hi"}])
+    rows: list[tuple[str, tuple[object, ...]]] = []
+    for name, kind in (("20260122_1", "user"), ("20260122_2", "sub_agent")):
+        values = (name, "A talk", "", kind, str(folder), "2026-01-22 10:00:00", "2026-01-22 11:00:00", None)
+        rows.append(("INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values))
+        rows.append(("INSERT INTO messages VALUES (1, ?, 'user', ?, 1795905871, NULL)", (name, content)))
+    database(
+        path,
+        "CREATE TABLE sessions (id, name, description, session_type, working_dir, created_at, updated_at,"
+        " model_config_json);"
+        "CREATE TABLE messages (id, session_id, role, content_json, created_timestamp, metadata_json);",
+        *rows,
+    ).close()
 
 
 def test_databases_are_listed_by_a_query_and_one_session_is_imported(private_home: Path) -> None:

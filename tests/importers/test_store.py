@@ -18,7 +18,7 @@ from aloop.importers import store
 from aloop.importers.compare import _MARKS
 from aloop.importers.draft import Builder, Imported
 from aloop.importers.run import Scan, Selection
-from aloop.importers.store import ImportStore, session_id_of
+from aloop.importers.store import ImportStore, Outcome, session_id_of
 from aloop.llm.json_values import JsonObject
 from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall
 from aloop.memory import MemoryManager, Session, SessionLibrary
@@ -107,8 +107,16 @@ def test_copy_that_is_left_alone_has_the_reason_for_it(sessions_dir: Path) -> No
     rewound.messages = (replace(rewound.messages[0], content="Another question"), *rewound.messages[1:])
     outcome = ImportStore(sessions_dir).put(rewound)
     assert (outcome.action, outcome.reason) == ("continued", "its messages here and there differ")
-    outcome = ImportStore(sessions_dir).put(talk(1))
+    asyncio.run(_continue(sessions_dir, outcome.session_id))
+    outcome = ImportStore(sessions_dir).put(talk(3))
     assert (outcome.action, outcome.reason) == ("continued", "you changed or continued it in aloop")
+
+
+def test_copy_of_which_the_original_has_nothing_new_is_unchanged(sessions_dir: Path) -> None:
+    session_id = ImportStore(sessions_dir).put(talk(2)).session_id
+    asyncio.run(_continue(sessions_dir, session_id))
+    for turns in (1, 2):
+        assert ImportStore(sessions_dir).put(talk(turns)).action == "unchanged"
 
 
 def raise_full(*_: object) -> None:
@@ -177,18 +185,46 @@ async def test_own_session_that_was_edited_at_its_end_is_unchanged_and_still_gro
     assert ImportStore(sessions_dir).put(imported).action == "updated"
 
 
-async def test_own_session_that_was_changed_here_is_left_alone(sessions_dir: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("form", ["yaml", "json"])
+@pytest.mark.parametrize("change", ["skip", "continue"])
+async def test_own_session_that_has_grown_and_was_changed_here_becomes_a_linked_session(
+    sessions_dir: Path, tmp_path: Path, form: str, change: str
+) -> None:
     memory = MemoryManager(sessions_dir=tmp_path / "elsewhere")
-    for text in ("One", "Two"):
-        await memory.add_message(LLMMessage("user", text))
+
+    async def grow(*texts: str) -> Outcome:
+        for text in texts:
+            await memory.add_message(LLMMessage("user", text))
         await memory.save_memory()
-        [imported] = Scan(Selection()).read([memory.snapshot().path])
-        outcome = ImportStore(sessions_dir).put(imported)
-        copy = (await SessionLibrary(sessions_dir).load(outcome.session_id)).path
-        if text == "One":
-            copy.write_text(copy.read_text().replace('content: "One"', 'content: "One"\n    skip: true'))
-    assert outcome.action == "continued"
-    assert len((await SessionLibrary(sessions_dir).load(outcome.session_id)).messages) == 1
+        path = memory.snapshot().path
+        if form == "json":
+            path = tmp_path / "exported.json"
+            path.write_text(to_json(memory.snapshot()))
+        [imported] = Scan(Selection()).read([path])
+        return ImportStore(sessions_dir).put(imported)
+
+    async def texts_of(session_id: str) -> list[str | None]:
+        return [each.content for each in (await SessionLibrary(sessions_dir).load(session_id)).messages]
+
+    first = await grow("One")
+    if change == "skip":
+        own = (await SessionLibrary(sessions_dir).load(first.session_id)).path
+        own.write_text(own.read_text().replace('content: "One"', 'content: "One"\n    skip: true'))
+    else:
+        await _continue(sessions_dir, first.session_id)
+    assert (await grow()).action == "unchanged"
+    here = await texts_of(first.session_id)
+    beside = await grow("Two")
+    assert beside.action == "imported"
+    assert f"as {first.session_id[:8]}, which stays as it is" in beside.reason
+    assert (await SessionLibrary(sessions_dir).load(beside.session_id)).forked_from == first.session_id
+    again = await grow("Three")
+    assert (again.action, again.session_id) == ("updated", beside.session_id)
+    assert (await grow()).action == "unchanged"
+    assert await texts_of(first.session_id) == here
+    assert await texts_of(beside.session_id) == ["One", "Two", "Three"]
+    await SessionLibrary(sessions_dir).delete(beside.session_id)
+    assert (await grow()).action == "in trash"
 
 
 async def test_link_in_place_of_an_output_is_not_followed_by_an_import(sessions_dir: Path, tmp_path: Path) -> None:

@@ -203,6 +203,11 @@ def _summarize(options: ImportOptions, scan: Scan, store: ImportStore, done: Cou
         print_note("No conversations were found.")
     if left := [f"{count:,} {_KINDS[kind][count != 1]}" for kind, count in scan.left_out.items()]:
         print_note(f"Left out: {' and '.join(left)}. Add --branches to import them too.")
+    if done["continued"]:
+        print_note(
+            "Sessions that were continued on both sides are left alone. To see what is new in the other tool, import "
+            "the conversation with --session ID --sessions-dir DIR into another folder."
+        )
     if lost and not options.dry_run:
         print_note(f"Left out, because a session has no place for it: {_listed(lost)}.")
     if scan.problems:

@@ -31,7 +31,7 @@ def read(source: Source) -> Iterator[Imported]:
     for message in messages:
         if message.get("type") == "reasoning" and "role" not in message:
             words = joined(text(part.get("text")) for part in objects(message.get("summary")))
-            thoughts.append({**message, "text": words})
+            thoughts.append({**message, "text": words or message.get("text")})
             continue
         if thoughts and message.get("role") == "assistant":
             message = {**message, "content": [*thoughts, *_as_parts(message.get("content"))]}
@@ -42,6 +42,7 @@ def read(source: Source) -> Iterator[Imported]:
         for draft in builder.drafts[start:]:
             draft.skip = bool(hidden)
             draft.summary = message.get("isSummary") is True
+            draft.foreign["reasoning_details"] = message.get("reasoning_details")
     yield builder.build()
 
 

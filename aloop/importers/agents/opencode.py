@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -65,13 +66,17 @@ def _from_database(source: Source) -> Iterator[Imported]:
 
 
 def _by_time(messages: Sequence[Message]) -> list[Message]:
-    """Return messages in the order of their times: the IDs begin again every 795 days."""
+    """Return messages in the order of their times: the IDs begin again every 795 days.
 
-    def key(message: Message) -> float:
+    A message without a time stays after the one that it follows.
+    """
+    last = 0.0
+    dated = []
+    for message in messages:
         at = moment(mapping(message[0].get("time")).get("created"))
-        return at.timestamp() if at else 0
-
-    return sorted(messages, key=key)
+        last = at.timestamp() if at else last
+        dated.append((last, message))
+    return [message for _, message in sorted(dated, key=itemgetter(0))]
 
 
 def _from_files(source: Source, session_id: str) -> list[Message]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from aloop.importers.databases.sqlite import WANTED, loaded, opened, rows
-from aloop.importers.draft import Builder, Draft, Imported
+from aloop.importers.draft import INJECTED, Builder, Draft, Imported
 from aloop.importers.source import Source
 from aloop.importers.values import arguments_text, joined, mapping, moment, objects, text
 
@@ -31,17 +31,19 @@ def read(source: Source) -> Iterator[Imported]:
             imported.cwd = str(source.file.absolute().parents[1]) if source.file.parent.name == ".crush" else ""
             query = "SELECT * FROM messages WHERE session_id = ? ORDER BY created_at, rowid"
             for row in rows(source, connection, query, session["id"]):
-                _add(builder, row)
+                # Older versions note the summary only in the session.
+                is_summary = bool(row.get("is_summary_message")) or row["id"] == session.get("summary_message_id")
+                _add(builder, row, is_summary=is_summary)
             if not builder.is_empty:
                 yield builder.build()
 
 
-def _add(builder: Builder, row: Mapping[str, Any]) -> None:
+def _add(builder: Builder, row: Mapping[str, Any], *, is_summary: bool) -> None:
     role, at = text(row.get("role")), moment(row.get("created_at"))
-    summary = bool(row.get("is_summary_message"))
     is_answer = role == "assistant"
     draft = builder.answer(at, model=text(row.get("model")) or None) if is_answer else Draft("user", at)
-    draft.summary = summary
+    draft.summary = is_summary
+    draft.foreign["provider"] = row.get("provider")
     for part in objects(loaded(row.get("parts"))):
         data = mapping(part.get("data"))
         if part.get("type") == "tool_result":
@@ -51,13 +53,15 @@ def _add(builder: Builder, row: Mapping[str, Any]) -> None:
         else:
             _add_part(builder, draft, text(part.get("type")), data)
     if not is_answer and draft.text:
-        builder.user(draft.text, at, summary=summary)
+        builder.user(draft.text, at, summary=is_summary, foreign=draft.foreign)
 
 
 def _add_part(builder: Builder, draft: Draft, kind: str, data: Mapping[str, Any]) -> None:
     match kind:
         case "text":
             draft.add_text(text(data.get("text")))
+            if data.get("hidden") is True:  # a request to continue that Crush wrote
+                draft.foreign[INJECTED] = True
         case "reasoning":
             draft.add_thinking(text(data.get("thinking")))
             draft.foreign |= {key: data[key] for key in ("signature", "thought_signature") if data.get(key)}

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import asyncio
 import shutil
+import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,9 +11,12 @@ import pytest
 
 from aloop.errors import UsageError
 from aloop.export.targets import deliver, to_tool
+from aloop.importers import peek
+from aloop.importers.peek import Glimpse
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import SessionLibrary
 from aloop.memory.projects import Place
+from commands import session_browser
 from commands.builtin.resume import last_exchanges
 from commands.dispatch import dispatch
 from commands.registry import Next
@@ -265,6 +271,28 @@ async def test_export_that_was_continued_is_in_the_last_row_until_it_is_taken_ba
     taken, sentence = await foreign.take_in(browser.found[0].session_id)
     assert (taken, sentence) == (session_id, "Added 2 messages from Codex to the session that was exported there.")
     assert [title.id for title in await browser.titles()] == [session_id]
+
+
+async def test_search_for_sessions_of_other_tools_that_takes_too_long_ends_with_its_thread(
+    bench: SetUp, sessions_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, ended = threading.Event(), threading.Event()
+
+    def search(_folder: Path, _known: frozenset[str], is_wanted: Callable[[], bool]) -> list[Glimpse]:
+        begun.set()
+        while is_wanted():
+            ended.wait(0.001)
+        ended.set()
+        return []
+
+    monkeypatch.setattr(peek, "glimpses", search)
+    monkeypatch.setattr(session_browser, "_WAIT", 0.05)
+    session_id = await store(sessions_dir, "one")
+    browser = BrowserWithImports(bench().memory, 20)
+    tasks = asyncio.all_tasks()
+    assert [title.id for title in await browser.titles()] == [session_id]
+    assert asyncio.all_tasks() == tasks
+    assert not begun.is_set() or ended.wait(10)
 
 
 async def test_picker_closed_before_the_sessions_were_read_leaves_no_list(bench: SetUp, sessions_dir: Path) -> None:
