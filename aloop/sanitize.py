@@ -1,4 +1,4 @@
-"""Make control characters visible, so that no text can control the terminal.
+"""Make control and invisible characters visible, for the terminal and in names.
 
 ``print`` does not filter escape codes that move the cursor, set the title or write to the clipboard, their
 one-character C1 forms, or marks that reverse the reading order. Therefore every text from a model, a tool, a file, a
@@ -49,6 +49,31 @@ def visible(text: str) -> str:
     invisible characters become ``<U+202E>``. Lone surrogates, which cannot be encoded, become U+FFFD.
     """
     return text.translate(_SHOWN)
+
+
+class _Escaped(dict[int, str]):
+    """As _Shown, with the escapes of JSON, and with line feeds, tabs and surrogates."""
+
+    def __missing__(self, code: int) -> str:
+        character = chr(code)
+        if character == _SHOWN[code] and character not in _KEPT:
+            self[code] = character
+        else:
+            units = character.encode("utf-16-be", "surrogatepass").hex()
+            self[code] = _SHORT.get(character) or "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
+        return self[code]
+
+
+_SHORT = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}
+_ESCAPED = _Escaped()
+
+
+def one_line(name: str) -> str:
+    """Return ``name`` with control and invisible characters as the escapes of JSON.
+
+    For names in texts for a model: it sees ``\\n`` or ``\\u202e``, and can write the same in a tool call.
+    """
+    return name.translate(_ESCAPED)
 
 
 # As text, patterns are compiled at their first use: the prompt starts without them.

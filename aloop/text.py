@@ -87,11 +87,3 @@ def clean_text(text: str) -> str:
     except UnicodeEncodeError:
         return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return text
-
-
-_ESCAPES = {code: repr(chr(code))[1:-1] for code in (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029)}
-
-
-def one_line(name: str) -> str:
-    """Return ``name`` with control characters and line breaks as escapes: ``\\n``."""
-    return name.translate(_ESCAPES)

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from aloop.formatting import quantity
+from aloop.sanitize import one_line
 
 Kind = Literal["file", "output"]
 
@@ -147,7 +148,8 @@ def _format(attachment: Attachment) -> str:
 
 
 def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
+    # Hidden characters in the name of a file must not be hidden from the user or the model.
+    return one_line(json.dumps(text, ensure_ascii=False))
 
 
 def _unquoted(text: str) -> str:

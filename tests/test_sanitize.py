@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aloop.sanitize import safe_line, safe_text, visible, without_escape_codes
+from aloop.sanitize import one_line, safe_line, safe_text, visible, without_escape_codes
 from repl.output.markdown import render_markdown
 from repl.output.styled import line, to_ansi, to_text
 from repl.output.theme import Style, Theme
@@ -47,6 +48,24 @@ def test_visible_leaves_no_control_character(text: str) -> None:
 @given(st.text(st.characters()))
 def test_visible_is_idempotent(text: str) -> None:
     assert visible(visible(text)) == visible(text)
+
+
+@pytest.mark.parametrize("payload", PAYLOADS.values(), ids=PAYLOADS)
+def test_payload_in_a_name_becomes_json_escapes(payload: str) -> None:
+    assert obeyed(one_line(payload)) == []
+    assert "\n" not in one_line(f"a\n{payload}")
+    assert json.loads(f'"{one_line(payload.replace(chr(92), ""))}"') == payload.replace(chr(92), "")
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "a b", "Grüße, 世界", "👩\u200d💻", "שלום", "back\\slash"])
+def test_ordinary_name_stays_as_it_is(name: str) -> None:
+    assert one_line(name) == name
+
+
+@given(st.text(st.characters(), max_size=60))
+def test_any_text_is_disarmed_in_a_name(text: str) -> None:
+    assert obeyed(one_line(text)) == []
+    assert visible(one_line(text)) == one_line(text)
 
 
 OURS = re.compile(r"\x1b\[[0-9;]*m")

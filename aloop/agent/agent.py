@@ -40,7 +40,7 @@ from aloop.memory import ContextUse, MemoryManager, Turn
 from aloop.memory.context import estimate_tokens, live
 from aloop.memory.conversation import SentDigests
 from aloop.permissions import Ask, Kind, Mode
-from aloop.text import one_line
+from aloop.sanitize import one_line
 from aloop.tools import Tool, ToolRunner, default_tools
 from aloop.tools.approval import PermissionGate
 from aloop.tools.jobs.table import JobTable

@@ -18,7 +18,7 @@ from typing import ClassVar
 from aloop.llm.json_values import digest_of_bytes
 from aloop.llm.prompts import DIRECTORY, PROJECT_INSTRUCTIONS, SKILLS
 from aloop.memory.context import estimate_tokens
-from aloop.text import one_line
+from aloop.sanitize import one_line
 
 NO_DIGEST = "none"
 """The digest of an empty section."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from aloop.llm.base import ToolSpec
 from aloop.llm.json_values import digest_of_bytes
-from aloop.text import one_line
+from aloop.sanitize import one_line
 
 IDENTITY = (
     "You are aloop, an assistant that talks with a user at a terminal prompt. The conversation is saved as a text "

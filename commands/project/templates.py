@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING
 
 from aloop.errors import UsageError
 from aloop.sanitize import safe_line
-from aloop.text import clean_text
 from commands.chat import chat
-from commands.project.folders import FoundFile, Unreadable, find_command_files, read_text
+from commands.project.folders import FoundFile, Unreadable, find_command_files, read_text, without_invisible
 from commands.project.instructions import report_once
 from commands.project.skills import SKILLS_GROUP, SkillFile, load_skills
 from commands.registry import Argument, Command, Outcome
@@ -50,10 +49,12 @@ def parse_template(file: FoundFile, text: str) -> Template:
         raise Unreadable(f"{file.shown} is not used: a command is named with letters, digits, - and _.")
     front = _FRONT_MATTER.match(text)
     fields = dict(_FIELD.findall(front[1])) if front else {}
-    body = clean_text(text[front.end() :] if front else text).strip()
+    written = (text[front.end() :] if front else text).strip()
+    # As in instructions and skills: nothing in the file is hidden from the user and sent to the model.
+    body = without_invisible(written)[0].strip()
     if not body:
         raise Unreadable(f"{file.shown} is not used, because it is empty.")
-    summary = _unquoted(fields.get("description", "")) or body.partition("\n")[0].lstrip("# ")
+    summary = _unquoted(fields.get("description", "")) or written.partition("\n")[0].lstrip("# ")
     usage = _unquoted(fields.get("argument-hint", ""))
     return Template(name, _short(summary, _LONGEST_SUMMARY), _short(usage, _LONGEST_USAGE), body, file)
 

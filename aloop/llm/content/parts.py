@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from aloop.llm.json_values import EMPTY, JsonObject, digest_of_bytes
+from aloop.sanitize import one_line
 from aloop.text import clean_text
 
 FILES = "files"
@@ -57,8 +58,8 @@ class MediaFile:
 
     @property
     def summary(self) -> str:
-        """A one-line description; not sanitized."""
-        return f"{self.name or self.kind} ({self.media_type}, {len(self.data):,} bytes)"
+        """A one-line description."""
+        return f"{one_line(self.name) or self.kind} ({self.media_type}, {len(self.data):,} bytes)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ class ContentPart:
         if not self.is_own:
             url = self.url
             return f"[{label}: {'inline data' if url.startswith('data:') else url}]" if url else f"[{label}]"
-        named = f"{self.name}, " if self.name else ""
+        named = f"{one_line(self.name)}, " if self.name else ""
         return f"[{label}: {named}{self.file}, {self.media_type}, {self.size:,} bytes]"
 
     @property

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from aloop.errors import ToolError
 from aloop.llm.content.images import HEAD, MAX_DOCUMENT_BYTES, media_type_of, prepare_media
 from aloop.permissions import PermissionRequest
-from aloop.text import one_line
+from aloop.sanitize import one_line
 from aloop.tools.base import Action, Tool, ToolResult, in_thread
 from aloop.tools.files.glob import Entry, Glob, Walk
 from aloop.tools.files.text_file import MOST_LINES, excerpt, open_plain, skip_mark

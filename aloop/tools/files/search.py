@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 from aloop.errors import ToolError
 from aloop.formatting import quantity
 from aloop.sandbox.paths import find_program
-from aloop.text import one_line
+from aloop.sanitize import one_line
 from aloop.tools.base import ToolResult, in_thread
 from aloop.tools.files.glob import Glob, Walk
 from aloop.tools.files.read import ReadOnlyFileTool

@@ -181,3 +181,11 @@ async def test_only_commands_that_list_others_read_the_files_again(
     assert not any("not used" in str(text) for _, text in stage.view.shown)
     await dispatch("/help", stage.context)
     assert any("a command is named with letters" in str(text) for _, text in stage.view.shown)
+
+
+def test_command_sends_nothing_that_its_file_hides() -> None:
+    file = FoundFile(Path("review.md"), "review.md", None)
+    hidden = "".join(map(chr, range(0xE0041, 0xE0051)))
+    template = parse_template(file, f"---\ndescription: Re\u202eview\n---\nRe\u200bview{hidden} 👩\u200d💻 it.\n")
+    assert template.body == "Review 👩\u200d💻 it."
+    assert template.summary == "Re<U+202E>view"

@@ -171,4 +171,4 @@ async def test_end_of_the_worker_is_not_reported_as_unknown(
 async def test_name_with_control_characters_stays_on_one_line(workspace: Workspace) -> None:
     (workspace.root / "two\nlines\x1b.txt").write_text("unique words\n")
     found = await SearchFiles(workspace).run({"pattern": "unique", "glob": "*.txt"})
-    assert found.text == "two\\nlines\\x1b.txt:1: unique words"
+    assert found.text == "two\\nlines\\u001b.txt:1: unique words"
