@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from aloop.cli.console import ProgressBar, json_line, output_width, print_line, print_note
+from aloop.cli.exchange.import_rows import KINDS, ImportTable, import_record, listed
 from aloop.cli.exchange.importing import ImportOptions
-from aloop.errors import SHORT_ID, StorageError, UsageError
+from aloop.errors import StorageError, UsageError
 from aloop.formatting import quantity
 from aloop.importers.draft import Imported
 from aloop.importers.formats import FORMATS
@@ -24,17 +25,14 @@ from aloop.importers.peek import TOOLS, glimpses_of
 from aloop.importers.places import files_of, notes_folders, places_of
 from aloop.importers.run import Scan, Selection, find_files
 from aloop.importers.source import Source
-from aloop.importers.store import ImportStore, Outcome, title_of
+from aloop.importers.store import ImportStore, Outcome
 from aloop.interrupts import INTERRUPTED, DelayedInterrupt
 from aloop.memory.trust_file import TrustFile
 from aloop.text import closest_match
-from aloop.width import fit
 
 _STDIN = "-"
 _UNPLACED = frozenset({"cline"})
 """Tools some of whose sessions do not name their folder, and are imported for each."""
-_TITLE_WIDTH = 60
-_KINDS = {"branch": ("branch", "branches"), "subagent": ("subagent run", "subagent runs")}
 
 _FOR_ALL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
 """Errors that would meet every other conversation, too."""
@@ -90,8 +88,9 @@ def _import(options: ImportOptions, scan: Scan, found: Iterable[Imported], total
     lost: Counter[str] = Counter()
     sessions: list[str] = []
     texts: set[str] = set()
-    code = 0
-    read = 0
+    table = ImportTable(output_width(), dry=options.dry_run)
+    added: Counter[str] = Counter()
+    code = read = 0
     with ProgressBar("Reading", "MB", is_wanted=not options.as_json) as bar:
 
         def show(size: int) -> None:
@@ -114,9 +113,10 @@ def _import(options: ImportOptions, scan: Scan, found: Iterable[Imported], total
                 if outcome.action in ("imported", "updated"):
                     sessions.append(outcome.session_id)
                     texts |= {outcome.note} if outcome.note else set()
-                lost.update(imported.losses)
+                    lost.update(imported.losses)
+                    added[outcome.action] += outcome.added
                 bar.clear()
-                _report(options, imported, outcome)
+                _report(options, table, imported, outcome)
         except KeyboardInterrupt:
             bar.clear()
             print_note(
@@ -125,7 +125,7 @@ def _import(options: ImportOptions, scan: Scan, found: Iterable[Imported], total
             code = INTERRUPTED
     if not options.dry_run:
         _accept(sessions, texts)
-    _summarize(options, scan, store, done, lost)
+    _summarize(options, scan, store, done, lost, added)
     is_unknown = (scan.unknown or scan.empty) and not done and not Path(options.what).expanduser().is_dir()
     is_failed = bool(scan.problems or is_unknown or (options.session and not done))
     return code or int(is_failed)
@@ -139,79 +139,41 @@ def _accept(sessions: Sequence[str], texts: Set[str]) -> None:
         print_note(str(error))
 
 
-def _report(options: ImportOptions, imported: Imported, outcome: Outcome) -> None:
-    """Print one line for a conversation."""
+def _report(options: ImportOptions, table: ImportTable, imported: Imported, outcome: Outcome) -> None:
+    """Print the lines of a conversation."""
     if options.as_json:
-        print_line(json_line(_record(options, imported, outcome)))
+        print_line(json_line(import_record(imported, outcome, dry=options.dry_run)))
         return
-    if outcome.action == "unchanged" and not options.dry_run:
-        return
-    action: str = outcome.action
-    if options.dry_run:
-        action = {"imported": "would import", "updated": "would update"}.get(action, action)
-    action = {"continued": "left alone", "exported": "skipped"}.get(action, action)
-    counts = [quantity(len(imported.messages), "message")]
-    if imported.call_count:
-        counts.append(quantity(imported.call_count, "tool call"))
-    if outcome.action == "updated":
-        counts = [quantity(outcome.added, "new message")]
-    title = fit(title_of(imported), _TITLE_WIDTH)
-    kind = f" ({_KINDS[imported.kind][0]})" if imported.kind in _KINDS else ""
-    row = f"{action}  {outcome.session_id[:SHORT_ID]}  {', '.join(counts)}  {title}{kind}"
-    width = output_width()
-    print_line(row if width is None else fit(row, width))
-    if options.dry_run and imported.losses:
-        print_line(f"    would be left out: {_listed(imported.losses)}")
-    if outcome.action == "continued":
-        print_line(f"    {outcome.reason}, so nothing was added")
-    elif outcome.reason:
-        print_line(f"    {outcome.reason}")
+    for line in table.lines(imported, outcome):
+        print_line(line)
 
 
-def _record(options: ImportOptions, imported: Imported, outcome: Outcome) -> dict[str, object]:
-    return {
-        "action": outcome.action,
-        "dry_run": options.dry_run,
-        "id": outcome.session_id,
-        "from": imported.tool,
-        "foreign_id": imported.foreign_id,
-        "kind": imported.kind,
-        "branch": imported.branch,
-        "title": title_of(imported),
-        "cwd": imported.cwd,
-        "created_at": imported.created_at,
-        "updated_at": imported.updated_at,
-        "messages": len(imported.messages),
-        "tool_calls": imported.call_count,
-        "results": imported.result_count,
-        "added": outcome.added,
-        "lost": dict(imported.losses),
-        "path": imported.path,
-    }
-
-
-def _summarize(options: ImportOptions, scan: Scan, store: ImportStore, done: Counter[str], lost: Counter[str]) -> None:
+def _summarize(
+    options: ImportOptions, scan: Scan, store: ImportStore, done: Counter[str], lost: Counter[str], added: Counter[str]
+) -> None:
     """Print the totals, and what was not taken over, to standard error."""
-    new = {"imported": "would be imported" if options.dry_run else "imported"}
+    new = {"imported": "would be imported", "updated": "would be updated"} if options.dry_run else {}
     new |= {"in trash": "in the trash", "continued": "left alone", "exported": "skipped as exports of sessions here"}
-    parts = [f"{count:,} {new.get(action, action)}" for action, count in done.items()]
+    messages = {action: f" ({quantity(count, 'message')})" for action, count in added.items()}
+    parts = [f"{count:,} {new.get(action, action)}{messages.get(action, '')}" for action, count in done.items()]
     if parts:
         print_note(f"{quantity(sum(done.values()), 'conversation')}: {', '.join(parts)}.")
     elif options.session:
         print_note(f"No conversation has the ID {options.session}.")
     elif not (scan.empty or scan.unknown or scan.problems):
         print_note("No conversations were found.")
-    if left := [f"{count:,} {_KINDS[kind][count != 1]}" for kind, count in scan.left_out.items()]:
+    if left := [f"{count:,} {KINDS[kind][count != 1]}" for kind, count in scan.left_out.items()]:
         print_note(f"Left out: {' and '.join(left)}. Add --branches to import them too.")
     if done["continued"]:
         print_note(
             "Sessions that were continued on both sides are left alone. To see what is new in the other tool, import "
             "the conversation with --session ID --sessions-dir DIR into another folder."
         )
-    if lost and not options.dry_run:
-        print_note(f"Left out, because a session has no place for it: {_listed(lost)}.")
+    if lost:
+        would = "Would be left out" if options.dry_run else "Left out"
+        print_note(f"{would}, because a session has no place for it: {listed(lost)}.")
     if scan.problems:
-        print_note(f"Not readable: {_listed(scan.problems)}.")
+        print_note(f"Not readable: {listed(scan.problems)}.")
     if scan.empty and not done:
         name, form = next(iter(scan.empty.items()))
         label = FORMATS[form].label
@@ -227,10 +189,6 @@ def _summarize(options: ImportOptions, scan: Scan, store: ImportStore, done: Cou
 
 def _more(names: Collection[str]) -> str:
     return f" and {len(names) - 1:,} more" if len(names) > 1 else ""
-
-
-def _listed(counts: Counter[str]) -> str:
-    return ", ".join(f"{what} ({count:,})" for what, count in counts.most_common())
 
 
 def _list_here(options: ImportOptions) -> int:
