@@ -17,6 +17,27 @@ DEFAULT_KEYS: Mapping[str, str] = {
 }
 """The key of each action that the settings can change; empty for none."""
 
+_EFFECTS = (
+    ("Enter", "send; during a turn, queue the line"),
+    ("Enter Enter, Ctrl-Enter", "during a turn, send at the model's next step"),
+    ("Up", "take a queued line back; otherwise earlier lines"),
+    ("Esc, Ctrl-C", "stop the turn"),
+    ("Esc Esc", "go back to an earlier message"),
+    ("new_line", "new line; so does Ctrl-J"),
+    ("complete", "complete"),
+    ("Shift-Tab", "ask first, accept edits, or plan"),
+    ("Ctrl-R", "search earlier lines"),
+    ("expand", "show all of the last tool's output"),
+    ("editor", "open your editor"),
+    ("rewind", "go back to an earlier message"),
+    ("suspend", "suspend"),
+    ("Ctrl-D, Ctrl-C twice", "leave"),
+    ("/", "command"),
+    ("@", "file"),
+    ("!", "run a command"),
+)
+"""The keys and marks, or actions of the settings, with their effect, the most useful first."""
+
 _KEY = re.compile(r"(ctrl|alt|shift)-([a-z]|enter|tab|up|down|left|right|home|end|pageup|pagedown|delete)|tab|f(\d\d?)")
 _FIXED = (
     "ctrl-c",
@@ -55,6 +76,13 @@ def key_sequence(keys: str) -> tuple[str, ...]:
 def key_label(keys: str) -> str:
     """Return ``keys`` as the documentation writes them, as in ``Ctrl-X Ctrl-E``."""
     return " ".join("-".join(part.capitalize() for part in key.split("-")) for key in keys.split())
+
+
+def key_rows(changed: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return the keys and marks with their effect, given those of the settings."""
+    keys = {**DEFAULT_KEYS, **changed}
+    named = ((key_label(keys[key]) if key in keys else key, effect) for key, effect in _EFFECTS)
+    return [(key, effect) for key, effect in named if key]
 
 
 def require_keys(table: Mapping[str, object]) -> Mapping[str, str]:

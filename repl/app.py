@@ -41,12 +41,13 @@ def run_shell(options: ShellOptions) -> int:
         from repl.shell import Shell
 
         restore_interrupts()
-        shell = Shell(options, Screen(TerminalOutput.of(sys.stdout), options.settings.background), early=early)
+        screen = Screen(TerminalOutput.of(sys.stdout), options.settings.background)
+        shell = Shell(options, screen, early=early)
         code = asyncio.run(shell.run())
         while not code and (place := shell.moves_to):
             options = _in_project(options, place)
             sys.stdout.write("\n")
-            shell = Shell(options, Screen(TerminalOutput.of(sys.stdout), options.settings.background))
+            shell = Shell(options, screen)
             code = asyncio.run(shell.run())
         return code
 

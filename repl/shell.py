@@ -168,16 +168,20 @@ class Shell:
         if following := self._queue.take_next():
             self.line_entered(following)
             return
+        if (context := self._engine.context) is None or self._turn:
+            return
         from commands.context import accept  # here: the prompt is drawn without the commands
 
-        if (context := self._engine.context) and not self._turn and accept(context):
+        if accept(context):
             self._screen.write("\n")
             self._prompt.hint("Output attached. Press Ctrl-C on the empty line to remove it.")
 
     def blank_interrupted(self) -> bool:
+        if (context := self._engine.context) is None:
+            return False
         from commands.context import drop  # as above
 
-        if (context := self._engine.context) is None or not drop(context):
+        if not drop(context):
             return False
         self._screen.write("\n")
         return True
@@ -246,10 +250,10 @@ class Shell:
         ticker = asyncio.create_task(self._screen.tick())
         outcome = Outcome()
         try:
-            # Imported here: the prompt is drawn without the commands.
+            context = await self._engine.ready()
+            # Imported here: the engine has imported most of it in its thread, and nothing waits for that.
             from commands.dispatch import dispatch
 
-            context = await self._engine.ready()
             context.agent.steer = self._steer
             self._live.set_status("")
             outcome = await dispatch(entry.text, context, entry.own)
@@ -325,8 +329,12 @@ class Shell:
     # Start and end.
 
     def _completer(self) -> Completer | None:
-        """Return the completer if the line may need it: it imports all commands."""
-        return self._make_completer() if self._prompt.may_complete else None
+        """Return the completer if the line may need it: it imports all commands.
+
+        The engine imports them in its thread, so that only Tab waits for them.
+        """
+        is_ready = self._engine.context is not None or self._prompt.is_completing
+        return self._make_completer() if is_ready and self._prompt.may_complete else None
 
     @cache  # noqa: B019 - a process has one shell, which lives to its end
     def _make_completer(self) -> Completer:
@@ -457,6 +465,7 @@ class Shell:
     async def _start_engine(self) -> None:
         try:
             context = await self._engine.ready()
+            self._more_to_offer()
             from commands.project.templates import refresh_commands  # here: the engine has imported it in its thread
 
             has_recovered = await recover(context)

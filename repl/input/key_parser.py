@@ -10,8 +10,12 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
+from select import select
 
+from prompt_toolkit.input import Input
 from prompt_toolkit.input.ansi_escape_sequences import ANSI_SEQUENCES
+from prompt_toolkit.input.typeahead import store_typeahead
+from prompt_toolkit.input.vt100 import Vt100Input
 from prompt_toolkit.input.vt100_parser import Vt100Parser
 from prompt_toolkit.key_binding.key_processor import KeyPress
 from prompt_toolkit.keys import Keys
@@ -34,6 +38,9 @@ _REPORT_SECONDS = 1.0
 _KEYPAD = r"\x1bO[MXj-y]"
 _KEYPAD_START = "\x1bO"
 _POSITION_OR_MOUSE = r"\x1b\[(?:\d+;\d+R|<?[\d;]+[mM]|M)\Z"
+
+_INCOMPLETE_KEY = r"\x1b(?:O|\[[0-9;?]*)?\Z"
+_REST_SECONDS = 0.05  # for the rest of a key, which arrives together with its start
 
 _SHIFT, _ALT, _CTRL, _LOCKS = 1, 2, 4, 64 + 128
 _ENTER, _TAB, _ESCAPE, _SPACE, _BACKSPACE = 13, 9, 27, 32, 127
@@ -68,7 +75,7 @@ class KeyParser(Vt100Parser):
     """Parses the input of a terminal.
 
     While ``is_early`` is set, a line feed is Enter: the terminal converts carriage returns until it is in raw mode.
-    ``on_report`` is called with each report of the terminal, which is not a key.
+    ``on_report`` is called with each report of the terminal, which is not a key, and with the mark before a paste.
     """
 
     def __init__(
@@ -116,6 +123,7 @@ class KeyParser(Vt100Parser):
             self._partial = data if len(data) < _LONGEST_REPORT else ""
             return ""
         if data.startswith(_PASTE_START):
+            self._on_report(_PASTE_START)
             super().feed(data)
             return ""
         if found := re.match(_CSI, data):
@@ -193,6 +201,30 @@ class KeyParser(Vt100Parser):
             elif modifiers & _SHIFT:
                 character = character.upper()
             super().feed(("\x1b" if modifiers & _ALT else "") + character)
+
+
+def feed_typed_ahead(source: Input, before: str) -> int:
+    """Let the first paint show the keys typed so far; return their number.
+
+    ``before`` is what was read from ``source`` before the prompt was ready.
+    """
+    parser = source.vt100_parser if isinstance(source, Vt100Input) else None
+    if isinstance(parser, KeyParser):
+        parser.is_early = True
+    if isinstance(source, Vt100Input):
+        # Through the parser of the source: a key may start in here and end in unread input.
+        source.vt100_parser.feed(before)
+        if "\x1b" in before and re.search(_INCOMPLETE_KEY, before):
+            select([source.fileno()], [], [], _REST_SECONDS)
+    keys = []
+    while read := source.read_keys():
+        keys += read
+    # A single Escape is complete: the keys of a terminal arrive in one piece.
+    keys += source.flush_keys()
+    if isinstance(parser, KeyParser):
+        parser.is_early = False
+    store_typeahead(source, keys)
+    return len(keys)
 
 
 def _control(character: str) -> str:

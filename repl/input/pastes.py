@@ -3,8 +3,11 @@
 A large paste is shown as a marker, ``[pasted 120 lines]``. An edit that would cut into a marker removes it, and text
 typed into it goes after it, so that a paste is sent whole or not at all.
 
-The terminal marks the end of a paste, but pasted text may contain that mark, and what follows it arrives as keys,
-Enter included. Therefore keys belong to a paste until no more of them arrive.
+Most terminals mark the start and the end of a paste, but pasted text may contain the mark of its end, and what follows
+arrives as keys, Enter included. Therefore keys belong to a paste until no more of them arrive.
+
+Other terminals, and tmux in part, send pasted text as keys. Unless the terminal is known to mark pastes, Enter with
+text right after it belongs to one.
 """
 
 from __future__ import annotations
@@ -127,18 +130,22 @@ class PasteGuard:
 
     On a busy machine, a program handles keys late and at any distance, so the time between two keys means nothing. Only
     the input itself does: text that is already there after an Enter was not typed by a user who saw its effect, and a
-    paste lasts until no input has arrived for some ticks, which a busy machine can only delay.
+    paste lasts until no input has arrived for some ticks, which a busy machine can only delay. Lines that were typed
+    while the program could not read look like a paste, too, unless ``marks_pastes``.
 
-    ``has_input`` waits that many seconds for input, and returns True if there is any.
+    ``has_input`` waits that many seconds for input, and returns True if there is any. ``marks_pastes`` returns True if
+    the terminal is known to mark each paste.
     """
 
     def __init__(
         self,
         has_input: Callable[[float], bool],
         call_later: Callable[[float, Callable[[], None]], object],
+        marks_pastes: Callable[[], bool],
     ) -> None:
         self._has_input = has_input
         self._call_later = call_later
+        self._marks_pastes = marks_pastes
         self._in_paste = False
         self._is_ticking = False
         self._quiet_ticks = 0
@@ -171,7 +178,8 @@ class PasteGuard:
     @property
     def ends_pasted_line(self) -> bool:
         """True if the key being handled, Enter, came with a paste, marked or not."""
-        if not self._in_paste and not self._is_skipped and self._has_input(_SETTLE_SECONDS):
+        is_known = self._in_paste or self._is_skipped or self._marks_pastes()
+        if not is_known and self._has_input(_SETTLE_SECONDS):
             self.paste()
         return self._in_paste
 

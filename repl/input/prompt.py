@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import signal
 import time
 from asyncio import get_running_loop
@@ -23,7 +22,6 @@ from prompt_toolkit.enums import DEFAULT_BUFFER, EditingMode
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.history import History
 from prompt_toolkit.input import Input
-from prompt_toolkit.input.typeahead import store_typeahead
 from prompt_toolkit.input.vt100 import Vt100Input
 from prompt_toolkit.key_binding import merge_key_bindings
 from prompt_toolkit.key_binding.bindings.auto_suggest import load_auto_suggest_bindings
@@ -33,11 +31,12 @@ from prompt_toolkit.layout import Layout
 from prompt_toolkit.search import stop_search
 
 from aloop.errors import AloopError
+from aloop.keys import key_rows
 from aloop.sanitize import safe_line
 from aloop.width import fit, flow, text_width, unjoined, wrap
 from repl.input.buffer import LineBuffer, complete
 from repl.input.key_bindings import bind_keys
-from repl.input.key_parser import KeyParser
+from repl.input.key_parser import KeyParser, feed_typed_ahead
 from repl.input.layout import build_layout
 from repl.input.owner import Owner
 from repl.input.pastes import Entry, PasteGuard, dropped_media
@@ -50,33 +49,7 @@ from repl.output.theme import prompt_style
 if TYPE_CHECKING:
     from repl.input.choice import Choice
 
-_INCOMPLETE_KEY = r"\x1b(?:O|\[[0-9;?]*)?\Z"
-_REST_SECONDS = 0.05  # for the rest of a key, which arrives together with its start
 _LATE_SECONDS = 0.2  # for reports of the terminal at the end
-
-
-def feed_typed_ahead(source: Input, before: str) -> int:
-    """Let the first paint show the keys typed so far; return their number.
-
-    ``before`` is what was read from ``source`` before the prompt was ready.
-    """
-    parser = source.vt100_parser if isinstance(source, Vt100Input) else None
-    if isinstance(parser, KeyParser):
-        parser.is_early = True
-    if isinstance(source, Vt100Input):
-        # Through the parser of the source: a key may start in here and end in unread input.
-        source.vt100_parser.feed(before)
-        if "\x1b" in before and re.search(_INCOMPLETE_KEY, before):
-            select([source.fileno()], [], [], _REST_SECONDS)
-    keys = []
-    while read := source.read_keys():
-        keys += read
-    # A single Escape is complete: the keys of a terminal arrive in one piece.
-    keys += source.flush_keys()
-    if isinstance(parser, KeyParser):
-        parser.is_early = False
-    store_typeahead(source, keys)
-    return len(keys)
 
 
 _VI_MARKS = {
@@ -124,7 +97,11 @@ class Prompt:
         source: Input | None = None,
         keys: Mapping[str, str] | None = None,
     ) -> None:
-        self.paste_guard = PasteGuard(self._has_keys, lambda wait, tick: get_running_loop().call_later(wait, tick))
+        self.paste_guard = PasteGuard(
+            self._has_keys,
+            lambda wait, tick: get_running_loop().call_later(wait, tick),
+            lambda: screen.marks_pastes,
+        )
         self._owner = owner
         self._screen = screen
         self._toolbar = toolbar
@@ -135,6 +112,8 @@ class Prompt:
         self._is_editing = False
         self._armed = self._repeats = ""
         self._awaited: Document | None = None
+        self.is_completing = False
+        """True while the user waits for the effect of Tab."""
         self._recalled: tuple[int, QueuedLine] | None = None  # the line that was queued, and its place
         self._buffer = LineBuffer(
             name=DEFAULT_BUFFER,
@@ -181,7 +160,10 @@ class Prompt:
         self.paste_guard.skip(0 if is_pasted else count)
         if isinstance(self.app.input, Vt100Input):
             self._screen.ask_terminal()
-        await self.app.run_async(set_exception_handler=False)
+        try:
+            await self.app.run_async(set_exception_handler=False)
+        finally:
+            self._screen.ignore_reports()
         self._take_late_reports()
 
     def _take_late_reports(self) -> None:
@@ -457,7 +439,11 @@ class Prompt:
 
     def complete(self) -> None:
         """Complete the text before the cursor, now or as soon as there are completions."""
-        self._awaited = None if complete(self._buffer) else self._buffer.document
+        self.is_completing = True
+        try:
+            self._awaited = None if complete(self._buffer) else self._buffer.document
+        finally:
+            self.is_completing = False
 
     @contextmanager
     def lend(self, layout: Layout, *, is_full: bool = False) -> Iterator[None]:
@@ -485,7 +471,7 @@ class Prompt:
         document = self._buffer.document
         if document == self._awaited:
             self.complete()
-        elif document.text and not self._buffer.complete_state and _begins_completion(document):
+        elif self.may_complete and not self._buffer.complete_state and _begins_completion(document):
             self._buffer.start_completion()
 
     def hint(self, sentence: str) -> None:
@@ -517,8 +503,6 @@ class Prompt:
 
     def _key_help(self, width: int) -> StyleAndTextTuples:
         """Return the keys and marks, as many as fit on the screen."""
-        from commands.builtin.help import key_rows  # here: the prompt is drawn without the commands
-
         most = max(1, self.app.output.get_size().rows - _PROMPT_ROWS)
         rows: list[StyleAndTextTuples] = []
         room = 0

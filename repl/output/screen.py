@@ -20,7 +20,14 @@ from aloop.width import wrap
 from repl.output.live import SPIN_SECONDS
 from repl.output.renderer import LiveRenderer, LiveRows, TerminalOutput, has_alternate_screen, in_one_piece
 from repl.output.styled import Line, line, to_ansi
-from repl.output.terminal_reports import has_kitty_keys, is_last, queries, reported_background, synchronizes
+from repl.output.terminal_reports import (
+    has_kitty_keys,
+    is_last,
+    marks_pastes,
+    queries,
+    reported_background,
+    synchronizes,
+)
 from repl.output.theme import Background, Style, Theme, prompt_styles
 
 _SLOWEST_REPORT = 1.0  # seconds
@@ -44,6 +51,9 @@ class Screen:
         self._has_title = False
         self.has_focus = True
         """False while the terminal reports that another window has the focus."""
+        self.marks_pastes = False
+        """True if the terminal is known to mark each paste: any other text was typed."""
+        self._has_ended = False
         self._asked_at: float | None = None
         self._ends_blank = False  # a blank row is above the prompt
 
@@ -67,7 +77,7 @@ class Screen:
 
     def attach(self, app: Application[Any], live_rows: LiveRows) -> None:
         """Print above ``app`` from now on, with ``live_rows`` between text and prompt."""
-        self._app = app
+        self._app, self._has_ended = app, False
         app.renderer = LiveRenderer(app.renderer.style, self.output, live_rows, lambda: self.theme)
 
     @property
@@ -91,23 +101,30 @@ class Screen:
         """Ask the terminal what it can do; ``take_report`` gets its answers, if any."""
         if isinstance(self.output, TerminalOutput):
             self._asked_at = time.monotonic()
-            self.output.write_raw(queries(os.environ))
+            # The prompt is drawn over what a terminal prints of a question that it does not know.
+            self.output.write_raw(queries(os.environ) + "\r")
 
     @property
     def awaits_reports(self) -> bool:
         """True if the terminal was asked just now and has not answered everything."""
         return self._asked_at is not None and time.monotonic() - self._asked_at < _SLOWEST_REPORT
 
+    def ignore_reports(self) -> None:
+        """Use no report from now on: the prompt has ended."""
+        self._has_ended = True
+
     def take_report(self, report: str) -> None:
-        """Use what the terminal reports, unless the prompt has ended."""
+        """Use what the terminal reports, also before the prompt reads keys."""
         if is_last(report):
             self._asked_at = None
-        if not isinstance(self.output, TerminalOutput) or (self._app and not self._app.is_running):
+        if not isinstance(self.output, TerminalOutput) or self._has_ended:
             return
         if has_kitty_keys(report):
             self.output.use_kitty_keys()
         elif report in _FOCUS:
             self.has_focus = _FOCUS[report]
+        elif marks_pastes(report, os.environ):
+            self.marks_pastes = True
         elif synchronizes(report):
             self.output.is_synchronized = True
         elif (background := reported_background(report)) and not self._is_background_set:

@@ -32,11 +32,13 @@ BROKEN_REPORT = rf"\x1b(?:\]\d|P[\d>!$+]|_G){_TEXT}{{2,}}(?=[\x00-\x06\x08-\x1a\
 
 _KITTY_KEYS = "\x1b[?u"
 _SYNCHRONIZED = "\x1b[?2026$p"
+_MARKED_PASTES = "\x1b[?2004$p"
 _BACKGROUND = "\x1b]11;?\x1b\\"
 _ATTRIBUTES = "\x1b[c"
 """Every terminal answers this one, after the others: no report is on its way then."""
 
 _SYNCHRONIZED_REPORT = r"\x1b\[\?2026;[12]\$y"
+_MARKED_PASTES_REPORT = r"\x1b\[\?2004;[123]\$y|\x1b\[200~"  # or the mark of a paste itself
 _BACKGROUND_REPORT = r"\x1b\]11;rgba?:([0-9a-fA-F]{1,4})/([0-9a-fA-F]{1,4})/([0-9a-fA-F]{1,4})"
 _KITTY_REPORT = r"\x1b\[\?\d+u"
 _ATTRIBUTES_REPORT = r"\x1b\[\?[\d;]+c"
@@ -46,8 +48,13 @@ def queries(env: Mapping[str, str]) -> str:
     """Return the questions for the terminal that ``env`` describes."""
     # Other terminals ignore a question that they do not know; these two print a part of it.
     is_console, is_apple = env.get("TERM") == "linux", env.get("TERM_PROGRAM") == "Apple_Terminal"
-    asked = (_KITTY_KEYS, "" if is_console or is_apple else _SYNCHRONIZED, "" if is_console else _BACKGROUND)
-    return "".join(asked) + _ATTRIBUTES
+    modes = "" if is_console or is_apple else _SYNCHRONIZED + _MARKED_PASTES
+    return _KITTY_KEYS + modes + ("" if is_console else _BACKGROUND) + _ATTRIBUTES
+
+
+def early_question(env: Mapping[str, str]) -> str:
+    """Return the question about keys typed before the prompt, with a short answer."""
+    return _MARKED_PASTES if _MARKED_PASTES in queries(env) else ""
 
 
 def has_kitty_keys(report: str) -> bool:
@@ -58,6 +65,15 @@ def has_kitty_keys(report: str) -> bool:
 def synchronizes(report: str) -> bool:
     """Return True if the terminal can show all changes of a frame at once."""
     return re.match(_SYNCHRONIZED_REPORT, report) is not None
+
+
+def marks_pastes(report: str, env: Mapping[str, str]) -> bool:
+    """Return True if the terminal that ``env`` describes marks each paste.
+
+    Within tmux and GNU screen, some are marked, but their own ``paste-buffer`` and ``paste`` are not.
+    """
+    is_nested = "TMUX" in env or "STY" in env or env.get("TERM", "").startswith(("tmux", "screen"))
+    return not is_nested and re.match(_MARKED_PASTES_REPORT, report) is not None
 
 
 def is_last(report: str) -> bool:

@@ -25,6 +25,7 @@ from aloop.project import find_branch
 from repl.input.toolbar import toolbar_line, toolbar_parts
 from repl.options import ShellOptions
 from repl.output.styled import PROMPT, placeholder, to_ansi
+from repl.output.terminal_reports import early_question
 from repl.output.theme import Style, Theme
 from repl.startup.banner import greeting
 
@@ -33,6 +34,8 @@ _REST_SECONDS = 0.05
 
 _DELETE = 0x7F
 _LINES = re.compile(rb"[\r\n][^\x00-\x1f\x7f]")
+_REPORTS = rb"\x1b\[(?:[IO]|\?[\d;]+\$y)"
+"""Reports of the terminal about what the first screen turns on and asks."""
 
 
 class EarlyKeys:
@@ -85,7 +88,7 @@ class EarlyKeys:
 
     def _show(self, data: bytes) -> None:
         echo = bytearray()
-        for byte in data:
+        for byte in re.sub(_REPORTS, b"", data) if b"\x1b" in data else data:
             if not self._is_showing:
                 break
             if byte == _DELETE and self._shown:
@@ -104,6 +107,7 @@ class EarlyKeys:
 
 _IFLAG, _LFLAG = 0, 3
 _PASTES_MARKED, _PASTES_PLAIN = "\x1b[?2004h", "\x1b[?2004l"
+_REPORT_FOCUS, _IGNORE_FOCUS = "\x1b[?1004h", "\x1b[?1004l"
 _CLEAR_BELOW = "\r\x1b[J"
 _CLEAR_RIGHT = b"\x1b[K"
 _NARROWEST = 20  # columns for which the toolbar is predictable
@@ -120,12 +124,16 @@ class EarlyScreen:
         self.typed = ""
         self.is_pasted = False
         self._is_painted = False
+        self._marks_pastes = False
         self._keys: EarlyKeys | None = None
         self._fd = fd
         self._before = termios.tcgetattr(fd)
 
     def paint(self, text: str) -> None:
-        """Stop the echo; if there is ``text``, write it and start reading keys."""
+        """Stop the echo; if there is ``text``, write it and start reading keys.
+
+        Without it, the prompt reads the keys later. A paste among them must be marked, since nothing else shows it.
+        """
         termios.tcsetattr(self._fd, termios.TCSANOW, _keys_kept(self._before, signals=not text))
         if text:
             self._is_painted = True
@@ -133,6 +141,9 @@ class EarlyScreen:
             _write(_CLEAR_BELOW + text if select([self._fd], [], [], 0)[0] else text)
             room = os.get_terminal_size(self._fd).columns - len(PROMPT) - 1
             self._keys = EarlyKeys(self._fd, sys.stdout.fileno(), room)
+        else:
+            self._marks_pastes = True
+            _write(_PASTES_MARKED)
 
     @property
     def is_painted(self) -> bool:
@@ -159,7 +170,9 @@ class EarlyScreen:
         """Clear the prompt, unless it was taken over, and restore the terminal."""
         try:
             if self.take_over():
-                _write(_CLEAR_BELOW + _PASTES_PLAIN)
+                _write(_CLEAR_BELOW + _PASTES_PLAIN + _IGNORE_FOCUS)
+            elif self._marks_pastes:
+                _write(_PASTES_PLAIN)
         finally:
             self.restore()
 
@@ -209,7 +222,9 @@ def first_screen(options: ShellOptions, columns: int) -> str:
     shown = f"{quiet}{placeholder(columns - len(PROMPT) - 1)}\x1b[0m"
     below = f"\r\n{quiet}{toolbar}\x1b[0m\r{_CURSOR_UP}\x1b[{len(PROMPT)}C"
     prompt = f"\x1b[0;1m{PROMPT}\x1b[0m{shown}{below}"
-    return f"{banner}\n{_PASTES_MARKED}{_CLEAR_BELOW}{prompt}"
+    focus = _REPORT_FOCUS if options.settings.notify != "off" else ""
+    # The prompt is painted over what a terminal prints of a question that it does not know.
+    return f"{banner}\n{_PASTES_MARKED}{focus}{early_question(os.environ)}{_CLEAR_BELOW}{prompt}"
 
 
 def _keys_kept(attributes: list[Any], *, signals: bool) -> list[Any]:

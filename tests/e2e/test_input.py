@@ -127,6 +127,20 @@ def test_lines_pasted_without_brackets_do_not_send_themselves(shell_with_key: Op
     assert not Path("pwned").exists()
 
 
+def test_lines_typed_while_the_program_cannot_read_are_sent_one_by_one(stub: StubServer) -> None:
+    stub.script("First.", "Second.", "Third.")
+    with Shell(env={**stub.env, "TERM": "xterm-256color"}) as aloop:
+        wait_for_keys(aloop)
+        aloop.send("\x1b[?2004;1$ya")
+        aloop.wait_for("> a")
+        os.kill(aloop.pid, signal.SIGSTOP)
+        for piece in (" one\r", "two", "\rthr", "ee\r"):
+            aloop.send(piece)
+        os.kill(aloop.pid, signal.SIGCONT)
+        aloop.wait_for("Third.")
+        assert [request.last_user_text for request in stub.requests] == ["a one", "two", "three"]
+
+
 @pytest.mark.parametrize("key", ["\x1b[122;5u", ""])
 def test_suspended_shell_restores_the_terminal(shell: Open, key: str) -> None:
     aloop = shell()

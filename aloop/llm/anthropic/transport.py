@@ -9,6 +9,7 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from functools import cache
+from importlib import import_module
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -25,6 +26,8 @@ def load_transport() -> None:
     """Load HTTP and certificates, about half a second, before the first request."""
     with suppress(OSError, ValueError):  # opening a client reports the reason
         httpx2.AsyncHTTPTransport(verify=_certificates())  # opens nothing, so there is nothing to close
+    with suppress(ImportError):  # the first request would import it on the event loop, which could read no keys
+        import_module("anyio._backends._asyncio")
 
 
 def _certificates() -> ssl.SSLContext:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import tty
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from prompt_toolkit.input.typeahead import get_typeahead
+from prompt_toolkit.input.vt100 import Vt100Input
 from prompt_toolkit.input.vt100_parser import Vt100Parser
 from prompt_toolkit.key_binding.key_processor import KeyPress
 from prompt_toolkit.keys import Keys
 
-from repl.input.key_parser import CTRL_ENTER, KeyParser
+from repl.input import key_parser
+from repl.input.key_parser import CTRL_ENTER, KeyParser, feed_typed_ahead
+from tests.e2e.shell import unread
 
 
 def parse(*pieces: str) -> list[str]:
@@ -147,3 +154,29 @@ def test_early_line_feed_is_enter() -> None:
 @given(st.text(st.sampled_from("\x1b[]PO_GM?<;:~u019aA\\\x07\x18é"), max_size=30), st.integers(0, 30))
 def test_input_in_pieces_gives_the_same_keys(text: str, cut: int) -> None:
     assert parse(text[:cut], text[cut:]) == parse(text)
+
+
+@pytest.mark.parametrize(
+    ("before", "rest", "keys"),
+    [
+        ("one", "two", ["o", "n", "e", "t", "w", "o"]),
+        ("a\x1b[", "Db", ["a", "left", "b"]),
+        ("\x1b", "[200~x\r\x1b[201~\r", ["<bracketed-paste>", "c-m"]),
+        ("\x1b[200~x", "y\x1b[201~", ["<bracketed-paste>"]),
+        ("a\x1b", "", ["a", "escape"]),
+    ],
+)
+def test_key_read_in_two_parts_is_one_key(
+    before: str, rest: str, keys: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if rest:
+        monkeypatch.setattr(key_parser, "_REST_SECONDS", 60)
+    ours, theirs = os.openpty()
+    tty.setraw(theirs)
+    with os.fdopen(ours, "wb", 0) as keyboard, os.fdopen(theirs, encoding="utf-8") as terminal:
+        keyboard.write(rest.encode())
+        while unread(theirs) < len(rest):
+            pass  # a terminal delivers written bytes with a delay
+        source = Vt100Input(terminal)
+        feed_typed_ahead(source, before)
+        assert [press.key for press in get_typeahead(source)] == keys

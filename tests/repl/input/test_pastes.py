@@ -115,9 +115,11 @@ class Input:
     """The input of a guard, and a clock that ticks when it is told to."""
 
     def __init__(self) -> None:
-        self.has_keys = False
+        self.has_keys = self.marks_pastes = False
         self._ticks: list[Callable[[], None]] = []
-        self.guard = PasteGuard(lambda _: self.has_keys, lambda _, tick: self._ticks.append(tick))
+        self.guard = PasteGuard(
+            lambda _: self.has_keys, lambda _, tick: self._ticks.append(tick), lambda: self.marks_pastes
+        )
 
     def tick(self, times: int = 1) -> None:
         for _ in range(times):
@@ -177,6 +179,19 @@ def test_enter_typed_before_the_prompt_was_ready_is_not_a_paste() -> None:
     keys = Input()
     keys.guard.skip(1)
     assert not keys.press_enter(with_more=True)
+    assert keys.press_enter(with_more=True)
+
+
+def test_enter_with_text_behind_it_was_typed_if_the_terminal_marks_pastes() -> None:
+    keys = Input()
+    keys.marks_pastes = True
+    assert not keys.press_enter(with_more=True)
+
+
+def test_enter_right_after_a_marked_paste_belongs_to_it() -> None:
+    keys = Input()
+    keys.marks_pastes = True
+    keys.guard.paste()  # the text may contain the mark of its end
     assert keys.press_enter(with_more=True)
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import tty
 from collections.abc import AsyncIterator
 
 import pytest
@@ -12,19 +10,15 @@ from prompt_toolkit.completion import DummyCompleter
 from prompt_toolkit.enums import EditingMode
 from prompt_toolkit.history import InMemoryHistory
 from prompt_toolkit.input import PipeInput, create_pipe_input
-from prompt_toolkit.input.typeahead import get_typeahead
-from prompt_toolkit.input.vt100 import Vt100Input
 from prompt_toolkit.key_binding.key_processor import KeyProcessor
 from prompt_toolkit.key_binding.vi_state import InputMode
 
-from repl.input import prompt as prompt_module
 from repl.input.pastes import Entry
 from repl.input.prompt import Prompt
 from repl.input.queue import QueuedLine
 from repl.output.live import Live
 from repl.output.screen import Screen
 from repl.output.styled import line
-from tests.e2e.shell import unread
 from tests.repl.terminal import Terminal
 
 
@@ -119,6 +113,41 @@ async def test_lines_that_arrive_in_pieces_are_a_paste_however_late_they_are_han
     assert stage.owner.lines == []
 
 
+@pytest.fixture
+def plain_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not tmux or GNU screen, in which a part of all pastes has no marks."""
+    monkeypatch.setenv("TERM", "xterm-256color")
+    for name in ("TMUX", "STY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.usefixtures("plain_terminal")
+async def test_lines_read_at_once_were_typed_if_the_terminal_reports_that_it_marks_pastes(stage: Stage) -> None:
+    stage.type("\x1b[?2004;1$yone\rtwo\rthree")
+    await stage.terminal.wait_until(lambda: stage.prompt.draft == "three", "the last line")
+    assert stage.owner.lines == ["one", "two"]
+
+
+@pytest.mark.usefixtures("plain_terminal")
+async def test_lines_read_at_once_were_typed_if_an_earlier_paste_had_marks(stage: Stage) -> None:
+    stage.type("\x1b[200~a\rb\x1b[201~")
+    await stage.terminal.wait_until(lambda: stage.prompt.draft == "a\nb", "the paste")
+    stage.prompt.paste_guard._in_paste = False  # as after a pause
+    stage.type("\rone\rtwo")
+    await stage.terminal.wait_until(lambda: stage.prompt.draft == "two", "the last line")
+    assert stage.owner.lines == ["a\nb", "one"]
+
+
+@pytest.mark.usefixtures("plain_terminal")
+async def test_lines_read_at_once_are_a_paste_in_tmux_whatever_it_reports(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMUX", "/tmp/tmux-0/default,1,0")
+    stage.type("\x1b[?2004;1$yone\rtwo\rthree")
+    await stage.terminal.wait_until(lambda: stage.prompt.draft == "one\ntwo\nthree", "the paste")
+    assert stage.owner.lines == []
+
+
 async def test_answer_goes_to_the_question_and_the_draft_returns(stage: Stage) -> None:
     stage.type("a draft")
     await stage.terminal.wait_for("> a draft")
@@ -198,32 +227,6 @@ async def test_escape_in_vi_mode_does_not_wait_for_the_rest_of_alt_enter(stage: 
     await stage.terminal.wait_until(lambda: app.vi_state.input_mode is InputMode.NAVIGATION, "normal mode")
     stage.type("i\x1b\rtwo")
     await stage.terminal.wait_until(lambda: stage.prompt.draft == "on\ntwoe", "a new line")
-
-
-@pytest.mark.parametrize(
-    ("before", "rest", "keys"),
-    [
-        ("one", "two", ["o", "n", "e", "t", "w", "o"]),
-        ("a\x1b[", "Db", ["a", "left", "b"]),
-        ("\x1b", "[200~x\r\x1b[201~\r", ["<bracketed-paste>", "c-m"]),
-        ("\x1b[200~x", "y\x1b[201~", ["<bracketed-paste>"]),
-        ("a\x1b", "", ["a", "escape"]),
-    ],
-)
-def test_key_read_in_two_parts_is_one_key(
-    before: str, rest: str, keys: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if rest:
-        monkeypatch.setattr(prompt_module, "_REST_SECONDS", 60)
-    ours, theirs = os.openpty()
-    tty.setraw(theirs)
-    with os.fdopen(ours, "wb", 0) as keyboard, os.fdopen(theirs, encoding="utf-8") as terminal:
-        keyboard.write(rest.encode())
-        while unread(theirs) < len(rest):
-            pass  # a terminal delivers written bytes with a delay
-        source = Vt100Input(terminal)
-        prompt_module.feed_typed_ahead(source, before)
-        assert [press.key for press in get_typeahead(source)] == keys
 
 
 async def test_question_mark_alone_shows_the_keys_until_more_is_typed(stage: Stage) -> None:

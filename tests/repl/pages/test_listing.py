@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from prompt_toolkit.utils import get_cwidth
 
+from aloop.keys import key_rows
 from aloop.llm.cost.pricing import Cost
 from aloop.llm.message_types import Usage
 from aloop.memory import SessionStats, SessionSummary, SessionTitle
 from aloop.memory.search.search import Hit
 from commands.builtin import REGISTRY
-from commands.builtin.help import key_rows
 from repl.output.styled import to_text
 from repl.pages.listing import (
     fact_lines,

@@ -137,7 +137,7 @@ def test_exit_during_the_first_paint_clears_the_prompt(monkeypatch: pytest.Monke
     with on_terminal() as terminal:
         with pytest.raises(SystemExit), early_screen(new_session()):
             pass
-        assert written_to(terminal).endswith("\r\x1b[J\x1b[?2004l")
+        assert written_to(terminal).endswith("\r\x1b[J\x1b[?2004l\x1b[?1004l")
 
 
 def test_early_letters_are_shown_up_to_the_first_other_key() -> None:
@@ -150,6 +150,26 @@ def test_early_letters_are_shown_up_to_the_first_other_key() -> None:
         screen.write(written_to(terminal))
         assert screen.screen[-2] == "> Hell!"
         assert screen.screen[-1].startswith("offline")
+
+
+def test_reports_do_not_end_the_early_letters_and_are_kept_for_the_prompt() -> None:
+    reports = "\x1b[I\x1b[?2004;1$y\x1b[O"
+    with on_terminal() as terminal, early_screen(new_session()) as early:
+        written_to(terminal)
+        os.write(terminal, f"a{reports}b".encode())
+        assert read_until(terminal, b"b") == "\x1b[Ka"
+        assert early.take_over()
+        assert early.typed == f"a{reports}b"
+
+
+def test_first_paint_turns_on_what_the_prompt_needs_to_know_about_early_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    options = new_session()
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("TERM_PROGRAM", raising=False)
+    assert "\x1b[?2004h\x1b[?1004h\x1b[?2004$p\r" in first_screen(options, 80)
+    monkeypatch.setenv("TERM", "linux")
+    silent = options._replace(settings=options.settings._replace(notify="off"))
+    assert "\x1b[?2004h\r" in first_screen(silent, 80)
 
 
 def test_early_letters_are_shown_only_as_far_as_they_fit() -> None:
@@ -207,12 +227,18 @@ def test_closed_terminal_ends_the_early_reading() -> None:
 
 
 def test_ctrl_c_is_a_signal_while_no_prompt_is_painted() -> None:
-    with on_terminal() as terminal, early_screen(new_session()._replace(resume="")) as early:
+    with on_terminal(), early_screen(new_session()._replace(resume="")) as early:
         assert not early.take_over()
         flags = termios.tcgetattr(sys.stdin.fileno())[3]
         assert flags & termios.ISIG
         assert not flags & termios.ECHO
-        assert written_to(terminal) == ""
+
+
+def test_pastes_are_marked_although_no_prompt_is_painted() -> None:
+    with on_terminal() as terminal:
+        with early_screen(new_session()._replace(resume="")):
+            assert written_to(terminal) == "\x1b[?2004h"
+        assert written_to(terminal) == "\x1b[?2004l"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
