@@ -34,7 +34,7 @@ from repl.turn.lines import block_lines
 from repl.turn.permission import (
     SHOW_ALL,
     decide_by_key,
-    decision_line,
+    decision_lines,
     detail_lines,
     is_cut,
     permission_choices,
@@ -187,7 +187,7 @@ class TerminalView:
                 await self._show_paged(_joined(self._ansi(detail_lines(request, self._screen.text_width))))
         reason = await self._read(_BECAUSE, _BECAUSE_HELP) if key == "n" else ""
         decision = decide_by_key(key, reason)
-        self._screen.show(indented_rows([decision_line(request, decision)], self._screen.text_width))
+        self._screen.show(indented_rows(decision_lines(request, decision), self._screen.text_width))
         self._turn.end_question()
         return decision
 

@@ -153,6 +153,9 @@ _FORBIDDEN = (
     "Refused by a rule of the user: {}\nNothing was done. Do not try to do the same in another way. Continue without "
     "it, or ask the user."
 )
+DENIED = "The user denied this call"
+"""The start of the result of a call that the user has denied; a reason follows."""
+
 _PLANNING = (
     "Refused, because plan mode is on: nothing may be changed or run yet. Read what you need, then describe the change "
     "in a section “## Plan” at the end of your answer."
@@ -186,7 +189,7 @@ def unattended(request: PermissionRequest, needed: Iterable[Kind]) -> Refused:
 
 
 def _refusal(reason: str) -> str:
-    denial = f"The user denied this call: {reason.strip()}" if reason.strip() else "The user denied this call."
+    denial = f"{DENIED}: {reason.strip()}" if reason.strip() else f"{DENIED}."
     return (
         f"{denial}\nNothing was done. Do not try to do the same in another way. Continue without it, or ask the user."
     )

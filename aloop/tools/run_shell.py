@@ -126,13 +126,13 @@ class RunShell(Tool):
             raise ToolError("The command is empty or contains a NUL character.")
         seconds = int(arguments.get("seconds", SECONDS))
         in_background = arguments.get("background", False)
-        limit = "in the background" if in_background else f"for at most {seconds:,} s"
+        limit = ", in the background" if in_background else "" if seconds == SECONDS else f", for at most {seconds:,} s"
         sandbox, place = await self._sandbox()
         if is_unsandboxed := bool(sandbox and arguments.get("unsandboxed")):
             if self._sandbox_settings.mode == "require":
                 raise ToolError(_REQUIRED)
             sandbox, place = None, ", outside the sandbox"
-        summary = f"{self.name} in {quoted(display_path(self._folder))}, {limit}{place}{_without(os.environ)}"
+        summary = f"{self.name} in {quoted(display_path(self._folder))}{limit}{place}{_without(os.environ)}"
         kinds: tuple[Kind, ...] = ("shell", "outside") if is_unsandboxed else ("shell",)
         request = PermissionRequest(kinds, summary, command, is_unsandboxed=is_unsandboxed)
         if in_background:

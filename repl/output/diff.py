@@ -32,9 +32,11 @@ def is_diff_language(language: str) -> bool:
     return language.lower() in _LANGUAGES
 
 
-def diff_lines(rows: Sequence[str], width: int | None, visible: Callable[[str], str] = safe_text) -> list[Line]:
+def diff_lines(
+    rows: Sequence[str], width: int | None, visible: Callable[[str], str] = safe_text, *, has_titles: bool = True
+) -> list[Line]:
     """Return the lines of a unified diff, in ``width`` cells if that is not None."""
-    diff = DiffLines(width, visible)
+    diff = DiffLines(width, visible, has_titles=has_titles)
     return [*diff.add(rows), *diff.finish()]
 
 
@@ -42,11 +44,14 @@ class DiffLines:
     """Renders a unified diff that arrives row by row.
 
     Rows without the usual marks, such as those that replace a long middle, are shown as they are. ``visible`` returns
-    the text of a row with its control characters visible.
+    the text of a row with its control characters visible. A file has its name as a title, if it ``has_titles``.
     """
 
-    def __init__(self, width: int | None, visible: Callable[[str], str] = safe_text) -> None:
+    def __init__(
+        self, width: int | None, visible: Callable[[str], str] = safe_text, *, has_titles: bool = True
+    ) -> None:
         self._width = width
+        self._has_titles = has_titles
         self._visible = visible
         self._numbers: tuple[int, int] | None = None  # of the next old and new line
         self._ends = (0, 0)  # the numbers after the last lines of the hunk
@@ -140,7 +145,7 @@ class DiffLines:
     def _titled(self, count: str = "") -> list[Line]:
         """Return the title of the file, if it is not shown yet."""
         title, self._title = self._title, ""
-        return [line((Style.QUIET, title + count))] if title else []
+        return [line((Style.QUIET, title + count))] if title and self._has_titles else []
 
     def _hunk(self, found: re.Match[str]) -> list[Line]:
         is_first = self._numbers is None

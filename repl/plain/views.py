@@ -45,7 +45,7 @@ from repl.turn.permission import (
     SHOW_ALL,
     choices,
     decide,
-    decision_line,
+    decision_lines,
     detail_lines,
     is_cut,
     is_yes,
@@ -248,7 +248,7 @@ class InteractiveView(PlainView):
             decision = decide(answer, request)
             if answer.strip().lower() == SHOW_ALL and is_cut(request):
                 self._write(self._out, detail_lines(request, self._width))
-        self._write(self._out, [decision_line(request, decision)])
+        self._write(self._out, decision_lines(request, decision))
         return decision
 
     def _wrapped(self, text: str) -> str:

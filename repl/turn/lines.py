@@ -17,6 +17,7 @@ from aloop.tools.todo import Status, Step, summarize
 from aloop.width import fit, wrap
 from repl.output.styled import Line, Span, fit_line, line, line_width
 from repl.output.theme import Style
+from repl.turn.outcomes import DIFF_LINES, count_hidden, first_row, output_tail, summary
 
 MOST_ARGUMENT_LINES = 40
 MOST_RESULT_LINES = 200
@@ -34,10 +35,6 @@ _SHOWS_ALL = " · Ctrl-O"
 _SHORTEST_RESULT = 8  # cells of a result beside its call
 _LONGEST_REASON = 38  # leaves room, in 80 columns, for how to stop
 _IN_PARENTHESES = re.compile(r"\s*\([^()]*\)")
-DIFF_LINES = 40
-OUTPUT_LINES = 5
-"""The last lines of an output that are shown below its call."""
-
 
 VERBS = {
     "run_shell": "run",
@@ -56,15 +53,17 @@ def started_line(event: ToolStarted) -> Line:
     return _named(event.call, event.headline, _LONGEST_LINE)
 
 
-def finished_line(event: ToolFinished, width: int | None = None) -> Line:
-    """Return a finished call, its duration and the start of its result as one line.
+def finished_line(event: ToolFinished, width: int | None = None, *, shows_key: bool = False) -> Line:
+    """Return a finished call, its duration and its result in a few words as one line.
 
-    If it is wider than ``width`` cells, only the result and then the argument are cut.
+    If it is wider than ``width`` cells, only the result and then the argument are cut. With ``shows_key``, it names the
+    key that shows all of a longer result.
     """
-    key = _SHOWS_ALL if width and width >= _WIDE else ""
+    key = _SHOWS_ALL if shows_key and width and width >= _WIDE and has_more(event) else ""
     # Beside a result, there is room only for the start of a long argument.
     longest = _LONGEST_LINE if width and event.result.form == "output" else _LONGEST_ARGUMENT
-    return _finished(event.result, _named(event.call, event.headline, longest), width, key, _spent(event))
+    named = _named(event.call, event.headline, longest)
+    return _finished(event.call.name, event.result, named, width, key, _spent(event))
 
 
 def _spent(event: ToolFinished) -> Line:
@@ -80,7 +79,8 @@ def stored_lines(call: ToolCall, result: LLMMessage | None, width: int | None) -
     if result is None:
         return [stored_call(call, None)]
     stored = _stored(result)
-    return [_finished(stored, _named(call, call.brief, _LONGEST_ARGUMENT), width), *result_lines(stored, width)]
+    named = _named(call, call.brief, _LONGEST_ARGUMENT)
+    return [_finished(call.name, stored, named, width), *result_lines(stored, width)]
 
 
 def stored_call(call: ToolCall, result: LLMMessage | None) -> Line:
@@ -92,7 +92,7 @@ def stored_call(call: ToolCall, result: LLMMessage | None) -> Line:
 def stored_result(result: LLMMessage, width: int | None) -> list[Line]:
     """Return only the start of the result of a call, for the rows below that call."""
     stored = _stored(result)
-    first = _outcome(stored)
+    first = _outcome(result.name or "", stored)
     head = line(" ", *first)
     shown = [head if width is None else fit_line(head, width)] if "".join(text for _, text in first) else []
     return [*shown, *result_lines(stored, width)]
@@ -105,11 +105,12 @@ def finished_text(event: ToolFinished, *, is_whole: bool = False) -> str:
     """
     result = event.result
     named = "".join(text for _, text in _named(event.call, event.headline, _LONGEST_ARGUMENT))
-    more = _left_out(result) if result.form == "text" and not is_whole else 0
+    words = summary(event.call.name, result, in_words=True)
+    more = count_hidden(event.call.name, result) if result.form == "text" and not is_whole and not words else 0
     notes = [f"{quantity(more, 'more line')}"] if more else []
     notes += [f"{event.seconds:.1f} s"] if event.seconds >= _LEAST_SECONDS else []
     about = f" ({', '.join(notes)})" if notes else ""
-    return f"{named}{' failed' if result.is_error else ''}: {_first_row(result)}{about}"
+    return f"{named}{' failed' if result.is_error else ''}: {words or first_row(result)}{about}"
 
 
 def finished_lines(event: ToolFinished, *, verbose: bool) -> list[Line]:
@@ -121,9 +122,9 @@ def finished_lines(event: ToolFinished, *, verbose: bool) -> list[Line]:
     return [head, *argument_lines(event.call), *whole_result_lines(result.text, result.form)]
 
 
-def has_more(result: ToolResult) -> bool:
-    """Return True if ``finished_line`` and ``result_lines`` leave a part of it out."""
-    return _left_out(result) > 0
+def has_more(event: ToolFinished) -> bool:
+    """Return True if the row of a call and those below leave a part of it out."""
+    return count_hidden(event.call.name, event.result) > 0
 
 
 def _named(call: ToolCall, argument: str, longest: int) -> Line:
@@ -136,46 +137,36 @@ def _mark(*, is_error: bool) -> Span:
     return (Style.BAD, "✗ ") if is_error else (Style.GOOD, "✓ ")
 
 
-def _finished(result: ToolResult, named: Line, width: int | None, key: str = "", spent: Line = ()) -> Line:
-    """Return the line of a call: mark, name, time, start of the result, what is left.
-
-    ``key`` is shown beside the number of these lines.
-    """
-    *outcome, count = _outcome(result)
-    count = (count[0], f"{count[1]}{key}") if count[1] else count
+def _finished(name: str, result: ToolResult, named: Line, width: int | None, key: str = "", spent: Line = ()) -> Line:
+    """Return the line of a call: mark, name, time, result, what is left, and ``key``."""
+    *outcome, count = _outcome(name, result)
+    count = (Style.QUIET, f"{count[1]}{key}")
     head = line(_mark(is_error=result.is_error), *named)
     if width is None:
         return (*head, *spent, *outcome, count)
-    # An exit code is short, and matters more than the end of the command.
-    kept = (*outcome, count) if result.form == "output" else (count,)
+    # A summary or an exit code is short, and matters more than the end of the argument.
+    is_short = result.form == "output" or bool(summary(name, result))
+    kept = (*outcome, count) if is_short else (count,)
     head = (*fit_line(head, width - line_width((*spent, *kept))), *spent)
     room = width - line_width(head) - line_width(kept)
-    fits = result.form != "output" and room >= _SHORTEST_RESULT
+    fits = not is_short and room >= _SHORTEST_RESULT
     return (*head, *(fit_line(tuple(outcome), room) if fits else ()), *kept)
 
 
-def _outcome(result: ToolResult) -> list[Span]:
-    """Return the first row of a result, and last the number of the lines left out."""
-    more = _left_out(result)
-    count = (Style.QUIET, f"  +{quantity(more, 'line')}" if more else "")
+def _outcome(name: str, result: ToolResult) -> list[Span]:
+    """Return a result in a few words, and last the number of the lines left out."""
+    if words := summary(name, result):
+        more = count_hidden(name, result) if result.form != "text" else 0
+        return [(Style.QUIET, f"  {words}"), _more(more)]
+    count = _more(count_hidden(name, result))
     tone = Style.BAD if result.is_error else Style.PLAIN
     if result.form != "output":
-        return [(Style.QUIET, " → "), (tone, _first_row(result)), count]
-    return [(tone, f"  {_first_row(result)}"), count] if result.is_error else [count]
+        return [(Style.QUIET, " → "), (tone, first_row(result)), count]
+    return [(tone, f"  {first_row(result)}"), count] if result.is_error else [count]
 
 
-def _first_row(result: ToolResult) -> str:
-    """Return the first row of a result, or its exit code, as safe text."""
-    rows = result.text.strip().split("\n")
-    # The result of a command ends with its exit code in brackets.
-    row = rows[-1].strip("[]") if result.form == "output" else rows[0]
-    return _cut(safe_line(row), _LONGEST_RESULT) or "(no output)"
-
-
-def _left_out(result: ToolResult) -> int:
-    """Return the number of lines of a result that are not shown when its call ends."""
-    count = result.text.strip("\n").count("\n")  # without the first line, or that of the exit code
-    return max(0, count - {"diff": DIFF_LINES, "output": OUTPUT_LINES, "text": 0}[result.form])
+def _more(count: int) -> Span:
+    return (Style.QUIET, f"  +{quantity(count, 'line')}" if count else "")
 
 
 _EXIT = re.compile(r"\[(?:exit code -?\d+(?: \(SIG[A-Z]+\))?|ended by SIG[A-Z]+)\]\Z")
@@ -230,14 +221,9 @@ def result_lines(result: ToolResult, width: int | None = None) -> list[Line]:
     """
     rows = result.text.strip("\n").split("\n")
     if result.form == "diff":
-        return _diff(rows[1:], width, DIFF_LINES)
-    if result.form != "output":
-        return []
-    shown = [row.rpartition("\r")[2] for row in rows[:-1][-OUTPUT_LINES:]]  # progress bars overwrite their line
-    return [
-        line((Style.QUIET, f"{_INDENT}{fit(safe_text(row), (width or _LONGEST_RESULT) - len(_INDENT))}"))
-        for row in shown
-    ]
+        return _diff(rows, width, DIFF_LINES)
+    room = (width or _LONGEST_RESULT) - len(_INDENT)
+    return [line((Style.QUIET, f"{_INDENT}{fit(row, room)}")) for row in output_tail(result)]
 
 
 _STEP_MARKS: Mapping[Status, Span] = {
@@ -307,19 +293,22 @@ def whole_result_lines(
     """Return a whole result, or its start if it is longer than ``most`` lines."""
     rows = text.strip("\n").split("\n")
     if form == "diff":
-        return _diff(rows[1:], width, most)
+        return _diff(rows, width, most)
     return _capped([line((Style.QUIET, f"{_INDENT}{row}")) for row in _rows("\n".join(rows))], most)
 
 
-def _diff(rows: list[str], width: int | None, most: int) -> list[Line]:
+def _diff(result: list[str], width: int | None, most: int) -> list[Line]:
+    """Return the start of the diff in a result, with a title if the path differs."""
     # Imported here: it takes as long as the rest of the shell, which --plain need not wait for.
     from repl.output.diff import diff_lines
 
+    first, *rows = result
+    has_titles = not (rows[1:] and first.startswith(f"Changed {rows[1].removeprefix('+++ ')}: "))
     left_out = len(rows) - most
     if left_out <= 0:
-        return diff_lines(rows, width, exact_line)
+        return diff_lines(rows, width, exact_line, has_titles=has_titles)
     more = line((Style.QUIET, f"{_INDENT}… {left_out:,} more lines"))
-    return [*diff_lines(rows[:most], width, exact_line), more]
+    return [*diff_lines(rows[:most], width, exact_line, has_titles=has_titles), more]
 
 
 def call_lines(messages: Sequence[LLMMessage]) -> list[Line]:

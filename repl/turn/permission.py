@@ -7,7 +7,7 @@ from collections.abc import Callable
 from itertools import groupby, pairwise
 
 from aloop.permissions import Kind, PermissionDecision, PermissionRequest
-from aloop.sanitize import exact_line, safe_line
+from aloop.sanitize import exact_line
 from aloop.width import row_ends
 from repl.output.styled import Line, line
 from repl.output.theme import Style
@@ -58,14 +58,24 @@ def is_cut(request: PermissionRequest) -> bool:
 def _head(request: PermissionRequest, width: int | None, mark: str) -> list[Line]:
     """Return the action and its object, which is exact."""
     name, space, rest = request.summary.partition(" ")
-    text = exact_line(f"{VERBS.get(name, name)}{space}{rest}")
-    rows = [text] if width is None else _exact_rows(text, width - len(mark))
-    return [line((Style.STRONG, f"{' ' * len(mark) if place else mark}{row}")) for place, row in enumerate(rows)]
+    name = exact_line(VERBS.get(name, name))
+    text = exact_line(f"{name}{space}{rest}")
+    first, *others = [text] if width is None else _exact_rows(text, width - len(mark))
+    # The command below, or the diff, matters more than where it runs.
+    tone = Style.QUIET if "shell" in request.kinds else Style.PLAIN
+    head = line((Style.ACCENT, mark), (Style.STRONG, first[: len(name)]), (tone, first[len(name) :]))
+    return [head, *(line((tone, f"{' ' * len(mark)}{row}")) for row in others)]
 
 
 def detail_lines(request: PermissionRequest, width: int | None = None) -> list[Line]:
     """Return all details of a request, with every character visible."""
-    return _detail(request, [_folded(request.detail)], width)
+    return _detail(request, [_folded(request.detail)], width, is_whole=True)
+
+
+def _names_the_file(request: PermissionRequest) -> bool:
+    """Return True if the action names the file as the head of its diff does."""
+    named = request.summary.partition(" ")[2].rpartition(" (")[0]
+    return f"+++ {named}" in request.detail.split("\n", 2)[:2]
 
 
 _Rows = list[tuple[str, int]]
@@ -78,10 +88,14 @@ def _detail(
     width: int | None,
     shorten: Callable[[str], str] = str,
     note: Line = (),
+    *,
+    is_whole: bool = False,
 ) -> list[Line]:
     """Return the lines of the first and last part, and ``note`` between them."""
     if request.form == "diff":
-        return _diff(parts, width, shorten, note)
+        # Above the question is the path as the model wrote it: a link can lead to another one.
+        has_titles = is_whole or not _names_the_file(request)
+        return _diff(parts, width, shorten, note, has_titles=has_titles)
     is_command = "shell" in request.kinds
     first, *others = [
         [shorten(_counted(exact_line(row), count)) for row, count in part] for part in (parts[0], *parts[2:])
@@ -115,11 +129,13 @@ def _exact_rows(text: str, width: int) -> list[str]:
     return [*(text[start:end].rstrip(" ") for start, end in pairwise((0, *ends))), text[ends[-1] if ends else 0 : last]]
 
 
-def _diff(parts: list[_Rows], width: int | None, shorten: Callable[[str], str], note: Line) -> list[Line]:
+def _diff(
+    parts: list[_Rows], width: int | None, shorten: Callable[[str], str], note: Line, *, has_titles: bool
+) -> list[Line]:
     # Imported here: it takes as long as the rest of the shell, which --plain need not wait for.
     from repl.output.diff import DiffLines
 
-    diff = DiffLines(width, lambda text: shorten(exact_line(text)))
+    diff = DiffLines(width, lambda text: shorten(exact_line(text)), has_titles=has_titles)
     lines: list[Line] = []
     for number, part in enumerate(parts):
         if number == 1:
@@ -214,17 +230,17 @@ def decide(answer: str, request: PermissionRequest) -> PermissionDecision | None
     return None
 
 
-def decision_line(request: PermissionRequest, decision: PermissionDecision) -> Line:
-    """Return the decision as it stays in the scrollback."""
+def decision_lines(request: PermissionRequest, decision: PermissionDecision) -> list[Line]:
+    """Return what a decision allows later, as it stays in the scrollback.
+
+    The row of the call shows if it was allowed, or denied and why.
+    """
     match decision.answer:
-        case "once":
-            return line((Style.GOOD, "  allowed"))
         case "session":
-            return line((Style.GOOD, f"  allowed for all {_kinds(request)} in this session"))
+            return [line((Style.GOOD, f"  allowed for all {_kinds(request)} in this session"))]
         case "rule":
-            return line((Style.GOOD, f"  allowed, now and later: {_offered(request)}"))
-        case "no":
-            return line((Style.BAD, "  denied"), f": {safe_line(decision.reason)}" if decision.reason else "")
+            return [line((Style.GOOD, f"  allowed, now and later: {_offered(request)}"))]
+    return []
 
 
 def is_yes(answer: str) -> bool:

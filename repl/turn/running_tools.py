@@ -17,7 +17,8 @@ from repl.output.live import Live
 from repl.output.screen import Screen
 from repl.output.styled import Line, fit_line, line
 from repl.output.theme import Style
-from repl.turn.lines import OUTPUT_LINES, started_line
+from repl.turn.lines import started_line
+from repl.turn.outcomes import OUTPUT_LINES
 from repl.turn.streams import MOST_CHARACTERS, LiveStream, last_state
 
 _INDENT = "  "

@@ -110,6 +110,7 @@ class TurnDisplay:
         self._tools = RunningTools(screen, live)
         self._block: ToolFinished | None = None
         self._has_shown_diff = False
+        self._has_named_key = False
         self._waiting = _WAITING
         self._steps: tuple[Step, ...] = ()
         self._has_new_steps = False
@@ -219,8 +220,11 @@ class TurnDisplay:
     def _finish_tool(self, event: ToolFinished) -> None:
         self._tools.end(event.call)
         is_shown = self._has_shown_diff and event.result.form == "diff"
-        self._block = event if has_more(event.result) and not is_shown and not self._verbosity.verbose else None
-        self._print_step(finished_line(event, self._screen.text_width))
+        self._block = event if has_more(event) and not is_shown and not self._verbosity.verbose else None
+        # Once is enough: the key is that of the last call, and each row would repeat it.
+        shows_key = self._block is not None and not self._has_named_key
+        self._has_named_key |= shows_key
+        self._print_step(finished_line(event, self._screen.text_width, shows_key=shows_key))
         self._live.leave_gap = not self._tools.calls
         if self._verbosity.verbose:
             self._screen.show(indented_rows(argument_lines(event.call), self._screen.text_width))

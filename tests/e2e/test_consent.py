@@ -37,11 +37,11 @@ def ask(shell: Shell, line: str) -> None:
 def test_write_file_writes_after_the_diff_is_approved() -> None:
     with Shell() as shell:
         ask(shell, "write notes.txt: hello")
-        assert "\nnotes.txt · new file · 1 line\n  1 + hello\n" in shell.screen()
+        assert "\n● write notes.txt (new, 1 line)\n  1 + hello\n" in shell.screen()
         assert "\n│   a  Yes, and to all file changes in this session\n" in shell.screen()
         assert not Path("notes.txt").exists()
         shell.send("y")
-        shell.wait_for("Created notes.txt (1 line).")
+        shell.wait_for("✓ write notes.txt  new, 1 line")
         shell.wait_for_prompt()
         assert Path("notes.txt").read_text() == "hello\n"
 

@@ -75,7 +75,7 @@ async def test_allowed_call_runs_after_it_was_shown(play: SetStage) -> None:
         shell.type("y")
         await shell.see("Done.")
         # With the duration if it took long.
-        assert re.search(r"  allowed\n✓ write a\.txt .*→ Created a\.txt \(1 line\)\.\n", shell.terminal.scrollback)
+        assert re.search(r"  1 \+ hello\n✓ write a\.txt .* new, 1 line\n", shell.terminal.scrollback)
         assert content("a.txt") == "hello\n"
 
 
@@ -88,7 +88,7 @@ async def test_refusal_and_its_reason_reach_the_model(play: SetStage) -> None:
         shell.type("use b.txt\r")
         await shell.see("As you like.")
         await shell.rest()
-        assert "  denied: use b.txt" in shell.terminal.scrollback
+        assert "✗ write a.txt → denied: use b.txt\n" in shell.terminal.scrollback
         assert "The user denied this call: use b.txt" in ((await shell.saved())[2] or "")
         assert content("a.txt") is None
 
@@ -140,7 +140,7 @@ async def test_draft_is_not_an_answer_and_returns(play: SetStage, gate: None) ->
         shell.type("\r")
         await shell.see("Done.")
         await shell.terminal.wait_until(lambda: shell.terminal.screen[-2] == "> y", "the draft again")
-        assert "  denied\n" in shell.terminal.scrollback
+        assert "✗ write a.txt → denied\n" in shell.terminal.scrollback
 
 
 TypeEarly = Callable[[str], AbstractAsyncContextManager[Stage]]
@@ -216,16 +216,15 @@ async def test_text_that_begins_with_another_key_answers_nothing_and_returns(
 
 
 @pytest.mark.parametrize(
-    ("keys", "decision"),
-    [("\r", "allowed"), ("1", "allowed"), ("\x1b[B\r", "allowed for all"), ("\x1b[A\x1b[A2", "allowed for all")],
+    ("keys", "is_for_all"), [("\r", False), ("1", False), ("\x1b[B\r", True), ("\x1b[A\x1b[A2", True)]
 )
-async def test_arrows_digits_and_enter_choose(play: SetStage, keys: str, decision: str) -> None:
+async def test_arrows_digits_and_enter_choose(play: SetStage, keys: str, is_for_all: bool) -> None:
     async with play(writing("hello\n"), answer("Done.")) as shell:
         shell.type("go\r")
         await asked(shell)
         shell.type(keys)
         await shell.see("Done.")
-        assert f"  {decision}" in shell.terminal.scrollback
+        assert ("  allowed for all" in shell.terminal.scrollback) == is_for_all
         assert content("a.txt") == "hello\n"
 
 

@@ -72,12 +72,15 @@ async def test_command_runs_in_the_working_directory(shell: RunShell, workspace:
     assert (await run(shell, "pwd; cat README.md")).text.startswith(f"{workspace.root}\n# A project\n")
 
 
-async def test_request_contains_the_exact_command(shell: RunShell) -> None:
+async def test_request_contains_the_exact_command(shell: RunShell, workspace: Workspace) -> None:
     command = "make \\\n  all  # \x1b[2K"
     action = await shell.prepare({"command": command})
     assert action.request is not None
     assert (action.request.kinds, action.request.detail) == (("shell",), command)
-    assert "120 s" in action.request.summary
+    assert action.request.summary == f"run_shell in {workspace.root}"
+    limited = (await shell.prepare({"command": command, "seconds": 600})).request
+    assert limited is not None
+    assert limited.summary.endswith(", for at most 600 s")
 
 
 @pytest.mark.parametrize("command", [" \n", "echo a\0b"])
@@ -147,7 +150,7 @@ async def test_request_names_the_variables_that_are_not_passed(
     monkeypatch.setenv("A_TOKEN", "x")
     action = await shell.prepare({"command": "ls"})
     assert action.request is not None
-    assert action.request.summary.endswith("120 s")
+    assert action.request.summary.endswith("work")
     monkeypatch.setenv("ALOOP_PASS_ENV", "B*")
     for name in ("A_KEY", "A_PASSWORD", "A_SECRET", "B_TOKEN"):
         monkeypatch.setenv(name, "x")

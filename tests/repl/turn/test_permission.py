@@ -14,7 +14,7 @@ from repl.turn.permission import (
     choices,
     decide,
     decide_by_key,
-    decision_line,
+    decision_lines,
     detail_lines,
     permission_choices,
     permission_title,
@@ -99,7 +99,7 @@ def test_lines_after_the_middle_of_a_diff_keep_their_numbers() -> None:
     rows = [f"+line {number}" for number in range(1, 1_001)]
     diff = "\n".join(["--- /dev/null", "+++ a", "@@ -0,0 +1,1000 @@", *rows])
     shown = to_text(question_lines(PermissionRequest(("write",), "write_file a", diff, "diff"))).splitlines()
-    assert shown[1:3] == ["a · new file · 1,000 lines", "   1 + line 1"]
+    assert shown[1:3] == ["a · new file · 1,000 lines", "   1 + line 1"]  # the action does not name the file
     assert shown[-1] == "1000 + line 1000"
     assert shown[-41:-39] == ["  … 903 more lines here; v shows all of them", " 961 + line 961"]
 
@@ -161,20 +161,31 @@ def test_question_offers_the_narrow_rules_by_name() -> None:
     assert "d yes, and don't ask again for `git diff …`" in choices(OFFERED)
     assert "d" not in dict(permission_choices(SHELL))
     assert decide_by_key("d") == PermissionDecision("rule")
-    assert "`git diff …`" in to_text([decision_line(OFFERED, PermissionDecision("rule"))])
+    assert "`git diff …`" in to_text(decision_lines(OFFERED, PermissionDecision("rule")))
 
 
 @pytest.mark.parametrize(
     ("decision", "text"),
     [
-        (PermissionDecision("once"), "  allowed\n"),
+        (PermissionDecision("once"), ""),
         (PermissionDecision("session"), "  allowed for all commands in this session\n"),
-        (PermissionDecision("no"), "  denied\n"),
-        (PermissionDecision("no", "not\nnow"), "  denied: not now\n"),
+        (PermissionDecision("no", "not now"), ""),
     ],
 )
-def test_decision_line_shows_the_decision(decision: PermissionDecision, text: str) -> None:
-    assert to_text([decision_line(PermissionRequest(("shell",), "run_shell", "make"), decision)]) == text
+def test_decision_lines_show_only_what_is_allowed_later(decision: PermissionDecision, text: str) -> None:
+    assert to_text(decision_lines(PermissionRequest(("shell",), "run_shell", "make"), decision)) == text
+
+
+def test_question_sets_the_command_and_the_path_apart_from_the_rest() -> None:
+    [head, command] = question_lines(PermissionRequest(("shell",), "run_shell in /work, in the sandbox", "make"))
+    assert head == ((Style.ACCENT, "● "), (Style.STRONG, "run"), (Style.QUIET, " in /work, in the sandbox"))
+    assert command[-1] == (Style.PLAIN, "make")
+    [head, *changes] = question_lines(PermissionRequest(("write",), "edit_file a (+1 −1)", DIFF, "diff"))
+    assert head[1:] == ((Style.STRONG, "edit"), (Style.PLAIN, " a (+1 −1)"))
+    # The name of the file is not repeated above its changes, unless the call named a link to it.
+    assert to_text(changes[:1]) == "  1 - old\n"
+    [_, title, *_] = question_lines(PermissionRequest(("write",), "edit_file link (+1 −1)", DIFF, "diff"))
+    assert to_text([title]) == "a\n"
 
 
 def test_long_line_of_a_command_differs_from_the_next_line() -> None:

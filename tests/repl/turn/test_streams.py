@@ -91,7 +91,7 @@ async def test_verbose_shows_arguments_and_results(stage: Stage) -> None:
         stage.display.show(event)
     assert stage.terminal.screen == [
         "",
-        "✓ read a.txt  0.1s → one  +1 line · Ctrl-O",
+        "✓ read a.txt  0.1s → one  +1 line",
         "  path: a.txt",
         "  one",
         "  two",

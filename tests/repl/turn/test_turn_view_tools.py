@@ -104,8 +104,8 @@ def test_text_of_a_step_is_safe_and_fits() -> None:
 async def test_unasked_change_is_shown_when_finished(stage: Stage) -> None:
     stage.show(finished("edit_file", DIFF, "diff"))
     assert stage.rows == [
-        "✓ edit a.txt  0.1s → Changed a.txt: 1 line added, 1 removed.",
-        *("a.txt", "  1 - old", "  1 + new"),
+        "✓ edit a.txt  0.1s  +1 −1",
+        *("  1 - old", "  1 + new"),
     ]
 
 
@@ -122,7 +122,7 @@ async def test_diff_shown_in_the_question_is_not_repeated(stage: Stage) -> None:
 async def test_large_diff_is_cut_to_its_start(stage: Stage) -> None:
     stage.show(finished("edit_file", DIFF + "\n+x" * 100, "diff"))
     rows = stage.terminal.scrollback.splitlines()[1:]
-    assert (len(rows), rows[-2:]) == (40, [" 36 + x", "  … 65 more lines"])
+    assert (len(rows), rows[-2:]) == (39, [" 36 + x", "  … 65 more lines"])
 
 
 async def test_command_shows_exit_code_and_last_lines(stage: Stage) -> None:

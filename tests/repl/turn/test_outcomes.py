@@ -1,0 +1,77 @@
+"""The results of tool calls in a few words."""
+
+from __future__ import annotations
+
+import pytest
+
+from aloop.agent.events import ToolFinished
+from aloop.llm.message_types import ToolCall
+from aloop.permissions import Form
+from aloop.tools.base import ToolResult
+from repl.output.styled import to_text
+from repl.turn.lines import finished_line, finished_text, has_more, result_lines
+from repl.turn.outcomes import summary
+
+DIFF = "Changed src/a.txt: 1,200 lines added, 1 removed.\n--- src/a.txt\n+++ src/a.txt\n@@ -1 +1 @@\n-old\n+new"
+READ = "     1\tone\n     2\ttwo"
+
+
+def finished(name: str, text: str, form: Form = "text", *, is_error: bool = False) -> ToolFinished:
+    return ToolFinished(ToolCall("call_1", name, "{}"), "it", ToolResult(text, is_error, form), 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("read_file", READ, "2 lines"),
+        ("read_file", "     1\tone", "1 line"),
+        ("read_file", f"{READ}\n[Lines 1 to 2. There is more: continue with offset=3.]", "2+ lines"),
+        ("read_file", f"{READ}\n[Lines longer than 2,000 bytes are cut.]", "2 lines"),
+        ("read_file", "(the file is empty)", ""),
+        ("read_file", "PNG image, 20 x 10", ""),
+        ("list_files", "a\n[id].tsx", "2 names"),
+        ("list_files", "a\nb\n[Left out 3 names that .gitignore excludes. Set `ignored` to include them.]", "2 names"),
+        ("list_files", "Nothing in '.' matches.", ""),
+        ("search_files", "a:1: x\na:2: x", "2 matches"),
+        ("search_files", "a:1: x\n[Showing the first 1 matches. Use a narrower pattern or path.]", "1+ matches"),
+        ("search_files", "No match in 3 files.", ""),
+        ("edit_file", DIFF, "+1,200 −1"),
+        ("write_file", "Created src/a.txt (3 lines).", "new, 3 lines"),
+        ("run_shell", "Serving\n[job 1: running, after 0 s]", "job 1, in the background"),
+        ("run_shell", "Serving\n[exit code 0]", ""),
+        ("own_tool", "one\ntwo", ""),
+    ],
+)
+def test_summary_counts_what_a_call_found_or_changed(name: str, text: str, words: str) -> None:
+    assert summary(name, ToolResult(text)) == words
+
+
+def test_summary_of_a_failure_is_its_reason() -> None:
+    event = finished("read_file", "'a.txt' does not exist.", is_error=True)
+    assert to_text([finished_line(event)]) == "✗ read it → 'a.txt' does not exist.\n"
+
+
+def test_counted_result_is_not_shown_but_can_be() -> None:
+    event = finished("read_file", READ)
+    assert to_text([finished_line(event, 80)]) == "✓ read it  2 lines\n"
+    assert has_more(event)
+    assert to_text([finished_line(event, 80, shows_key=True)]) == "✓ read it  2 lines · Ctrl-O\n"
+
+
+def test_change_is_in_words_for_a_screen_reader() -> None:
+    assert finished_text(finished("edit_file", DIFF, "diff")) == "edit it: 1,200 added, 1 removed"
+
+
+def test_denied_call_shows_the_reason_of_the_user_and_not_the_advice_for_the_model() -> None:
+    denied = "The user denied this call{}\nNothing was done. Do not try to do the same in another way."
+    with_reason, bare = (finished("write_file", denied.format(end), is_error=True) for end in (": not now", "."))
+    assert to_text([finished_line(with_reason, 80)]) == "✗ write it → denied: not now\n"
+    assert to_text([finished_line(bare, 80)]) == "✗ write it → denied\n"
+    assert finished_text(bare) == "write it failed: denied"
+    assert not has_more(bare)
+
+
+def test_blank_rows_above_the_last_rows_of_an_output_are_left_out_and_counted() -> None:
+    event = finished("run_shell", "failed\n\n \n---\n\nran 1\n[exit code 0]", "output")
+    assert to_text(result_lines(event.result)).splitlines() == ["  ---", "  ", "  ran 1"]
+    assert to_text([finished_line(event, 80)]) == "✓ run it  +3 lines\n"
