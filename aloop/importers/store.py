@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -45,16 +45,12 @@ _OWN_MODELS = "claude-"
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The result for one conversation; ``added`` is the number of new messages.
-
-    ``note`` is the system message about their origin.
-    """
+    """The result for one conversation; ``added`` is the number of new messages."""
 
     action: Action
     session_id: str
     added: int = 0
     reason: str = ""
-    note: str = ""
 
 
 def session_id_of(tool: str, foreign_id: str, branch: str = "") -> str:
@@ -68,11 +64,21 @@ def session_id_of(tool: str, foreign_id: str, branch: str = "") -> str:
 
 
 class ImportStore:
-    """Puts conversations into a sessions folder; with ``dry``, only plans to."""
+    """Puts conversations into a sessions folder; with ``dry``, only plans to.
 
-    def __init__(self, sessions_dir: str | Path | None = None, *, dry: bool = False) -> None:
+    ``on_write`` is called with the ID of each session and the system message about its origin, before it is written.
+    """
+
+    def __init__(
+        self,
+        sessions_dir: str | Path | None = None,
+        *,
+        dry: bool = False,
+        on_write: Callable[[str, str], None] = lambda _id, _note: None,
+    ) -> None:
         self.backend = YamlBackend(resolve_sessions_dir(sessions_dir))
         self._dry = dry
+        self._on_write = on_write
         # Read once: a lookup for each conversation would read the folder again after each new session.
         self._known = {title.id for title in self.backend.list_titles()}
         self._trashed = {trashed.id for trashed in self.backend.trashed(None)}
@@ -97,13 +103,14 @@ class ImportStore:
 
     def _add(self, session_id: str, imported: Imported, source: str) -> Outcome:
         """Write a new session; ``source`` is the one here that was continued, too."""
+        note = "" if imported.session else describe_origin(imported)
         if not self._dry:
+            self._on_write(session_id, note)
             self._create(session_id, imported, source)
             self._known.add(session_id)
         there = "elsewhere" if imported.session else f"in {FORMATS[imported.tool].label}"
         reason = f"it was continued both {there} and as {source[:SHORT_ID]}, which stays as it is"
-        note = "" if imported.session else describe_origin(imported)
-        return Outcome("imported", session_id, len(imported.messages), reason if source else "", note)
+        return Outcome("imported", session_id, len(imported.messages), reason if source else "")
 
     def _put_beside(self, source: str, imported: Imported) -> Outcome:
         """Write a session of aloop whose ID has one that was continued or changed here.
@@ -153,8 +160,9 @@ class ImportStore:
             for old in stored.session.messages
         ]
         added = [LLMMessage("system", note), *found.gained] if found.gained else []
+        self._on_write(source, note)
         is_saved = self._append(folder, stored, imported, kept, added)
-        return Outcome("updated" if is_saved else "in use", source, len(found.gained), reason, note)
+        return Outcome("updated" if is_saved else "in use", source, len(found.gained), reason)
 
     def _create(self, session_id: str, imported: Imported, source: str = "") -> None:
         session = to_session(session_id, imported)
@@ -199,9 +207,11 @@ class ImportStore:
         if self._dry:
             return Outcome("updated", session_id, len(added))
         newer = [result if is_new else old for old, result, is_new in zip(kept, fresh, has_come, strict=False)]
+        note = "" if imported.session else describe_origin(imported)
+        self._on_write(session_id, note)
         if not self._append(folder, stored, imported, newer, added):
             return Outcome("in use", session_id)
-        return Outcome("updated", session_id, len(added), note="" if imported.session else describe_origin(imported))
+        return Outcome("updated", session_id, len(added))
 
     def _append(
         self,

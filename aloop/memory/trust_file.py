@@ -105,8 +105,11 @@ class TrustFile:
             try:
                 require_regular(file)
                 # One call, so that entries from another shell come before or after it.
-                os.write(file, b"\n" + lines if self._is_torn else lines)
+                written = os.write(file, b"\n" + lines if self._is_torn else lines)
                 self._is_torn = False
+                # If no other shell has added to it, there is no need to read the file again.
+                if os.fstat(file).st_size == self._size + written:
+                    self._size += written
             finally:
                 os.close(file)
         except OSError as error:

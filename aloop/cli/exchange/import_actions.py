@@ -10,7 +10,7 @@ import gc
 import sqlite3
 import sys
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence, Set
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -83,11 +83,9 @@ def _paths(options: ImportOptions, selection: Selection) -> list[Path]:
 
 def _import(options: ImportOptions, scan: Scan, found: Iterable[Imported], total: int) -> int:
     gc.freeze()  # The many small objects of a file set off collections, in which the loaded modules need no search.
-    store = ImportStore(options.sessions_dir, dry=options.dry_run)
+    store = ImportStore(options.sessions_dir, dry=options.dry_run, on_write=_Acceptance().add)
     done: Counter[str] = Counter()
     lost: Counter[str] = Counter()
-    sessions: list[str] = []
-    texts: set[str] = set()
     table = ImportTable(output_width(), dry=options.dry_run)
     added: Counter[str] = Counter()
     code = read = 0
@@ -111,8 +109,6 @@ def _import(options: ImportOptions, scan: Scan, found: Iterable[Imported], total
                     continue
                 done[outcome.action] += 1
                 if outcome.action in ("imported", "updated"):
-                    sessions.append(outcome.session_id)
-                    texts |= {outcome.note} if outcome.note else set()
                     lost.update(imported.losses)
                     added[outcome.action] += outcome.added
                 bar.clear()
@@ -123,20 +119,29 @@ def _import(options: ImportOptions, scan: Scan, found: Iterable[Imported], total
                 "Stopped. All conversations imported so far are complete; run the same command again for the rest."
             )
             code = INTERRUPTED
-    if not options.dry_run:
-        _accept(sessions, texts)
     _summarize(options, scan, store, done, lost, added)
     is_unknown = (scan.unknown or scan.empty) and not done and not Path(options.what).expanduser().is_dir()
     is_failed = bool(scan.problems or is_unknown or (options.session and not done))
     return code or int(is_failed)
 
 
-def _accept(sessions: Sequence[str], texts: Set[str]) -> None:
-    """Note that the user has asked for the sessions, so that aloop does not ask again."""
-    try:
-        TrustFile.of_user().remember(accepted=sessions, texts=texts)
-    except StorageError as error:
-        print_note(str(error))
+class _Acceptance:
+    """Notes which sessions the user has asked for, so that aloop does not ask again.
+
+    Each is noted before it is written, because the process can be killed at any time.
+    """
+
+    def __init__(self) -> None:
+        self._file = TrustFile.of_user()
+        self._has_failed = False
+
+    def add(self, session_id: str, note: str) -> None:
+        try:
+            self._file.remember(accepted=[session_id], texts=[note] if note else [])
+        except StorageError as error:
+            if not self._has_failed:
+                print_note(str(error))
+            self._has_failed = True
 
 
 def _report(options: ImportOptions, table: ImportTable, imported: Imported, outcome: Outcome) -> None:

@@ -14,10 +14,14 @@ from typing import Any
 import pytest
 
 from aloop.cli.parser import parse_arguments
+from aloop.config import state_dir
 from aloop.errors import UsageError
 from aloop.importers.draft import Imported
 from aloop.importers.places import claude_slug
 from aloop.importers.run import Scan
+from aloop.memory import Session
+from aloop.memory.sessions_dir.yaml_backend import YamlBackend
+from aloop.memory.trust_file import TrustFile
 from tests.importers.reading import AT, write_json, write_lines
 
 
@@ -233,3 +237,25 @@ def test_export_that_comes_back_is_named(sessions_dir: Path, capsys: pytest.Capt
     assert row.startswith(f"skipped   {session_id}  ")
     assert reason == "          an export of this session, with nothing new"
     assert "1 skipped as exports of sessions here" in err
+
+
+def test_session_is_accepted_before_it_is_written_since_the_import_can_be_killed(
+    sessions_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[bool] = []
+    create = YamlBackend.create
+
+    def checked(backend: YamlBackend, session: Session, folder: Path) -> object:
+        trust = TrustFile.of_user()
+        texts = [message.content or "" for message in session.messages if message.role == "system"]
+        found.append(trust.knows_session(session.id) and all(map(trust.knows_text, texts)))
+        return create(backend, session, folder)
+
+    monkeypatch.setattr(YamlBackend, "create", checked)
+    assert run(str(chat(Path("talk.json"), 3)), "--sessions-dir", str(sessions_dir)) == 0
+    assert found == [True, True, True]
+
+
+def test_dry_run_accepts_no_session(sessions_dir: Path) -> None:
+    assert run(str(chat(Path("talk.json"))), "--dry-run", "--sessions-dir", str(sessions_dir)) == 0
+    assert not (state_dir() / "aloop" / "trust").exists()
