@@ -20,6 +20,7 @@ from prompt_toolkit.keys import Keys
 from prompt_toolkit.layout import Dimension, FormattedTextControl, HSplit, Layout, Window
 
 from aloop.width import fit, flow, text_width
+from repl.input.key_parser import CTRL_ENTER, escape_alone
 
 READABLE_SECONDS = 0.5
 """How long a question must have been on the screen, without a key, before a key answers it."""
@@ -110,8 +111,8 @@ class ChoiceQuestion:
         def _enter(_event: KeyPressEvent) -> None:
             self._answer(self._listed[self._at].key)
 
-        # eager: no key sequence that starts with Escape is bound here.
-        @keys.add("escape", eager=True)
+        # eager: nothing waits for a second key.
+        @keys.add("escape", filter=escape_alone, eager=True)
         def _escape(_event: KeyPressEvent) -> None:
             self._stop()
 
@@ -135,9 +136,11 @@ class ChoiceQuestion:
 
         # Enter that was typed too early still ends its line: the next one must not become a part of it.
         @keys.add("enter", filter=~ready, eager=True)
+        @keys.add(CTRL_ENTER, filter=~ready)
         def _line_end(_event: KeyPressEvent) -> None:
             self._keep(self.typed + ("\n" if self._has_paste else "\r"))
 
+        @keys.add("escape", "enter", filter=~ready)
         @keys.add("c-j", filter=~ready)
         def _line_feed(_event: KeyPressEvent) -> None:
             self._keep(self.typed + "\n")

@@ -26,7 +26,7 @@ from prompt_toolkit.keys import Keys
 
 from aloop.keys import DEFAULT_KEYS, key_sequence
 from aloop.width import clusters
-from repl.input.key_parser import CTRL_ENTER
+from repl.input.key_parser import CTRL_ENTER, escape_alone
 
 _LONGEST_CLUSTERS = 1_000
 
@@ -128,15 +128,14 @@ def bind_keys(prompt: Actions, changed: Mapping[str, str]) -> KeyBindings:
     def _close_menu(event: KeyPressEvent) -> None:
         event.current_buffer.cancel_completion()
 
-    # eager, because other keys begin with Escape; these arrive in one piece.
-    alone = Condition(lambda: all(press.key == Keys.Escape for press in get_app().key_processor.input_queue))
+    # eager, because keys with Alt begin with Escape.
     stops = at_input & ~has_completions & ~is_searching & (emacs_mode | vi_navigation_mode)
 
-    @keys.add("escape", filter=stops & alone & (Condition(lambda: prompt.is_busy) | empty), eager=True)
+    @keys.add("escape", filter=stops & escape_alone & (Condition(lambda: prompt.is_busy) | empty), eager=True)
     def _escape(_event: KeyPressEvent) -> None:
         prompt.escape()
 
-    @keys.add("escape", filter=at_input & ~has_completions & ~is_searching & vi_insert_mode & alone, eager=True)
+    @keys.add("escape", filter=at_input & ~has_completions & ~is_searching & vi_insert_mode & escape_alone, eager=True)
     def _leave_insert_mode(event: KeyPressEvent) -> None:
         # As prompt_toolkit does, but it would wait a second for the rest of Alt-Enter.
         buffer = event.current_buffer

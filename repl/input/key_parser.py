@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable
 from select import select
 
+from prompt_toolkit.application.current import get_app
+from prompt_toolkit.filters import Condition
 from prompt_toolkit.input import Input
 from prompt_toolkit.input.ansi_escape_sequences import ANSI_SEQUENCES
 from prompt_toolkit.input.typeahead import store_typeahead
@@ -24,6 +26,9 @@ from repl.output.terminal_reports import BROKEN_REPORT, LONGEST_START, REPORT, R
 
 CTRL_ENTER = Keys.ControlF24
 """The key used for Ctrl-Enter, which prompt_toolkit does not name."""
+
+escape_alone = Condition(lambda: all(press.key == Keys.Escape for press in get_app().key_processor.input_queue))
+"""True if the Escape being handled is not the start of a key with Alt, which arrives in one piece."""
 
 _NEW_LINE = "\x1b\r"  # Alt-Enter, which all terminals can send
 

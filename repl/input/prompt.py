@@ -542,13 +542,12 @@ class Prompt:
 
     def _toolbar_rows(self, width: int) -> StyleAndTextTuples:
         # Messages are wrapped, the permanent toolbar is cut.
-        message = self._hint or (self._question.choices if self._question else "")
-        if not message and self._question is None and self._buffer.text == "?":
+        message, mark = self._hint or (self._question.choices if self._question else ""), self._vi_mark
+        if not message and not mark and self._question is None and self._buffer.text == "?":
             return self._key_help(width - 1)
-        message = message or self._busy_help()
-        if message:
-            return [("class:toolbar", "\n".join(flow(message, width - 1)))]
-        mark = self._vi_mark
+        if message := message or self._busy_help():
+            text = "\n".join(flow(f"{mark}{message}", width - 1))
+            return [("class:key", text[: len(mark)]), ("class:toolbar", text[len(mark) :])]
         shown = self._toolbar(width - 1 - len(mark))
         return [("class:key", mark), *((prompt_style(look), text) for look, text in shown)]
 

@@ -19,6 +19,7 @@ from prompt_toolkit.keys import Keys
 from prompt_toolkit.layout import BufferControl, Dimension, FormattedTextControl, HSplit, Layout, VSplit, Window
 
 from aloop.width import fit_ends, pad
+from repl.input.key_parser import escape_alone
 from repl.input.pastes import PasteGuard
 from repl.input.prompt import Prompt
 from repl.output.screen import Screen
@@ -68,8 +69,8 @@ def bind_list_keys(picker: ListActions, *, moves: FilterOrBool = True) -> KeyBin
         if not picker.paste_guard.in_paste:
             picker.enter()
 
-    # eager: no picker binds a key sequence that starts with Escape.
-    @keys.add("escape", eager=True)
+    # eager: the filter has keys with Alt, which begin with Escape.
+    @keys.add("escape", filter=escape_alone, eager=True)
     @keys.add("c-c")
     def _back(_event: KeyPressEvent) -> None:
         picker.back()

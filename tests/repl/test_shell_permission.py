@@ -184,6 +184,23 @@ async def test_lines_typed_before_the_question_was_readable_stay_separate_and_un
         assert len(shell.llm.requests) == 1
 
 
+@pytest.mark.parametrize(
+    ("end", "rows"),
+    [
+        ("\x1b\r", ["> one", "  two"]),  # Alt-Enter, and Shift-Enter of many terminals
+        ("\x1b[13;2u", ["> one", "  two"]),
+        ("\x1b[13;5u", ["  not sent: one", "> two"]),
+        ("\x1bb", ["> onebtwo"]),
+    ],
+)
+async def test_key_with_alt_or_ctrl_typed_before_the_question_was_readable_neither_stops_nor_joins_lines(
+    early: TypeEarly, end: str, rows: list[str]
+) -> None:
+    async with early(f"one{end}two") as shell:
+        await shell.terminal.wait_until(lambda: shell.terminal.screen[-len(rows) - 1 : -1] == rows, "the draft")
+        assert content("a.txt") is None
+
+
 async def test_line_typed_before_the_question_was_readable_runs_after_the_turn(
     play: SetStage, monkeypatch: pytest.MonkeyPatch
 ) -> None:

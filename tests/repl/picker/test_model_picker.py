@@ -99,6 +99,14 @@ async def test_enter_uses_the_highlighted_model_of_a_server(stage: SetStage, rou
         assert shell.terminal.screen[-1].startswith("router/small")
 
 
+async def test_key_with_alt_edits_the_filter_and_does_not_close_the_picker(stage: SetStage) -> None:
+    async with stage() as shell:
+        shell.type("/model\r")
+        await shell.see(LEGEND)
+        shell.type("off\x1bbx")  # Alt-B goes to the start of the word
+        await shell.terminal.wait_until(lambda: "xoff" in " ".join(shell.terminal.screen), "the filter")
+
+
 @pytest.mark.parametrize("key", ["\x1b", "\x03"])
 async def test_closing_the_model_picker_changes_nothing(stage: SetStage, router: StubServer, key: str) -> None:
     async with stage() as shell:
