@@ -24,6 +24,7 @@ from aloop.memory.session_folder.journal import Journal
 from aloop.memory.session_folder.outputs import KeptOutput, keep_media, keep_output
 from aloop.memory.session_folder.recovery import RecoveredFile
 from aloop.memory.session_folder.session_file import TRIES, ConcurrentChange, SessionFile, time_mark
+from aloop.memory.sessions_dir.preview import read_header
 from aloop.memory.sessions_dir.yaml_backend import YamlBackend
 
 T = TypeVar("T")
@@ -48,6 +49,8 @@ class SessionWriter:
     file: SessionFile | None = None
     recovered: RecoveredFile = field(default_factory=RecoveredFile)
     _folder: Path | None = None
+    _missing: Path | None = None
+    """The folder before it disappeared."""
     _open_lock: OpenLock | None = None
     _journal: Journal | None = None
     _unsaved: list[Journal] = field(default_factory=list)
@@ -277,6 +280,7 @@ class SessionWriter:
                 changed = conversation.system_changed
                 self.file.save(session, conversation.unsaved, system_changed=changed, watch=self.hold)
                 conversation.mark_saved(session)
+                amendment = None  # made: if the folder disappears now, it must not be made twice
                 self.file.sync()
                 if self.recovered.stored is not None:
                     notices += self.recovered.rejoined(self.backend.fs)
@@ -284,6 +288,8 @@ class SessionWriter:
             except ConcurrentChange:
                 continue
             except FileNotFoundError:
+                if amendment is not None and self.file is not None:
+                    conversation.reset(self.file.session, unsaved)  # it may be made already
                 with contextlib.suppress(ConcurrentChange):  # the file exists again: retry
                     path = self._create(conversation, model, folder).path
                     notices.append(f"{display_path(path)} had been removed; the session was written again.")
@@ -347,7 +353,9 @@ class SessionWriter:
                     raise NotADirectoryError(errno.ENOTDIR, "Not a directory", str(self._folder))
             except FileNotFoundError:
                 self._unlock_open()
-                self._folder = None
+                self._missing, self._folder = self._folder, None
+        if self._folder is None and self._missing is not None and self._is_back(session.id):
+            self._folder = self._missing
         if self._folder is None:
             if notice := self.backend.leave_removed_project():
                 self._notices.append(notice)
@@ -355,6 +363,13 @@ class SessionWriter:
             self._folder = self.backend.make_folder(session)
         self._lock_open(session.id)
         return self._folder
+
+    def _is_back(self, session_id: str) -> bool:
+        """Return True if the missing folder exists again, as on a disk that was away."""
+        if self._missing is None:
+            return False
+        header = read_header(self.backend.fs, str(self._missing.parent), self._missing.name)
+        return header is not None and header.id == session_id
 
     def _lock_open(self, session_id: str) -> None:
         if self.hold and self._open_lock is None and self._folder is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import struct
 import threading
 import zlib
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from aloop.errors import StorageError
 from aloop.export.json import to_json
 from aloop.llm.anthropic.wire import to_request
 from aloop.llm.content.images import prepare_media
@@ -25,6 +27,7 @@ from aloop.memory.disk.filesystem import SYSTEM
 from aloop.memory.session_folder.outputs import read_media
 from tests.memory.conversations import file_of, say, stored
 from tests.memory.examples import NOWHERE, answer, session, user
+from tests.memory.faults import FaultyFileSystem
 
 
 def png(width: int = 1, height: int = 1) -> bytes:
@@ -218,3 +221,26 @@ def test_marks_are_on_lines_of_their_own() -> None:
     assert message.content == "a\nb"
     assert marked_text(message.content, message.parts) == "a\n[image]\nb"
     assert user("x").parts == ()
+
+
+async def test_fork_is_refused_while_an_image_cannot_be_read(fs: FaultyFileSystem, sessions_dir: Path) -> None:
+    memory = await looking(sessions_dir)
+    await memory.fork()
+    fs.fail("read", number=errno.EIO, on=".png")
+    with pytest.raises(StorageError, match="Input/output error"):
+        await memory.save_memory()
+    fs.heal()
+    await memory.save_memory()
+    (message, _) = await stored(memory)
+    assert [media.data for media in await memory.load_media(message)] == [PIXEL.data]
+
+
+async def test_folder_of_an_image_is_synced_before_the_image_is_in_a_message(
+    fs: FaultyFileSystem, sessions_dir: Path
+) -> None:
+    """A power cut must not lose the folder."""
+    memory = MemoryManager(sessions_dir=sessions_dir)
+    await memory.keep_media(PIXEL)
+    folder = fs.calls.index(("mkdir", next(path for path in fs.paths() if path.name == "files")))
+    assert fs.calls[folder + 1][0] == "sync_folder"
+    assert Path(str(fs.calls[folder + 1][1])).parent == sessions_dir

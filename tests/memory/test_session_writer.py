@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 import shutil
 from pathlib import Path
@@ -20,6 +21,7 @@ from aloop.memory.disk.filesystem import SYSTEM
 from aloop.memory.session_folder import session_file
 from aloop.memory.sessions_dir.registry import Registry
 from tests.memory.conversations import file_of, stored, take_turn
+from tests.memory.faults import FaultyFileSystem
 
 
 @pytest.fixture
@@ -482,3 +484,40 @@ async def test_fork_of_a_newer_session_can_be_continued(memory: MemoryManager, n
     assert names_beside(file_of(memory)) == ["session.yaml"]
     assert path.read_bytes() == before
     assert notices == []
+
+
+async def test_undo_is_made_once_if_the_folder_disappears_during_it(
+    fs: FaultyFileSystem, memory: MemoryManager, sessions_dir: Path
+) -> None:
+    await take_turn(memory, "And?", "So.")
+    for call in ("sync_folder", "set_modified"):  # after the replacement, and before it
+        count = 0
+
+        def vanish(call: str = call) -> None:
+            nonlocal count
+            count += 1
+            if count == (2 if call == "sync_folder" else 1):  # the first sync is of the undone turn
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+
+        fs.before[call] = vanish
+        await memory.undo()
+        fs.before.clear()
+        assert await stored_contents(memory) == ["Hello", "Hi"] == contents(memory)
+        await memory.redo()
+        assert await stored_contents(memory) == ["Hello", "Hi", "And?", "So."] == contents(memory)
+
+
+async def test_folder_that_was_away_for_a_while_is_used_again(
+    fs: FaultyFileSystem, memory: MemoryManager, sessions_dir: Path
+) -> None:
+    """After a failure of a network disk, the session is not in two folders."""
+    folder = file_of(memory).parent
+    with pytest.raises(StorageError, match="No such file"):
+        await take_turn(
+            memory, "Lost?", "No.", between=lambda: fs.fail("lstat", "mkdir", "create", number=errno.ENOENT)
+        )
+    fs.heal()
+    await take_turn(memory, "And?", "So.")
+    assert file_of(memory).parent == folder
+    assert [path.name for path in sessions_dir.iterdir() if path.is_dir()] == [folder.name]
+    assert await stored_contents(memory) == ["Hello", "Hi", "Lost?", "No.", "And?", "So."]

@@ -15,7 +15,10 @@ from tests.reliability.next_start import another_process, start_again
 from tests.reliability.row import Row, Verdict
 from tests.reliability.stages import STAGES, Refusal, Stage, Trial
 
-ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES, errno.EMFILE)
+ERRORS = (
+    *(errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES, errno.EMFILE),
+    *(errno.EPERM, errno.EBUSY, errno.EXDEV, errno.ESTALE),
+)
 
 
 async def try_out(stage: Stage, refusal: Refusal) -> tuple[Verdict, list[str]]:
@@ -48,7 +51,7 @@ async def refuse_everywhere(*, full: bool) -> tuple[list[Verdict], list[str]]:
 def refused_calls(*, full: bool) -> Row:
     verdicts, unexpected = asyncio.run(refuse_everywhere(full=full))
     total = sum(verdicts, Verdict())
-    name = "ENOSPC, EDQUOT, EIO, EROFS, EACCES, EMFILE at every call"
+    name = f"{', '.join(map(errno.errorcode.__getitem__, ERRORS))} at every call"
     result = f"{total}, {len(unexpected)} unexpected" + "".join(f"<br>{line}" for line in unexpected[:5])
     return Row(name, len(verdicts), result, "0 of everything; reported once, the next save works", not unexpected)
 

@@ -8,11 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from aloop.errors import AloopError
+from aloop.llm.content.parts import FILES
 from aloop.memory import MemoryManager, SessionLibrary
 from aloop.memory.context import project
 from aloop.memory.disk import filesystem
 from aloop.memory.disk import filesystem as atomic
 from aloop.memory.session import FILE_NAME, Session
+from aloop.memory.session_folder.outputs import read_media
 from aloop.memory.session_folder.undo import is_undone, undone_turns
 from tests.reliability.row import Verdict
 from tests.reliability.scenario import Event
@@ -89,8 +91,10 @@ def _compare(wanted: Sequence[str], session: Session) -> Verdict:
     found = [message.content for message in session.messages if message.content and not message.is_error]
     present = [text for text in wanted if text in found]
     places = [found.index(text) for text in present]
+    parts = [part for message in session.messages for part in message.parts]
+    images = [read_media(filesystem.SYSTEM, session.path.parent, part) for part in parts]
     return Verdict(
-        lost=len(wanted) - len(present),
+        lost=len(wanted) - len(present) + images.count(None),
         doubled=len(found) - len(set(found)),
         misplaced=int(places != sorted(places)),
         unsendable=int(bool(project((), session.messages).repairs)),
@@ -105,8 +109,10 @@ def leftovers(root: Path) -> list[Path]:
             continue
         if path.is_dir():
             inside = {entry.name for entry in path.iterdir()}
-            found += [path / name for name in inside - _PERMANENT if not is_undone(name)]
-            found += [] if FILE_NAME in inside else [path]
+            found += [path / name for name in inside - _PERMANENT - {FILES} if not is_undone(name)]
+            # Images may be the only copy, so they stay, even of a fork that was not finished.
+            found += [] if inside & {FILE_NAME, FILES} else [path]
+            found += atomic.leftovers(filesystem.SYSTEM, path / FILES) if FILES in inside else []
         elif path.name not in _PERMANENT:
             found.append(path)
     return found

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from aloop.llm.content.parts import MediaFile
 from aloop.llm.message_types import LLMMessage, ToolCall
 from aloop.memory import MemoryManager, SessionLibrary
+from aloop.memory.conversation import marked
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,18 @@ async def take_turn(memory: MemoryManager, name: str, on_event: OnEvent, *, step
             on_event(Event("kept", memory.session_id, message.content or ""))
 
 
+IMAGE = MediaFile("dot.png", "image/png", b"\x89PNG" + bytes(100))
+
+
+async def show_image(memory: MemoryManager, name: str, on_event: OnEvent) -> None:
+    """Take a turn whose question has an image."""
+    async with memory.turn() as turn:
+        part = await memory.keep_media(IMAGE)
+        for message in (LLMMessage("user", f"{name}: look", parts=(part,)), LLMMessage("assistant", f"{name}: seen")):
+            await turn.add(message)
+            on_event(Event("kept", memory.session_id, message.content or ""))
+
+
 async def cut_turn(memory: MemoryManager, name: str, on_event: OnEvent, *, after: int) -> None:
     """Begin a turn and end it with an error after ``after`` messages."""
     messages = list(exchange(name))[:after]
@@ -67,12 +81,15 @@ async def cut_turn(memory: MemoryManager, name: str, on_event: OnEvent, *, after
 async def run_scenario(root: Path, on_event: OnEvent) -> None:
     """Run each storage operation once.
 
-    Complete and cut turns, a listing, a deletion and its restore, a resume, an undo and a redo, a rename, a fork.
+    Complete and cut turns, an image, a summary, a listing, a deletion and its restore, a resume, an undo and a redo, a
+    rename, skipped messages, a fork.
     """
     shell = MemoryManager(sessions_dir=root, hold=True)
     shell.set_system_message("Be brief.")
     await take_turn(shell, "one", on_event)
     await take_turn(shell, "two", on_event)
+    await show_image(shell, "image", on_event)
+    await shell.edit(lambda messages: [*messages[:4], LLMMessage("user", "summary", summary=True), *messages[4:]])
     shell.close()
     other = MemoryManager(sessions_dir=root)
     for message in exchange("other"):
@@ -93,6 +110,7 @@ async def run_scenario(root: Path, on_event: OnEvent) -> None:
     await again.undo()
     await again.redo()
     await again.rename("Counting")
+    await again.edit(lambda messages: marked(messages, 0, 3, skip=True))
     await again.fork()
     await take_turn(again, "forked", _with_before(again.messages, on_event))
     again.start_new()

@@ -11,8 +11,9 @@ from typing import Any
 
 from aloop.errors import AloopError, SessionNotFound
 from aloop.memory import MemoryManager, SessionLibrary
+from aloop.memory.conversation import marked
 from tests.reliability.filesystems import Call
-from tests.reliability.scenario import Event, cut_turn, exchange, take_turn
+from tests.reliability.scenario import IMAGE, Event, cut_turn, exchange, show_image, take_turn
 
 # It returns False on errors instead of raising.
 _NEVER_REFUSED = frozenset({"exists"})
@@ -135,6 +136,91 @@ async def recovery(trial: Trial) -> None:
     trial.refusal.armed = False
 
 
+async def undo(trial: Trial) -> None:
+    await _change(trial, MemoryManager.undo)
+
+
+async def redo(trial: Trial) -> None:
+    async def prepare(memory: MemoryManager) -> None:
+        await memory.undo()
+
+    await _change(trial, MemoryManager.redo, prepare)
+
+
+async def skip(trial: Trial) -> None:
+    """A change of stored messages, as /skip, /compact and /note make it."""
+
+    async def change(memory: MemoryManager) -> None:
+        await memory.edit(lambda messages: marked(messages, 0, 3, skip=True))
+
+    await _change(trial, change)
+
+
+async def rename(trial: Trial) -> None:
+    await _change(trial, lambda memory: memory.rename("Counting"))
+
+
+async def fork(trial: Trial) -> None:
+    """The fork of a session with an image, and its first turn."""
+
+    async def change(memory: MemoryManager) -> None:
+        await memory.fork()
+        await take_turn(memory, "forked", lambda _: None)
+
+    await _change(trial, change, is_fork=True)
+
+
+async def restore(trial: Trial) -> None:
+    memory = trial.shell()
+    await take_turn(memory, "before", trial.events.append)
+    memory.close()
+    library = SessionLibrary(trial.root)
+    await library.delete(memory.session_id)
+    trial.refusal.armed = True
+    await trial.attempt(library.restore(memory.session_id))
+    trial.refusal.armed = False
+    if await MemoryManager.find_session_by_prefix(memory.session_id, sessions_dir=trial.root) is None:
+        await library.restore(memory.session_id)
+
+
+async def _change(
+    trial: Trial,
+    change: Callable[[MemoryManager], Awaitable[object]],
+    prepare: Callable[[MemoryManager], Awaitable[object]] | None = None,
+    *,
+    is_fork: bool = False,
+) -> None:
+    """Change a session with two turns and an image on the failing disk, then use it."""
+    memory = trial.shell()
+    await take_turn(memory, "one", trial.events.append)
+    await show_image(memory, "two", trial.events.append)
+    if prepare:
+        await prepare(memory)
+    first = memory.session_id
+    trial.refusal.armed = True
+    done = await trial.attempt(change(memory))
+    trial.refusal.armed = False
+    if not (done or trial.notices):
+        trial.unexpected.append("neither done nor reported")
+    if "two: seen" not in [message.content for message in memory.messages]:
+        await memory.redo()
+    if is_fork and done:
+        trial.events += [Event("kept", memory.session_id, message.content or "") for message in exchange("forked")]
+    await take_turn(memory, "after", trial.events.append)
+    stored = await SessionLibrary(trial.root).load(memory.session_id)
+    if stored.messages != memory.messages:
+        trial.unexpected.append("the file differs from the shell")
+    for message in stored.messages:
+        if message.parts and [media.data for media in await memory.load_media(message)] != [IMAGE.data]:
+            trial.unexpected.append("the image is lost")
+    memory.close()
+    if (
+        first != memory.session_id
+        and (await SessionLibrary(trial.root).load(first)).messages[-1].content != "two: seen"
+    ):
+        trial.unexpected.append("the source of the fork has changed")
+
+
 Stage = Callable[[Trial], Awaitable[None]]
 
 STAGES: tuple[Stage, ...] = (
@@ -144,6 +230,12 @@ STAGES: tuple[Stage, ...] = (
     resume,
     deletion,
     recovery,
+    undo,
+    redo,
+    skip,
+    rename,
+    fork,
+    restore,
 )
 
 

@@ -39,6 +39,8 @@ def make_own_folder(fs: FileSystem, folder: Path, name: str) -> Path:
     path = folder / name
     with contextlib.suppress(FileExistsError):
         fs.mkdir(path)
+        # A power cut must not lose the new folder with the files in it.
+        fs.sync_folder(folder)
     if not stat.S_ISDIR(fs.lstat(path).st_mode):
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
     return path
@@ -72,20 +74,32 @@ def keep_media(fs: FileSystem, folder: Path, media: MediaFile) -> ContentPart:
 
 def read_media(fs: FileSystem, folder: Path, part: ContentPart) -> bytes | None:
     """Return the bytes of a part; None if they are missing, altered or behind a link."""
-    if not file_digest(part.file):
-        return None
     try:
-        if FILES not in fs.folders(folder):  # a link is not a folder
-            return None
-        data = fs.read(folder / part.file)
+        return _read_media(fs, folder, part)
     except OSError:
         return None
+
+
+def _read_media(fs: FileSystem, folder: Path, part: ContentPart) -> bytes | None:
+    if not file_digest(part.file) or FILES not in fs.folders(folder):  # a link is not a folder
+        return None
+    data = fs.read(folder / part.file)
     return data if is_intact(part, data) else None
 
 
 def copy_media(fs: FileSystem, source: Path, target: Path, part: ContentPart) -> None:
-    """Copy the bytes of a part to another session's folder, if they are there."""
-    data = read_media(fs, source, part)
+    """Copy the bytes of a part to another session's folder, if they are there.
+
+    Raises OSError if they are, but cannot be read or written.
+    """
+    try:
+        data = _read_media(fs, source, part)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        if error.errno == errno.ELOOP:  # links are not followed
+            return
+        raise
     if data is None:
         return
     make_own_folder(fs, target, FILES)

@@ -5,7 +5,9 @@ They are in journals of dead writers, and in files written beside a session.yaml
 
 from __future__ import annotations
 
+import contextlib
 import re
+import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,7 +24,7 @@ from aloop.memory.disk.filesystem import FileSystem
 from aloop.memory.disk.locks import acquire
 from aloop.memory.session import FILE_NAME, SaveReport
 from aloop.memory.session_folder.journal import JournalRecord, is_journal, is_written, read_journal
-from aloop.memory.session_folder.session_file import SessionFile, dated_name, time_mark
+from aloop.memory.session_folder.session_file import TRIES, ConcurrentChange, SessionFile, dated_name, time_mark
 
 IS_JOURNAL_KEPT = re.compile(r"journal\.(?:damaged|foreign)-.*\.yaml").fullmatch
 IS_RECOVERED = re.compile(r"session\.recovered-.*\.yaml").fullmatch
@@ -196,12 +198,22 @@ def _recover_turn(fs: FileSystem, folder: Path, record: JournalRecord) -> str | 
 
 
 def _add_turn(fs: FileSystem, path: Path, record: JournalRecord, turn: tuple[LLMMessage, ...]) -> bool:
-    """Add a turn to its session; return False if the session already has it."""
-    try:
-        stored = SessionFile.read(fs, path)
-    except FileNotFoundError:
+    """Add a turn to its session; return False if the session already has it.
+
+    An editor may be saving the file.
+    """
+    for _ in range(TRIES):
+        with contextlib.suppress(ConcurrentChange):
+            return _try_to_add_turn(fs, path, record, turn)
+    raise OSError(f"{path} changes faster than it can be saved")
+
+
+def _try_to_add_turn(fs: FileSystem, path: Path, record: JournalRecord, turn: tuple[LLMMessage, ...]) -> bool:
+    """Add a turn as above; raises ConcurrentChange if the file changes."""
+    stored = _read_if_present(fs, path)
+    if stored is None:
         session = replace(record.session, messages=turn, updated_at=datetime.now().astimezone())
-        SessionFile.create(fs, path, Conversation.of(session).snapshot(None))
+        SessionFile.create(fs, path, Conversation.of(session).snapshot(None), again=True)
         return True
     if _is_saved(stored.session.messages[record.base :], record.session.messages, turn):
         # The crash was between a save, or an earlier recovery, and the removal of the journal. The save may have the
@@ -212,6 +224,21 @@ def _add_turn(fs: FileSystem, path: Path, record: JournalRecord, turn: tuple[LLM
     stored.save(conversation.snapshot(None), turn)
     stored.sync()
     return True
+
+
+_RETRY_DELAY = 0.3
+"""Seconds for which some editors move a file away while they save it."""
+
+
+def _read_if_present(fs: FileSystem, path: Path) -> SessionFile | None:
+    with contextlib.suppress(FileNotFoundError):
+        return SessionFile.read(fs, path)
+    if not any(name for name in fs.names(path.parent) if not name.startswith(".")):
+        return None  # a crash in the first turn
+    threading.Event().wait(_RETRY_DELAY)
+    with contextlib.suppress(FileNotFoundError):
+        return SessionFile.read(fs, path)
+    return None
 
 
 def _is_saved(later: Sequence[LLMMessage], *forms: Sequence[LLMMessage]) -> bool:

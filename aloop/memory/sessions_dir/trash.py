@@ -140,11 +140,13 @@ class Trash:
             # Reserve the name: a folder can be renamed over an empty folder, and only over that.
             self._fs.mkdir(target)
         except FileExistsError:
-            raise SessionExists(item.id, target) from None
+            if not self._is_empty_folder(target):  # left by a restore on a failing disk
+                raise SessionExists(item.id, target) from None
         try:
             self._fs.rename(self.path / item.name, target)
         except OSError:
-            self._fs.rmdir(target)
+            with contextlib.suppress(OSError):  # the first error is the one to report
+                self._fs.rmdir(target)
             raise
         self._fs.sync_folder(self._dir)
         self._fs.sync_folder(self.path)
@@ -154,6 +156,9 @@ class Trash:
             add_to_index(self._fs, self._dir, header.folder, header.id)
         summary = read_summary(self._fs, self._dir, header)
         return replace(summary, id=Catalog(self._fs, self._dir).duplicate_ids().get(item.original, summary.id))
+
+    def _is_empty_folder(self, path: Path) -> bool:
+        return stat.S_ISDIR(self._fs.lstat(path).st_mode) and not self._fs.names(path)
 
     def purge(self, sessions: Iterable[TrashedSession]) -> None:
         """Delete sessions permanently; those no longer in the trash are skipped."""

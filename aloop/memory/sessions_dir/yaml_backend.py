@@ -214,9 +214,10 @@ class YamlBackend:
         folder = self.sessions_dir / name
         with self._explained("recover an interrupted turn"), contextlib.suppress(SessionBusy):  # its writer is alive
             self._sweep(folder)
-            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-                if not (folder / OUTPUTS).is_symlink():
-                    self._sweep(folder / OUTPUTS)
+            for inner in (folder / OUTPUTS, folder / FILES):
+                with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                    if not inner.is_symlink():
+                        self._sweep(inner)
             notices = self.recover(Entry(short_name(name), name))
             self._sweep_unused(folder)
             return notices

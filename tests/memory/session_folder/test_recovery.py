@@ -14,7 +14,9 @@ from aloop.errors import StorageError
 from aloop.llm.message_types import LLMMessage, ToolCall
 from aloop.memory import MemoryManager, SessionLibrary
 from aloop.memory.context import UNANSWERED
+from aloop.memory.disk import filesystem
 from aloop.memory.disk.filesystem import temporary_name
+from aloop.memory.session_folder import recovery
 from aloop.memory.session_folder.recovery import close_turn
 from tests.memory.conversations import take_turn
 from tests.memory.examples import NOON
@@ -370,3 +372,52 @@ async def test_turn_of_equal_messages_is_looked_for_in_linear_time(
     monkeypatch.undo()
     assert f"recovered {count + 1} messages" in notice
     assert compared < 20 * count
+
+
+async def test_editor_that_saves_during_a_recovery_loses_nothing(fs: FaultyFileSystem, sessions_dir: Path) -> None:
+    memory = await saved_session(sessions_dir)
+    await crash_in_a_turn(memory, TURN[0])
+    path = memory.path
+    assert path is not None
+
+    def save_in_editor() -> None:
+        del fs.before["set_modified"]  # which is called between the read and the replacement
+        path.write_text(path.read_text().replace('"Hi"', '"Hi there"'))
+
+    fs.before["set_modified"] = save_in_editor
+    (notice,) = await SessionLibrary(sessions_dir).recover()
+    assert notice.endswith("recovered 1 message.")
+    messages = (await SessionLibrary(sessions_dir).load(memory.session_id)).messages
+    assert [message.content for message in messages] == ["Hello", "Hi there", "Again?"]
+    assert left_in(sessions_dir) == []
+
+
+async def test_file_that_an_editor_has_moved_away_for_a_moment_is_not_replaced(
+    fs: FaultyFileSystem, sessions_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recovery, "_RETRY_DELAY", 0.0)
+    memory = await saved_session(sessions_dir)
+    await crash_in_a_turn(memory, TURN[0])
+    assert memory.path is not None
+    path, backup = memory.path, memory.path.with_name("session.yaml~")
+    path.rename(backup)
+
+    def put_back() -> None:
+        if backup.exists():
+            backup.rename(path)
+
+    fs.before["exists"] = put_back  # which is called just before a new file is put in place
+    await SessionLibrary(sessions_dir).recover()
+    messages = (await SessionLibrary(sessions_dir).load(memory.session_id)).messages
+    assert [message.content for message in messages] == ["Hello", "Hi", "Again?"]
+
+
+async def test_temporary_files_beside_images_are_removed(sessions_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    memory = await saved_session(sessions_dir)
+    assert memory.path is not None
+    (memory.path.parent / "files").mkdir()
+    left = memory.path.parent / "files" / temporary_name("0123456789abcdef.png")
+    left.write_bytes(b"half")
+    monkeypatch.setattr(filesystem, "_TOKEN", "00000000")  # the writer has exited
+    await SessionLibrary(sessions_dir).recover()
+    assert not left.exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import stat
 import time
 from dataclasses import replace
@@ -20,6 +21,7 @@ from aloop.errors import (
     StorageError,
 )
 from aloop.memory import MemoryManager, SessionLibrary
+from tests.memory.faults import FaultyFileSystem
 from tests.saved_sessions import FIRST, SECOND, THIRD, break_session, open_elsewhere, save
 
 
@@ -148,6 +150,7 @@ async def test_restore_over_an_existing_name_is_an_error(sessions_dir: Path, kin
     await delete(sessions_dir, FIRST)
     if kind == "folder":
         place.mkdir()
+        (place / "notes.txt").write_text("mine")
     elif kind == "file":
         place.write_text("mine")
     else:
@@ -269,3 +272,16 @@ async def test_invalid_session_is_distinguished_from_a_valid_copy(sessions_dir: 
     assert broken.summary.problem is not None
     (sound,) = await SessionLibrary(sessions_dir).list_trash(THIRD)
     assert sound.summary.problem is None
+
+
+async def test_folder_left_empty_by_a_failed_restore_does_not_block_the_next_one(
+    fs: FaultyFileSystem, sessions_dir: Path
+) -> None:
+    save(sessions_dir, FIRST)
+    await delete(sessions_dir, FIRST)
+    fs.fail("rename", number=errno.EXDEV)
+    fs.fail("rmdir", number=errno.EIO)
+    with pytest.raises(StorageError, match="Invalid cross-device link"):
+        await SessionLibrary(sessions_dir).restore(FIRST)
+    fs.heal()
+    assert (await SessionLibrary(sessions_dir).restore(FIRST)).id == FIRST
