@@ -12,7 +12,11 @@ from aloop.formatting import display_path
 from aloop.memory.disk import filesystem
 from aloop.memory.disk.filesystem import explained, write_atomic
 from aloop.memory.session import Session
-from aloop.memory.session_folder.outputs import read_media
+from aloop.memory.session_folder.outputs import make_own_folder, read_media
+from aloop.memory.sessions_dir.location import FOLDER
+
+EXPORTS = "exports"
+"""The name of the folder in ``.aloop`` for exports that were given no path."""
 
 
 class ExportExists(StorageError):
@@ -69,6 +73,23 @@ def export_path(session: Session, form: str, wanted: str, folder: Path) -> Path:
         return folder / name
     path = folder / Path(wanted).expanduser()
     return path / name if path.is_dir() else path
+
+
+def make_exports_folder(sessions_dir: Path) -> Path:
+    """Make the folder for exports that were given no path, and return it.
+
+    It is beside the sessions in ``.aloop``, or in that of the working directory if the sessions are elsewhere. git
+    ignores it. Raises StorageError, also for a link in its place, which could lead anywhere.
+    """
+    fs = filesystem.SYSTEM
+    parent, here = sessions_dir.parent, Path.cwd()
+    with explained("write the export", parent, flag=""):
+        if parent.name != FOLDER.parent.name or not parent.is_dir():
+            parent = make_own_folder(fs, here, FOLDER.parent.name)
+        folder = make_own_folder(fs, parent, EXPORTS)
+        if not fs.exists(folder / ".gitignore"):
+            write_atomic(fs, folder / ".gitignore", [b"*\n"])
+    return folder
 
 
 def _require_folder(path: Path) -> None:

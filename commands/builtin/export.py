@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 async def export(context: Context, argument: str) -> None:
     """Export the open session; ``argument`` is a format and optionally a path."""
     # Imported late for start-up time.
-    from aloop.export.document import ExportExists, export_path, render, write_export
+    from aloop.export.document import ExportExists, export_path, make_exports_folder, render, write_export
     from aloop.export.formats import TOOLS, read_format
 
     memory, view = context.memory, context.view
@@ -38,7 +38,8 @@ async def export(context: Context, argument: str) -> None:
     if form in TOOLS:
         await _to_tool(context, session, form, Path(wanted) if wanted else None)
         return
-    path = export_path(session, form, wanted, Path.cwd())
+    folder = Path.cwd() if wanted else make_exports_folder(memory.sessions_dir)
+    path = export_path(session, form, wanted, folder)
     text = await asyncio.to_thread(render, session, form)
     try:
         await asyncio.to_thread(write_export, path, text)
@@ -47,7 +48,8 @@ async def export(context: Context, argument: str) -> None:
             view.info("Nothing was written.")
             return
         await asyncio.to_thread(write_export, path, text, replace=True)
-    view.info(f"Exported to {display_path(path)}")
+    hint = "" if wanted else f"\nAdd a path to write it elsewhere, as in /export {form} ~/talk."
+    view.info(f"Exported to {display_path(path)}{hint}")
 
 
 def _unquoted(path: str) -> str:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from aloop.errors import StorageError
+from aloop.export.document import make_exports_folder
 from aloop.export.formats import TOOLS
 from aloop.formatting import display_path
 from aloop.llm.message_types import LLMMessage
@@ -23,14 +26,42 @@ async def _talk(bench: SetUp) -> Bench:
     return stage
 
 
+EXPORTS = Path(".aloop/exports")
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    return subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True, text=True).stdout
+
+
 @pytest.mark.parametrize("form", ["md", "html", "json"])
-async def test_export_uses_the_name_of_the_session(bench: SetUp, form: str) -> None:
+async def test_export_uses_the_name_of_the_session_and_a_folder_that_git_ignores(bench: SetUp, form: str) -> None:
     stage = await _talk(bench)
+    project = stage.memory.sessions_dir.parent.parent
+    _git(project, "init", "-q")
     await dispatch(f"/export {form}", stage.context)
-    (path,) = Path.cwd().glob(f"*_{stage.memory.session_id[:8]}.{form}")
+    (path,) = (project / EXPORTS).glob(f"*_{stage.memory.session_id[:8]}.{form}")
     assert "What is 2+2?" in path.read_text()
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert stage.view.of("info")[-1] == f"Exported to {display_path(path)}"
+    assert (stat.S_IMODE(path.stat().st_mode), stat.S_IMODE(path.parent.stat().st_mode)) == (0o600, 0o700)
+    said = str(stage.view.of("info")[-1]).splitlines()
+    assert said == [
+        f"Exported to {display_path(path)}",
+        f"Add a path to write it elsewhere, as in /export {form} ~/talk.",
+    ]
+    assert list(Path.cwd().iterdir()) == []
+    assert "exports" not in _git(project, "status", "--porcelain", "--untracked-files=all")
+
+
+async def test_export_of_sessions_elsewhere_is_in_the_folder_of_the_project(tmp_path: Path) -> None:
+    assert make_exports_folder(tmp_path / "named") == Path.cwd() / EXPORTS
+    assert (EXPORTS / ".gitignore").read_text() == "*\n"
+
+
+@pytest.mark.parametrize("place", [EXPORTS.parent, EXPORTS])
+def test_link_in_place_of_the_folder_for_exports_is_not_followed(place: Path, tmp_path: Path) -> None:
+    place.parent.mkdir(exist_ok=True)
+    place.symlink_to(tmp_path)
+    with pytest.raises(StorageError, match="Could not write the export"):
+        make_exports_folder(tmp_path / "named")
 
 
 async def test_export_path_can_contain_spaces(bench: SetUp) -> None:
@@ -91,7 +122,7 @@ async def test_export_into_a_tool_prints_the_command_that_resumes_it(bench: SetU
 async def test_export_in_the_format_of_an_api_has_its_ending(bench: SetUp) -> None:
     stage = await _talk(bench)
     await dispatch("/export openai", stage.context)
-    (path,) = Path.cwd().glob("*.openai.json")
+    (path,) = (stage.memory.sessions_dir.parent / "exports").glob("*.openai.json")
     assert json.loads(path.read_text())["messages"][1] == {"role": "user", "content": "What is 2+2?"}
 
 
