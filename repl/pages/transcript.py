@@ -29,7 +29,10 @@ from repl.output.theme import Style
 from repl.turn.lines import stored_call, stored_lines, stored_result
 
 REMINDER_LINES = 6
-"""Lines of each message in a reminder."""
+"""Lines of each message in a reminder, except for the last one."""
+
+LAST_LINES = 40
+"""Lines of the last message in a reminder, which is where the user continues."""
 
 MOST_ROWS = 1_000
 """Screen rows of each message in a whole conversation; the rest is in the file."""
@@ -95,19 +98,26 @@ def _interrupted(message: LLMMessage) -> list[Line]:
 
 
 def reminder(messages: Sequence[LLMMessage], paper: Paper) -> Iterator[str]:
-    """Yield messages, each shortened, as they looked when they were new.
+    """Yield messages, all but the last one shortened, as they looked when they were new.
 
     A blank line separates the text of an answer from all else.
     """
 
     def answer(message: LLMMessage) -> str:
-        text = text_with_sources(message).strip("\n")
-        return paper.answer("\n".join(shortened(text.split("\n"), REMINDER_LINES, paper.width)), None)
+        return _answer(message, LAST_LINES if message is messages[-1] else REMINDER_LINES, paper)
 
     yield paper.gap
     for is_apart, part in turn_parts(messages, paper.width, answer, REMINDER_LINES):
         yield ("\n" if is_apart else "") + (part if isinstance(part, str) else paper.write(part))
     yield paper.gap
+
+
+def _answer(message: LLMMessage, most: int, paper: Paper, width: int | None = None) -> str:
+    """Return the text of an answer as Markdown, at most ``most`` rows of its source."""
+    rows = text_with_sources(message).strip("\n").split("\n")
+    kept, left = _split(rows, most, paper.width if width is None else width)
+    # The note is not a part of the answer: there, it could become a row of a table.
+    return paper.answer("\n".join(kept), width) + paper.write(_left_out(left))
 
 
 Shown = TypeVar("Shown")
@@ -197,11 +207,17 @@ def shortened(rows: list[str], most: int, width: int | None = None, *, left: int
     A row may be longer than the screen, which is ``width`` columns wide; the last one that is shown is then cut.
     ``left`` is the number of screen rows that were left out before.
     """
+    kept, count = _split(rows, most, width, left)
+    return [*kept, f"… ({_more_lines(count)})"] if count else kept
+
+
+def _split(rows: list[str], most: int, width: int | None, left: int = 0) -> tuple[list[str], int]:
+    """Return the rows that ``shortened`` keeps, and the number of those left out."""
     columns = max(width or _COLUMNS, _NARROWEST)
     counts = [_screen_rows(row, columns) for row in rows]
     total = sum(counts) + left
     if total <= most:
-        return rows
+        return rows, 0
     kept: list[str] = []
     room = most - 1
     for row, count in zip(rows, counts, strict=True):
@@ -212,7 +228,7 @@ def shortened(rows: list[str], most: int, width: int | None = None, *, left: int
             break
         kept.append(row)
         room -= count
-    return [*kept, f"… ({_more_lines(total - (most - 1 - room))})"]
+    return kept, total - (most - 1 - room)
 
 
 def _screen_rows(row: str, columns: int) -> int:
@@ -258,8 +274,7 @@ def _numbered(message: LLMMessage, number: int, margin: int, paper: Paper, resul
         return paper.write(_in_margin([*states, *message_lines(message, width=width)], margin, number))
     rows = paper.write(states).splitlines()
     if message.content and message.content.strip():
-        shown = shortened(text_with_sources(message).strip("\n").split("\n"), MOST_ROWS, width)
-        rows += paper.answer("\n".join(shown), width).splitlines()
+        rows += _answer(message, MOST_ROWS, paper, width).splitlines()
     rows += paper.write(_interrupted(message)).splitlines()
     calls = [stored_call(call, results.get(call.id)) for call in message.tool_calls]
     rows += ([""] if rows and calls else []) + paper.write(_fitted(calls, width)).splitlines()

@@ -88,7 +88,7 @@ async def test_long_page_is_printed_without_a_pager(stage: Stage, monkeypatch: p
 
 async def test_reminder_is_rendered_and_shortened(stage: Stage) -> None:
     long = LLMMessage("assistant", "**one**\n\n" + "more\n" * 20)
-    await stage.view.show(Reminder([LLMMessage("user", "Hi"), long]))
+    await stage.view.show(Reminder([LLMMessage("user", "Hi"), long, LLMMessage("user", "So?")]))
     assert "one" in stage.terminal.screen
     assert "… (17 more lines)" in stage.terminal.screen
 

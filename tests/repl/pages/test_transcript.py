@@ -16,6 +16,7 @@ from aloop.width import text_width
 from commands.attachments import Attachment, with_attachments
 from repl.output.styled import to_text
 from repl.pages.transcript import (
+    LAST_LINES,
     MOST_ROWS,
     REMINDER_LINES,
     Paper,
@@ -45,6 +46,25 @@ def test_reminder_shortens_messages_and_separates_exchanges() -> None:
     assert shown[-2:] == ["", "  → 4  +1 line"]
 
 
+def test_reminder_shows_the_last_answer_in_full() -> None:
+    long, longest = (LLMMessage("assistant", "\n".join(f"line {at}" for at in range(count))) for count in (40, 90))
+    assert "".join(reminder([TALK[0], long], paper(None))).splitlines()[3:] == [f"line {at}" for at in range(40)]
+    assert "".join(reminder([longest], paper(None))).splitlines()[-2:] == ["line 38", "… (51 more lines)"]
+
+
+def test_note_about_the_rest_of_an_answer_is_not_a_part_of_it() -> None:
+    table = LLMMessage("assistant", "| a | b |\n|---|---|\n" + "| 1 | 2 |\n" * 20)
+    answers: list[str] = []
+
+    def answer(text: str, _width: int | None) -> str:
+        answers.append(text)
+        return f"{text}\n"
+
+    shown = "".join(reminder([table, TALK[0]], Paper(80, None, to_text, answer)))
+    assert answers == ["| a | b |\n|---|---|" + "\n| 1 | 2 |" * 3]
+    assert "\n… (17 more lines)\n" in shown
+
+
 def test_reminder_shows_a_call_with_its_result_as_it_ran() -> None:
     output = "\n".join(map(str, range(8))) + "\n[exit code 1]"
     call = ToolCall("call_2", "run_shell", '{"command": "make"}')
@@ -65,8 +85,10 @@ def test_reminder_shows_a_call_with_its_result_as_it_ran() -> None:
 @pytest.mark.parametrize("width", [None, 80])
 def test_very_long_line_takes_few_rows(text: str, role: Role, width: int | None) -> None:
     message = LLMMessage(role, text, tool_call_id="call_1" if role == "tool" else None)
-    shown = "".join(reminder([message], paper(width)))
-    assert sum(-(-text_width(row) // 80) or 1 for row in shown.splitlines()) <= 2 * REMINDER_LINES + 7
+    shown = "".join(reminder([message, LLMMessage("user", "So?")], paper(width)))
+    assert sum(-(-text_width(row) // 80) or 1 for row in shown.splitlines()) <= 2 * REMINDER_LINES + 9
+    last = "".join(reminder([message], paper(width)))
+    assert sum(-(-text_width(row) // 80) or 1 for row in last.splitlines()) <= 2 * LAST_LINES + 7
     whole = "".join(conversation(session(message), paper(width), NOW))
     assert len(whole) < 2 * MOST_ROWS * 80
 
