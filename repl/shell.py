@@ -79,7 +79,8 @@ class Shell:
         self._options = options
         self._screen = screen
         self._early = early
-        self._live = Live()
+        # With the keys of vi, Esc leaves the insert mode.
+        self._live = Live(stop_key="Ctrl-C" if options.settings.editing_mode == "vi" else "Esc")
         self._background = Background()
         self._engine = Engine(options, self._make_view)
         self._turn: asyncio.Task[None] | None = None

@@ -284,11 +284,6 @@ class Changes:
     added: int = 0
 
     def __str__(self) -> str:
-        counts = ((self.edited, "edited"), (self.removed, "removed"), (self.added, "added"))
-        return ", ".join(f"{count} {verb}" for count, verb in counts if count) or _NO_MESSAGES
-
-    def for_author(self) -> str:
-        """Return the text for the user who made the changes here."""
         counts = ((self.edited, "changed"), (self.removed, "removed"), (self.added, "added"))
         parts = [f"{count} {'message' if count == 1 else 'messages'} {verb}" for count, verb in counts if count]
         return ", ".join(parts) or _NO_MESSAGES

@@ -436,7 +436,7 @@ def _read_again(file: SessionFile) -> SessionFile:
 
 def _describe_reload(conversation: Conversation, old: SessionFile, fresh: SessionFile, *, own: bool) -> str:
     changes = describe_changes(conversation.messages[: conversation.saved], fresh.session.messages)
-    notice = f"Edited: {changes.for_author()}." if own else f"{FILE_NAME} changed on disk: {changes}; reloaded."
+    notice = f"{'Edited' if own else f'{FILE_NAME} was edited'}: {changes}."
     if changes.removed:
         copy = old.path.with_name(f"session.before-{time_mark()}.yaml")
         old.copy_to(copy)

@@ -10,7 +10,7 @@ from aloop.memory.conversation import is_question
 from commands.attachments import split_attachments
 from commands.builtin.clear import clear
 from commands.builtin.fork import fork
-from commands.builtin.undo import as_typed, keep_images
+from commands.builtin.undo import as_typed, keep_images, unrestored_files
 from commands.pages import Question, Questions
 from commands.registry import Argument, Command, Outcome
 from commands.selection import numbered, read_number, require_in_range
@@ -67,11 +67,12 @@ async def _go_back(context: Context, number: int) -> Outcome:
     count = memory.message_count
     turns = sum(map(is_question, memory.messages[number - 1 :]))
     text, asked = "", memory.messages[number - 1]
+    unrestored = unrestored_files(memory.messages[number - 1 :])
     for _ in range(turns):
         asked = (await memory.undo())[0]
         text = as_typed(asked.content or "")
     how = "/redo restores it." if turns == 1 else "/redo restores them one by one."
-    context.view.info(f"Removed {quantity(turns, 'turn')} ({numbered(number, count)}). {how}")
+    context.view.info(f"Removed {quantity(turns, 'turn')} ({numbered(number, count)}). {how}{unrestored}")
     await keep_images(context, asked)
     return Outcome(prefill=text)
 

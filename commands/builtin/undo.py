@@ -24,9 +24,18 @@ async def undo(context: Context, _argument: str) -> Outcome:
     taken = await context.memory.undo()
     left = context.memory.message_count
     removed = numbered(left + 1, left + len(taken))
-    context.view.info(f"Removed the last turn ({removed}). /redo restores it.")
+    context.view.info(f"Removed the last turn ({removed}). /redo restores it.{unrestored_files(taken)}")
     await keep_images(context, taken[0])
     return Outcome(prefill=as_typed(taken[0].content or ""))
+
+
+def unrestored_files(messages: Sequence[LLMMessage]) -> str:
+    """Return a sentence, after a space, if tools changed files in ``messages``."""
+    count = len({change.path for message in messages for change in message.files})
+    if not count:
+        return ""
+    changed = "The file that it changed stays" if count == 1 else f"The {count:,} files that it changed stay"
+    return f" {changed} as {'it is' if count == 1 else 'they are'}."
 
 
 def as_typed(content: str) -> str:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _SEPARATOR = " · "
 _ASKING = "asking"
-_LEAST_WANTED = (_ASKING, "branch", "cost", "messages", "context", "title", "mode", "model")
+_LEAST_WANTED = (_ASKING, "branch", "cost", "jobs", "messages", "context", "title", "mode", "model")
 """The parts in the order in which a narrow screen drops them."""
 
 _SHORTEST_TITLE, _LONGEST_TITLE = 12, 40  # cells
@@ -87,6 +87,8 @@ def toolbar_parts(
     parts: dict[str, list[Span]] = {}
     if pending := _pending(context) if context else "":
         parts["pending"] = [(Style.QUIET, pending)]
+    if running := sum(job.is_running for job in context.agent.jobs.jobs) if context else 0:
+        parts["jobs"] = [(Style.QUIET, f"{quantity(running, 'job')} running")]
     for name in options.settings.toolbar:
         if name == "context":
             parts |= {name: _meter(use)} if use and use.window else {}

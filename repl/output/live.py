@@ -24,7 +24,7 @@ _FEWEST_ROWS = 3
 _LOW = 16  # rows of a screen with room for only one row of steps
 _STEPS_SHARE = 4  # of a higher one, steps take at most a part of the rows
 _FEWEST_CELLS = 3  # of the text of the status
-_STOPS = " · Ctrl-C stops"
+_MINUTE = 60  # seconds
 
 
 def tail_of(texts: Sequence[str]) -> Tail:
@@ -34,10 +34,14 @@ def tail_of(texts: Sequence[str]) -> Tail:
 
 
 class Live:
-    """Unfinished text and a status, whose rows are requested at each drawing."""
+    """Unfinished text and a status, whose rows are requested at each drawing.
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    The status names ``stop_key``, which stops the turn.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic, stop_key: str = "Ctrl-C") -> None:
         self._clock = clock
+        self._stops = f" · {stop_key} stops"
         self._tail: Tail | None = None
         self._steps: Tail | None = None
         self._describe: Callable[[], str] = lambda: ""
@@ -92,9 +96,10 @@ class Live:
     def _ends(self) -> list[str]:
         """Return what may follow the text, the longest first."""
         seconds = int(self._clock() - self._since)
-        spent = f" · {seconds}s" if seconds else ""
+        minutes = f"{seconds // _MINUTE}m " if seconds >= _MINUTE else ""
+        spent = f" · {minutes}{seconds % _MINUTE}s" if seconds else ""
         tokens = f" · {self.tokens}" if self.tokens else ""
-        return [f"{spent}{tokens}{_STOPS}", f"{spent}{_STOPS}", _STOPS]
+        return [f"{spent}{tokens}{self._stops}", f"{spent}{self._stops}", self._stops]
 
     def tail_rows(self, height: int) -> int:
         """Return the number of rows for unfinished text on a screen of ``height`` rows."""

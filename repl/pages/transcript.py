@@ -98,7 +98,7 @@ def _interrupted(message: LLMMessage) -> list[Line]:
 
 
 def reminder(messages: Sequence[LLMMessage], paper: Paper) -> Iterator[str]:
-    """Yield messages, all but the last one shortened, as they looked when they were new.
+    """Yield messages as they looked when they were new, all but the last shortened.
 
     A blank line separates the text of an answer from all else.
     """

@@ -142,7 +142,7 @@ class ListPicker(Generic[T]):
     """One use of a picker, created on the event loop that runs it.
 
     ``draw`` returns the row of an item from its number and the width, ``legend`` the keys below the rows, of which a
-    narrow window shows the first and the last; ``empty`` is shown if nothing matches.
+    narrow window shows the first and the last; ``empty`` is shown if nothing matches, ``label`` before the filter.
     """
 
     def __init__(
@@ -154,6 +154,7 @@ class ListPicker(Generic[T]):
         draw: Callable[[int, T, int], str],
         legend: Callable[[], str],
         empty: str,
+        label: str = "find",
     ) -> None:
         self.paste_guard = prompt.paste_guard
         self.rows = rows
@@ -163,6 +164,7 @@ class ListPicker(Generic[T]):
         self._draw = draw
         self._legend = legend
         self._empty = empty
+        self._label = label
         self._line = Buffer(multiline=False, on_text_changed=lambda line: rows.set_filter(line.text))
         self.keys = bind_list_keys(self)
 
@@ -211,7 +213,9 @@ class ListPicker(Generic[T]):
         control = BufferControl(self._line, key_bindings=self.keys)
         top = VSplit(
             [
-                Window(control, height=1, get_line_prefix=lambda _number, _wraps: [("class:prompt", "find: ")]),
+                Window(
+                    control, height=1, get_line_prefix=lambda _number, _wraps: [("class:prompt", f"{self._label}: ")]
+                ),
                 Window(FormattedTextControl(self._count), height=1, dont_extend_width=True),
             ]
         )

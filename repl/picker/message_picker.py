@@ -11,7 +11,7 @@ from repl.input.prompt import Prompt
 from repl.output.screen import Screen
 from repl.picker.list_picker import FilteredRows, ListPicker
 
-_LEGEND = "Enter go back · ^F in a copy · type to filter · Esc"
+_LEGEND = "Enter go back · ^F in a copy · type to filter · files stay as they are · Esc"
 
 
 async def pick_message(prompt: Prompt, screen: Screen, page: Questions) -> tuple[Question, bool] | None:
@@ -24,6 +24,7 @@ async def pick_message(prompt: Prompt, screen: Screen, page: Questions) -> tuple
         draw=lambda _number, row, width: fit(f"{row.number:>4}  {unjoined(safe_line(row.text))}", width),
         legend=lambda: _LEGEND,
         empty="No messages match.",
+        label="go back to",
     )
     in_copy = False
 

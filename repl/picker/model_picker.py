@@ -36,7 +36,8 @@ async def pick_model(prompt: Prompt, screen: Screen, browser: ModelBrowser) -> s
     rows = ModelRows(browser.choices, browser.current)
 
     def draw(number: int, choice: ModelChoice, width: int) -> str:
-        return f"{number:>3}  {model_row(*model_cells(choice), browser.choices, width - 5)}"
+        mark = "●" if choice.name == browser.current else " "
+        return f"{number:>3}{mark} {model_row(*model_cells(choice), browser.choices, width - 5)}"
 
     def changed() -> None:
         rows.replace(browser.choices)
@@ -54,6 +55,7 @@ async def pick_model(prompt: Prompt, screen: Screen, browser: ModelBrowser) -> s
         draw=draw,
         legend=lambda: _LEGEND if browser.is_loaded else _ASKING,
         empty="No models match.",
+        label="model",
     )
     loading = asyncio.create_task(browser.load(changed))
     loading.add_done_callback(loaded)

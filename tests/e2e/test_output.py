@@ -92,7 +92,7 @@ def test_terminal_that_rewraps_rows_shows_each_word_once(tmux: Tmux, stub: StubS
         drawn = " ".join(WORDS[: columns // 7])
         tmux.wait_until(lambda text, drawn=drawn: drawn in text.splitlines())  # type: ignore[misc] # of str
     gate.open()
-    text = tmux.wait_until(lambda text: "the end." in " ".join(text.split()) and "Ctrl-C stops" not in text)
+    text = tmux.wait_until(lambda text: "the end." in " ".join(text.split()) and "Esc stops" not in text)
     assert [word for word in text.split() if word.startswith("word")] == WORDS
 
 

@@ -37,7 +37,7 @@ def test_rate_limit_shows_a_countdown_that_ctrl_c_stops(aloop: Shell, stub: Stub
     stub.script(HTTPError(429, retry=True, headers={"retry-after": "50"}))
     aloop.send_line("my question")
     aloop.wait_until(lambda: re.search(r"retry in \d+ s \(2/", aloop.screen()) is not None, "a countdown")
-    aloop.wait_for("Ctrl-C stops")
+    aloop.wait_for("Esc stops")
     aloop.send("\x03")
     aloop.wait_for("Stopped before any answer arrived.")
     aloop.wait_until(lambda: aloop.screen().splitlines()[-2] == "> my question", "the text again")

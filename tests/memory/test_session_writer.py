@@ -57,7 +57,7 @@ def edit(path: Path, old: str, new: str) -> None:
 async def test_edit_between_turns_is_reloaded_and_reported(memory: MemoryManager, notices: list[str]) -> None:
     edit(file_of(memory), '"Hello"', '"Hello there"')
     await take_turn(memory, "And?", "So.")
-    assert notices == ["session.yaml changed on disk: 1 edited; reloaded."]
+    assert notices == ["session.yaml was edited: 1 message changed."]
     assert contents(memory) == ["Hello there", "Hi", "And?", "So."]
     assert await stored_contents(memory) == contents(memory)
 
@@ -67,7 +67,7 @@ async def test_edit_during_a_turn_is_merged(memory: MemoryManager, notices: list
     await take_turn(memory, "And?", "So.", between=lambda: edit(path, '"Hi"', '"Hi!"  # better'))
     assert await stored_contents(memory) == ["Hello", "Hi!", "And?", "So."]
     assert "# better" in path.read_text()
-    assert notices == ["session.yaml changed on disk: 1 edited; reloaded."]
+    assert notices == ["session.yaml was edited: 1 message changed."]
 
 
 async def test_edit_in_place_is_merged(memory: MemoryManager) -> None:
@@ -84,9 +84,7 @@ async def test_removed_messages_are_kept_in_a_copy(memory: MemoryManager, notice
     assert await stored_contents(memory) == ["Hello", "And?", "So."]
     (copy,) = path.parent.glob("session.before-*.yaml")
     assert '"Hi"' in copy.read_text()
-    assert notices == [
-        f"session.yaml changed on disk: 1 removed; reloaded. The previous version is kept as {copy.name}."
-    ]
+    assert notices == [f"session.yaml was edited: 1 message removed. The previous version is kept as {copy.name}."]
 
 
 async def test_touched_file_is_not_reported(memory: MemoryManager, notices: list[str]) -> None:

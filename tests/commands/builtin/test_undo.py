@@ -3,7 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from aloop.errors import RateLimited
-from aloop.llm.message_types import LLMMessage
+from aloop.llm.content.provenance import FileChange
+from aloop.llm.message_types import LLMMessage, ToolCall
 from commands.attachments import Attachment, with_attachments
 from commands.dispatch import dispatch
 from tests.agent.scripted import answer
@@ -22,6 +23,23 @@ async def test_undo_returns_the_text_and_redo_shows_the_restored_turn(bench: Set
     assert stage.view.of("exchanges")[-1] == ["two\nlines", "answer to two\nlines"]
     assert stage.view.of("info")[-1] == "Restored the turn that /undo removed (messages 3-4)."
     assert stage.memory.message_count == 4
+
+
+async def test_undo_reports_that_changed_files_stay(bench: SetUp, sessions_dir: Path) -> None:
+    session_id = await store(sessions_dir, "one", "two")
+    stage = bench()
+    await dispatch(f"/resume {session_id}", stage.context)
+    for count, said in (
+        (1, "The file that it changed stays as it is."),
+        (2, "The 2 files that it changed stay as they"),
+    ):
+        question, call = LLMMessage("user", "three"), ToolCall("call_1", "write_file")
+        files = tuple(FileChange(f"{number}.txt") for number in range(count)) * 2
+        await stage.memory.add_message(question)
+        await stage.memory.add_message(LLMMessage("assistant", tool_calls=(call,)))
+        await stage.memory.add_message(LLMMessage("tool", "Done.", tool_call_id="call_1", files=files))
+        await dispatch("/undo" if count == 1 else "/rewind 5", stage.context)
+        assert f"/redo restores it. {said}" in str(stage.view.of("info")[-1])
 
 
 async def test_undo_returns_mentions_without_the_attached_files(bench: SetUp, sessions_dir: Path) -> None:

@@ -74,7 +74,7 @@ async def test_finished_edit_replaces_the_file_byte_for_byte(desk: Desk) -> None
 async def test_changes_made_before_the_edit_are_reported_separately(desk: Desk) -> None:
     replace(desk.path, "What is 2+2?", "What is 2+3?")
     assert await desk.edit("      It is\n", "      It was\n")
-    assert desk.notices == ["session.yaml changed on disk: 1 edited; reloaded.", "Edited: 1 message changed."]
+    assert desk.notices == ["session.yaml was edited: 1 message changed.", "Edited: 1 message changed."]
 
 
 async def test_unchanged_draft_changes_nothing(desk: Desk) -> None:
@@ -147,7 +147,7 @@ async def test_messages_added_during_the_edit_follow_it(desk: Desk, sessions_dir
     assert [message.content for message in desk.memory.system_messages] == ["Be kind."]
     assert desk.memory.messages == other.messages
     assert "The messages added to it (1) follow yours." in desk.notices[0]
-    assert desk.notices[1] == "session.yaml changed on disk: 1 added; reloaded."
+    assert desk.notices[1] == "session.yaml was edited: 1 message added."
     [copy] = desk.copies("before")
     assert copy.read_bytes() == theirs
 
@@ -220,7 +220,7 @@ async def test_leftover_draft_is_reported_when_the_session_is_opened(desk: Desk)
     async with desk.memory.turn() as turn:
         await turn.add(LLMMessage("user", "And now?"))
     assert desk.memory.messages[3].content == "It is\nvier.\n"
-    assert desk.notices == ["session.yaml changed on disk: 1 edited; reloaded."]
+    assert desk.notices == ["session.yaml was edited: 1 message changed."]
     desk.memory.close()
     assert (await desk.memory.resume(FIRST)).warnings == ()
 

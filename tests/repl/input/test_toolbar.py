@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -119,3 +121,14 @@ async def test_narrow_screen_cuts_the_title_and_then_drops_parts() -> None:
         20: "scripted-1",
     }
     assert all(len(row) <= width for width, row in rows.items())
+
+
+async def test_toolbar_counts_the_jobs_that_run(tmp_path: Path) -> None:
+    context = new_context()
+    jobs = context.agent.jobs
+    for command in ("true", "sleep 100"):
+        job = await jobs.start(["/bin/sh", "-c"], command, tmp_path, os.environ)
+    await jobs.jobs[0].wait(30)
+    assert "1 job running" in shown(context)
+    await jobs.stop(job)
+    assert "job" not in shown(context)

@@ -34,6 +34,8 @@ def test_status_shows_the_seconds_of_the_turn() -> None:
     clock.now += 3.9
     live.set_status("answering")
     assert live.status == "answering · 3s · Ctrl-C stops"
+    clock.now += 120
+    assert live.status == "answering · 2m 3s · Ctrl-C stops"
 
 
 def test_long_tail_shows_its_last_rows() -> None:

@@ -90,7 +90,7 @@ async def test_enter_uses_the_highlighted_model_of_a_server(stage: SetStage, rou
         await shell.see("router/small")
         await shell.see("ollama/small")
         shell.type("rout")
-        await wait_for_row(shell, "find: rout")
+        await wait_for_row(shell, "model: rout")
         await shell.see("2 of 5")
         shell.type("\x1b[B\r")
         await shell.see("The model is now router/small.")
@@ -127,7 +127,7 @@ async def test_text_typed_before_the_model_picker_opens_is_its_filter(stage: Set
         shell.type("/model\r")
         await shell.see("> /model")  # two lines at once would be a paste
         shell.type("offl")
-        await wait_for_row(shell, "find: offl")
+        await wait_for_row(shell, "model: offl")
         shell.type("\r")
         await shell.see("The model is now offline.")
 
