@@ -40,8 +40,17 @@ class Actions(Protocol):
         ...
 
     @property
+    def in_paste(self) -> bool:
+        """True if the key being handled came with a paste that was noticed before."""
+        ...
+
+    @property
     def is_busy(self) -> bool:
         """True while a turn runs."""
+        ...
+
+    def take_pasted(self) -> str:
+        """Remove the keys of a paste that wait to be handled, and return their text."""
         ...
 
     def submit(self, *, steers: bool = False) -> None: ...
@@ -57,6 +66,11 @@ class Actions(Protocol):
     def move_up(self) -> None: ...
     def move_down(self) -> None: ...
     def change_mode(self) -> None: ...
+
+
+def unix_lines(text: str) -> str:
+    """Return ``text``, which a terminal has sent, with line feeds as line ends."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def is_continued(text: str) -> bool:
@@ -80,7 +94,7 @@ def bind_keys(prompt: Actions, changed: Mapping[str, str]) -> KeyBindings:
     @keys.add("enter", filter=at_input)
     def _submit(event: KeyPressEvent) -> None:
         if prompt.ends_pasted_line:
-            event.current_buffer.insert_text("\n")
+            event.current_buffer.insert_text(unix_lines(f"\r{prompt.take_pasted()}"))
         elif wants_new_line(event.current_buffer.document):
             _continue(event.current_buffer)
         else:
@@ -89,7 +103,7 @@ def bind_keys(prompt: Actions, changed: Mapping[str, str]) -> KeyBindings:
     @keys.add(CTRL_ENTER, filter=at_input)
     def _steer(event: KeyPressEvent) -> None:
         if prompt.ends_pasted_line:
-            event.current_buffer.insert_text("\n")
+            event.current_buffer.insert_text(unix_lines(f"\r{prompt.take_pasted()}"))
         else:
             prompt.submit(steers=True)
 
@@ -154,6 +168,14 @@ def bind_keys(prompt: Actions, changed: Mapping[str, str]) -> KeyBindings:
     def _complete(_event: KeyPressEvent) -> None:
         prompt.complete()
 
+    in_paste = at_input & Condition(lambda: prompt.in_paste) & (emacs_mode | vi_insert_mode)
+
+    @keys.add(Keys.Any, filter=in_paste)
+    @keys.add("tab", filter=in_paste)
+    def _rest_of_paste(event: KeyPressEvent) -> None:
+        text = event.data if event.data.isprintable() or event.data == "\t" else ""
+        event.current_buffer.insert_text(unix_lines(text + prompt.take_pasted()))
+
     # In the menu of completions, the key goes back.
     @keys.add("s-tab", filter=at_input & ~has_completions)
     def _change_mode(_event: KeyPressEvent) -> None:
@@ -161,7 +183,7 @@ def bind_keys(prompt: Actions, changed: Mapping[str, str]) -> KeyBindings:
 
     @keys.add(Keys.BracketedPaste, filter=at_input)
     def _paste(event: KeyPressEvent) -> None:
-        prompt.paste(event.data.replace("\r\n", "\n").replace("\r", "\n"))
+        prompt.paste(unix_lines(event.data))
 
     @keys.add(*own["expand"], filter=at_input)
     def _expand(_event: KeyPressEvent) -> None:

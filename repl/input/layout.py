@@ -6,7 +6,7 @@ Control characters in the input are shown spelled out, but are sent as they were
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import accumulate
 
 from prompt_toolkit.application.current import get_app
@@ -37,8 +37,9 @@ from prompt_toolkit.layout.utils import explode_text_fragments
 from prompt_toolkit.utils import _CHAR_SIZES_CACHE
 from prompt_toolkit.widgets import SearchToolbar
 
+from aloop.keys import key_rows
 from aloop.sanitize import visible
-from aloop.width import FLAG_LETTERS, row_ends, text_width, unjoined
+from aloop.width import FLAG_LETTERS, row_ends, text_width, unjoined, wrap
 from repl.output.styled import CONTINUATION
 
 _TAB = "    "
@@ -225,3 +226,29 @@ def _columns() -> int:
 
 def _rows() -> int:
     return get_app().output.get_size().rows
+
+
+_SEPARATOR = " · "
+
+
+def key_help(changed: Mapping[str, str], width: int, most: int) -> StyleAndTextTuples:
+    """Return the keys and marks, as many as fit into ``most`` rows, at least one.
+
+    ``changed`` has the keys of some actions.
+    """
+    rows: list[StyleAndTextTuples] = []
+    room = 0
+    for key, effect in key_rows(changed):
+        first, *more = wrap(f"{key} {effect}", width)
+        fits = not more and len(_SEPARATOR) + text_width(first) <= room
+        if not fits and len(rows) + 1 + len(more) > max(1, most):
+            break
+        shown: StyleAndTextTuples = [("class:key", key), ("class:toolbar", first[len(key) :])]
+        if fits:
+            rows[-1] += [("class:toolbar", _SEPARATOR), *shown]
+            room -= len(_SEPARATOR) + text_width(first)
+        else:
+            rows.append(shown)
+            rows += [[("class:toolbar", text)] for text in more]
+            room = width - text_width(first) if not more else 0
+    return [part for number, row in enumerate(rows) for part in (("", "\n" if number else ""), *row)]

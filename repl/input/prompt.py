@@ -31,13 +31,12 @@ from prompt_toolkit.layout import Layout
 from prompt_toolkit.search import stop_search
 
 from aloop.errors import AloopError
-from aloop.keys import key_rows
 from aloop.sanitize import safe_line
-from aloop.width import fit, flow, text_width, unjoined, wrap
+from aloop.width import fit, flow, unjoined
 from repl.input.buffer import LineBuffer, complete
 from repl.input.key_bindings import bind_keys
 from repl.input.key_parser import KeyParser, feed_typed_ahead
-from repl.input.layout import build_layout
+from repl.input.layout import build_layout, key_help
 from repl.input.owner import Owner
 from repl.input.pastes import Entry, PasteGuard, dropped_media
 from repl.input.queue import QueuedLine, is_message
@@ -61,7 +60,9 @@ _VI_MARKS = {
 _PROMPT_ROWS = 2
 """Rows of a short line and of what is above it, beside the help about keys."""
 
-_SEPARATOR = " · "
+_PASTED_KEYS: Mapping[Keys | str, str] = {Keys.ControlM: "\r", Keys.ControlJ: "\n", Keys.ControlI: "\t"}
+_MOST_PASTED = 1 << 16
+"""The most keys that are read before what they change is drawn."""
 
 _ESCAPE_SECONDS = 0.1
 """Delay before Esc alone is a key: an arrow key arrives in one piece."""
@@ -290,6 +291,29 @@ class Prompt:
         """True if the key being handled, Enter, came with a paste."""
         return self.paste_guard.ends_pasted_line
 
+    @property
+    def in_paste(self) -> bool:
+        """True if the key being handled came with a paste that was noticed before."""
+        return self.paste_guard.in_paste
+
+    def take_pasted(self) -> str:
+        """Remove the keys of a paste that wait to be handled, and return their text.
+
+        Handled one by one, thousands of lines would take minutes.
+        """
+        source, processor = self.app.input, self.app.key_processor
+        queue = processor.input_queue
+        while isinstance(source, Vt100Input) and len(queue) < _MOST_PASTED and select([source.fileno()], [], [], 0)[0]:
+            if not (read := source.read_keys()):
+                break  # the terminal is closed
+            processor.feed_multiple(read)
+        text = ""
+        while queue and (queue[0].key == queue[0].data or queue[0].key in _PASTED_KEYS):
+            press = queue.popleft()
+            self.paste_guard.key()
+            text += _PASTED_KEYS.get(press.key, press.data)
+        return text
+
     def _has_keys(self, seconds: float) -> bool:
         """Return True if keys wait to be handled or arrive within ``seconds``."""
         source, processor = self.app.input, self.app.key_processor
@@ -501,26 +525,6 @@ class Prompt:
             rows.append(fit(f"  {label}: {unjoined(safe_line(line.entry.typed))}", width - 1))
         return rows
 
-    def _key_help(self, width: int) -> StyleAndTextTuples:
-        """Return the keys and marks, as many as fit on the screen."""
-        most = max(1, self.app.output.get_size().rows - _PROMPT_ROWS)
-        rows: list[StyleAndTextTuples] = []
-        room = 0
-        for key, effect in key_rows(self._keys):
-            first, *more = wrap(f"{key} {effect}", width)
-            fits = not more and len(_SEPARATOR) + text_width(first) <= room
-            if not fits and len(rows) + 1 + len(more) > most:
-                break
-            shown: StyleAndTextTuples = [("class:key", key), ("class:toolbar", first[len(key) :])]
-            if fits:
-                rows[-1] += [("class:toolbar", _SEPARATOR), *shown]
-                room -= len(_SEPARATOR) + text_width(first)
-            else:
-                rows.append(shown)
-                rows += [[("class:toolbar", text)] for text in more]
-                room = width - text_width(first) if not more else 0
-        return [part for number, row in enumerate(rows) for part in (("", "\n" if number else ""), *row)]
-
     def _placeholder(self, width: int) -> str:
         return placeholder(width) if self._is_new and self._question is None else ""
 
@@ -544,7 +548,7 @@ class Prompt:
         # Messages are wrapped, the permanent toolbar is cut.
         message, mark = self._hint or (self._question.choices if self._question else ""), self._vi_mark
         if not message and not mark and self._question is None and self._buffer.text == "?":
-            return self._key_help(width - 1)
+            return key_help(self._keys, width - 1, self.app.output.get_size().rows - _PROMPT_ROWS)
         if message := message or self._busy_help():
             text = "\n".join(flow(f"{mark}{message}", width - 1))
             return [("class:key", text[: len(mark)]), ("class:toolbar", text[len(mark) :])]

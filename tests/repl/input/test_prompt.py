@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.completion import DummyCompleter
 from prompt_toolkit.enums import EditingMode
 from prompt_toolkit.history import InMemoryHistory
@@ -111,6 +112,18 @@ async def test_lines_that_arrive_in_pieces_are_a_paste_however_late_they_are_han
     stage.type(f"{first}\r")
     await stage.terminal.wait_until(lambda: stage.prompt.draft == pasted.replace("\r", "\n"), "the whole paste")
     assert stage.owner.lines == []
+
+
+async def test_large_paste_without_marks_is_inserted_at_once_with_its_tabs_and_line_ends(stage: Stage) -> None:
+    lines = [f"line {number}\tof many" for number in range(5_000)]
+    insertions: list[Buffer] = []
+    stage.prompt.app.current_buffer.on_text_insert += insertions.append
+    sending = asyncio.create_task(asyncio.to_thread(stage.type, "first\r" + "\r".join(lines)))
+    await stage.terminal.wait_until(lambda: stage.prompt.draft.endswith(lines[-1]), "the end of the paste")
+    await sending
+    assert stage.prompt.draft == "\n".join(["first", *lines])
+    assert stage.owner.lines == []
+    assert len(insertions) < len(lines)
 
 
 @pytest.fixture
