@@ -165,6 +165,15 @@ def test_policy_of_the_page_permits_its_own_script_only() -> None:
     assert not re.search(r"fetch|XMLHttp|WebSocket|import|innerHTML|https?:", script)
 
 
+def test_page_shows_the_boxes_of_a_task_list_and_no_others() -> None:
+    said = "- [x] done\n- [ ] open\n\n[x] not an item\n\n- a [x] b\n\n```\n<li>[x] code\n```"
+    text = render(session(LLMMessage("assistant", said)), "html")
+    assert '<li class="task">☑ done</li>' in text
+    assert '<li class="task">☐ open</li>' in text
+    assert Page(text).text.count("☑") == 1
+    assert "&lt;li&gt;[x] code" in text
+
+
 def test_page_colors_code_arguments_and_diffs() -> None:
     diff = "Changed a.py.\n--- a.py\n+++ a.py\n@@ -1 +1 @@\n-old\n+new"
     result = LLMMessage("tool", diff, tool_call_id="call_1", name="edit")
@@ -193,7 +202,7 @@ def test_hostile_text_is_shown_as_text(form: str, role: str) -> None:
 def test_page_has_only_its_own_tags_for_any_text(said: str, answered: str) -> None:
     page = Page(render(session(LLMMessage("user", said), LLMMessage("tool", answered), title=said), "html"))
     known = "html head meta title style body header h1 p main article h2 a pre details summary span"
-    known += " nav input output button script small"
+    known += " nav input output button script small footer"
     assert {tag for tag, _ in page.tags} <= set(known.split())
 
 

@@ -9,6 +9,7 @@ any other script than the page's search.
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterator, Mapping
 from html import escape
 
@@ -44,6 +45,9 @@ _BAR = """\
 _SUMMARY_LENGTH = 200
 _AUTHORS = {"system": "System", "user": "You", "assistant": "Assistant", "tool": "Tool"}
 
+_TASK = re.compile(r"<li>((?:\n<p>)?)\[([ xX])\] ")
+"""An item of a task list, which the parser does not know."""
+
 _Numbered = tuple[int, LLMMessage]
 """A message and its number in the session."""
 
@@ -58,7 +62,8 @@ def to_html(session: Session, media: Mapping[str, bytes] | None = None) -> str:
         f"{_HEAD}<title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<header>\n<h1>{title}</h1>",
         f"<p>{' · '.join(_text(fact) for fact in _facts(session))}</p>\n</header>\n{_BAR}\n<main>",
         *_messages(session, media or {}),
-        f"</main>\n<script>{SCRIPT}</script>\n</body>\n</html>\n",
+        "</main>\n<footer>Exported from aloop</footer>",
+        f"<script>{SCRIPT}</script>\n</body>\n</html>\n",
     ]
     return "\n".join(page)
 
@@ -120,7 +125,7 @@ def _said(number: int, message: LLMMessage, markdown: MarkdownIt, media: Mapping
         if block.thinking:
             yield _folded("thinking", _line("Thinking"), _pre(block.thinking))
     if text and message.role == "assistant":
-        yield f'<div class="answer">{markdown.render(_safe(text))}</div>'
+        yield f'<div class="answer">{_TASK.sub(_task, markdown.render(_safe(text)))}</div>'
     elif text:
         yield f"<pre>{_text(text)}</pre>"
     yield from _attached(message, media)
@@ -174,6 +179,10 @@ def _part(part: ContentPart, media: Mapping[str, bytes]) -> str:
         return f"<p>{_text(part.mark)}</p>"
     source = f"data:{part.media_type};base64,{base64.b64encode(data).decode()}"
     return f'<img src="{source}" alt="{_text(part.name or part.kind)}">'
+
+
+def _task(found: re.Match[str]) -> str:
+    return f'<li class="task">{found[1]}{"☐" if found[2] == " " else "☑"} '
 
 
 def _code(text: str, language: str, _attributes: str) -> str:

@@ -1,6 +1,6 @@
-"""The script of an exported page: search and folding. It loads and sends nothing.
+"""The script of an exported page: search, folding and copies of code.
 
-The page works without it, too; only then its search field and buttons are hidden.
+It loads and sends nothing. The page works without it, too; only then its search field and buttons are hidden.
 """
 
 from __future__ import annotations
@@ -87,6 +87,22 @@ SCRIPT = """\
     for (let fold = target.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
     target.scrollIntoView();
   };
+  // Only where the browser lets a page write to the clipboard. The label is in the style, so that no search finds it.
+  for (const block of navigator.clipboard ? document.querySelectorAll(".answer pre") : []) {
+    const frame = document.createElement("div");
+    const button = document.createElement("button");
+    const text = block.textContent;
+    frame.className = "code";
+    button.type = "button";
+    button.ariaLabel = "Copy";
+    button.addEventListener("click", async () => {
+      await navigator.clipboard.writeText(text);
+      button.dataset.done = "";
+      setTimeout(() => delete button.dataset.done, 1500);
+    });
+    block.replaceWith(frame);
+    frame.append(block, button);
+  }
   addEventListener("hashchange", reveal);
   addEventListener("beforeprint", () => foldAll(true));
   bar.hidden = false;

@@ -36,6 +36,17 @@ pre { margin: .4rem 0; padding: .6rem .8rem; background: var(--panel); border-ra
 .user > pre { font-family: inherit; }
 code { font: .9em ui-monospace, monospace; background: var(--panel); border-radius: 3px; padding: .1em .25em; }
 pre code { padding: 0; background: none; font-size: 1em; }
+.answer pre { white-space: pre; overflow-x: auto; }
+.code { position: relative; margin: .8rem 0; }
+.code pre { margin: 0; }
+.code button { position: absolute; top: .3rem; right: .3rem; opacity: 0; }
+.code button::after { content: "Copy"; }
+.code button[data-done]::after { content: "Copied"; }
+.code:hover button, .code button:focus-visible { opacity: 1; }
+@media (hover: none) { .code button { opacity: .8; } }
+.task { list-style: none; margin-left: -1.3em; }
+footer { margin-top: 3rem; padding-top: .6rem; border-top: 1px solid var(--edge); color: var(--quiet);
+  font-size: .8rem; }
 blockquote { margin: .6rem 0; padding-left: .8rem; border-left: 3px solid var(--edge); color: var(--quiet); }
 table { border-collapse: collapse; }
 th, td { border: 1px solid var(--edge); padding: .25rem .6rem; text-align: left; }
@@ -59,11 +70,13 @@ nav { position: sticky; top: 0; display: flex; gap: .5rem; align-items: center; 
   background: var(--page); border-bottom: 1px solid var(--edge); }
 nav input { flex: 1; min-width: 0; font: inherit; padding: .25rem .5rem; color: inherit; background: var(--panel);
   border: 1px solid var(--edge); border-radius: 4px; }
-nav button { font: inherit; font-size: .85rem; color: inherit; background: var(--panel); cursor: pointer;
+button { font: inherit; font-size: .85rem; color: inherit; background: var(--panel); cursor: pointer;
   border: 1px solid var(--edge); border-radius: 4px; padding: .25rem .6rem; }
+.code button { font-size: .75rem; padding: .1rem .5rem; background: var(--page); }
 nav output { color: var(--quiet); font-size: .85rem; white-space: nowrap; }
 [hidden] { display: none !important; }
 .k { color: var(--keyword); } .s { color: var(--string); } .n { color: var(--number); } .c { color: var(--comment); }
 .f { color: var(--name); } .a { color: var(--string); } .d { color: var(--bad); } .h { color: var(--quiet); }
-@media print { nav { display: none; } details pre { max-height: none; } }
+@media print { nav, .code button { display: none; } details pre { max-height: none; }
+  .answer pre { white-space: pre-wrap; } }
 """
