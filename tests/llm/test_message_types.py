@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from aloop.llm.message_types import ToolCall
+from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall, Usage
 
 
 @pytest.mark.parametrize(
@@ -21,3 +21,14 @@ from aloop.llm.message_types import ToolCall
 )
 def test_brief_is_the_path_or_command_or_the_json(arguments: str, brief: str) -> None:
     assert ToolCall("1", "x", arguments).brief == brief
+
+
+@pytest.mark.parametrize("record", [LLMMessage, ThinkingBlock, ToolCall, Usage])
+def test_fields_of_records_are_set_without_a_call(record: type) -> None:
+    assert "__setattr__" not in vars(record)
+
+
+def test_equal_messages_have_equal_hashes() -> None:
+    one, other, third = (LLMMessage("assistant", text, tool_calls=(ToolCall("1", "x"),)) for text in "aab")
+    assert one == other != third
+    assert len({one, other, third}) == 2
