@@ -1,7 +1,4 @@
-"""The tool calls of one step; those that only read run in parallel.
-
-The middle of a long result is left out, because its beginning and its end are usually the most informative parts.
-"""
+"""The tool calls of one step; those that only read run in parallel."""
 
 from __future__ import annotations
 
@@ -15,27 +12,9 @@ from aloop.agent.events import AgentEvent, Notice, ToolFinished, ToolOutput, Too
 from aloop.errors import StorageError
 from aloop.llm.message_types import LLMMessage, ToolCall
 from aloop.memory import MemoryManager, Turn
+from aloop.memory.session_folder.outputs import MAX_RESULT_BYTES, shorten
 from aloop.tools.base import ToolResult
 from aloop.tools.runner import ToolRunner
-
-MAX_RESULT_BYTES = 30_000
-"""Of a tool's result as sent to the model, in UTF-8."""
-
-
-def shorten(text: str, note: str) -> str:
-    """Return the beginning and the end of ``text``, about MAX_RESULT_BYTES in all.
-
-    Between them are the sizes and ``note``. The cuts are at line ends if there are any nearby.
-    """
-    data = text.encode()
-    half = MAX_RESULT_BYTES // 2
-    head, tail = data[:half], data[-half:]
-    head = head[: head.rfind(b"\n", half // 2) + 1] or head
-    tail = tail[tail.find(b"\n", 0, half // 2) + 1 :]
-    # A cut may split a character, whose bytes are then ignored.
-    first, last = head.decode(errors="ignore"), tail.decode(errors="ignore")
-    cut = len(data) - len(head) - len(tail)
-    return f"{first.rstrip()}\n[… {cut:,} of {len(data):,} bytes left out; {note} …]\n{last}"
 
 
 class ToolCallRunner:

@@ -6,11 +6,11 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from aloop.agent.tool_calls import MAX_RESULT_BYTES
 from aloop.importers.json_decoder import decode
 from aloop.llm.content.parts import marked_text
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.context import UNANSWERED
+from aloop.memory.session_folder.outputs import MAX_RESULT_BYTES
 
 # Not past another bracket: each failed match would read to the end of the line.
 _MARKS = re.compile(r"\[(?:image|file|document): files/[^\[\]\n]*\]")

@@ -14,7 +14,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from aloop.agent.tool_calls import MAX_RESULT_BYTES, shorten
 from aloop.errors import SHORT_ID, SessionError, SessionNotFound
 from aloop.importers.compare import count_same, is_placeholder
 from aloop.importers.draft import Imported
@@ -29,7 +28,14 @@ from aloop.memory.disk.filesystem import explained, write_atomic
 from aloop.memory.disk.locks import OpenLock, write_lock
 from aloop.memory.pairing import pair_calls
 from aloop.memory.session import FILE_NAME, Session, is_in_future
-from aloop.memory.session_folder.outputs import copy_media, copy_output, keep_output, make_own_folder
+from aloop.memory.session_folder.outputs import (
+    MAX_RESULT_BYTES,
+    copy_media,
+    copy_output,
+    keep_output,
+    make_own_folder,
+    shorten,
+)
 from aloop.memory.session_folder.session_file import ConcurrentChange, SessionFile
 from aloop.memory.sessions_dir.location import resolve_sessions_dir
 from aloop.memory.sessions_dir.yaml_backend import YamlBackend

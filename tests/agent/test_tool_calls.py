@@ -10,12 +10,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from aloop.agent.agent import ReActAgent
 from aloop.agent.events import Notice, ToolFinished, ToolOutput, ToolStarted
-from aloop.agent.tool_calls import MAX_RESULT_BYTES, shorten
 from aloop.errors import StorageError
 from aloop.llm.content.provenance import FileChange, Permission, short_digest
 from aloop.llm.message_types import LLMMessage, ToolCall
@@ -260,34 +257,3 @@ async def test_unsaved_long_result_is_shortened_and_reported(
     assert Notice("The disk is full.") in scripted.events
     assert scripted.memory.messages[2].output_file is None
     assert "could not be saved" in (scripted.memory.messages[2].content or "")
-
-
-NOTE = re.compile(r"\n\[… ([\d,]+) of ([\d,]+) bytes left out; kept in a file …\]\n")
-
-
-def parts(text: str) -> tuple[str, int, str]:
-    """Return the text before the note, its number of bytes, and the text after it."""
-    shortened = shorten(text, "kept in a file")
-    found = NOTE.search(shortened)
-    assert found
-    return shortened[: found.start()], int(found[1].replace(",", "")), shortened[found.end() :]
-
-
-def test_shorten_cuts_at_line_ends() -> None:
-    first, _, last = parts("one line of some length\n" * 5_000)
-    assert set(first.split("\n")) | set(last.removesuffix("\n").split("\n")) == {"one line of some length"}
-
-
-def test_shorten_cuts_within_a_line_without_line_ends() -> None:
-    first, cut, last = parts("x" * 100_000)
-    assert (len(first), cut, len(last)) == (MAX_RESULT_BYTES // 2, 100_000 - MAX_RESULT_BYTES, MAX_RESULT_BYTES // 2)
-
-
-@given(st.text("aü漢😀\n", min_size=1, max_size=9))
-def test_shorten_keeps_whole_characters_of_the_text(piece: str) -> None:
-    text = piece * (2 * MAX_RESULT_BYTES // len(piece.encode()) + 1)
-    first, cut, last = parts(text)
-    assert text.startswith(first)
-    assert text.endswith(last)
-    assert 0 < cut < len(text.encode())
-    assert len((first + last).encode()) <= MAX_RESULT_BYTES

@@ -1,4 +1,7 @@
-"""Files beside session.yaml: long tool results, images and documents."""
+"""Files beside session.yaml: long tool results, images and documents.
+
+The session has the beginning and the end of a long result, which are usually its most informative parts.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,8 @@ from pathlib import Path
 from aloop.llm.content.parts import FILES, ContentPart, MediaFile, file_digest, is_intact, part_of
 from aloop.memory.disk.filesystem import FileSystem, write_atomic
 
+MAX_RESULT_BYTES = 30_000
+"""Of a tool's result as sent to the model, in UTF-8."""
 FOLDER = "outputs"
 _NUMBERED = re.compile(r"(\d{4,9})-.*")
 _MAX_NAME = 40
@@ -44,6 +49,22 @@ def make_own_folder(fs: FileSystem, folder: Path, name: str) -> Path:
     if not stat.S_ISDIR(fs.lstat(path).st_mode):
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
     return path
+
+
+def shorten(text: str, note: str) -> str:
+    """Return the beginning and the end of ``text``, about MAX_RESULT_BYTES in all.
+
+    Between them are the sizes and ``note``. The cuts are at line ends if there are any nearby.
+    """
+    data = text.encode()
+    half = MAX_RESULT_BYTES // 2
+    head, tail = data[:half], data[-half:]
+    head = head[: head.rfind(b"\n", half // 2) + 1] or head
+    tail = tail[tail.find(b"\n", 0, half // 2) + 1 :]
+    # A cut may split a character, whose bytes are then ignored.
+    first, last = head.decode(errors="ignore"), tail.decode(errors="ignore")
+    cut = len(data) - len(head) - len(tail)
+    return f"{first.rstrip()}\n[… {cut:,} of {len(data):,} bytes left out; {note} …]\n{last}"
 
 
 def keep_output(fs: FileSystem, folder: Path, tool: str, text: str) -> KeptOutput:
