@@ -148,9 +148,9 @@ class Draft:
             at=self.at,
             extra=JsonObject({"foreign": foreign}) if foreign else EMPTY,
         )
-        layout = " ".join(self._layout)
         if len(self._layout) < 2:
             return message  # has only one order
+        layout = " ".join(self._layout)
         return message if layout == default_layout(message) else replace(message, layout=layout)
 
 

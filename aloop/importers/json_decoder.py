@@ -16,8 +16,10 @@ from typing import Any
 # Eighteen digits fit into 64 bits. Decimal points count as digits, so that no float has more of them either.
 _NUMBER = b"0" * 19
 _DIGITS_AS_ZEROS = bytes(ord("0") if chr(byte) in ".0123456789" else byte for byte in range(256))
-_MAX_DEPTH = 500
-_CONTAINERS = frozenset({dict, list})
+_MAX_DEPTH = 800
+_WRAPPERS = 1_024 - _MAX_DEPTH  # 1,024 is the depth that orjson rejects
+_LARGE = 32_768
+"""Bytes of a text for which counting its brackets takes longer than wrapping it."""
 
 
 @cache
@@ -41,24 +43,20 @@ def decode(text: bytes | str, *, strict: bool = True) -> Any:
         raw = text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
         if raw.translate(_DIGITS_AS_ZEROS).find(_NUMBER) < 0:
             try:
-                value = fast(raw)
+                return _decode_shallow(fast, raw)
             except ValueError:
                 pass  # not JSON, or only json can read it
-            else:
-                if raw.count(b"[") + raw.count(b"{") <= _MAX_DEPTH or not _is_deep(value):
-                    return value
     return json.loads(text) if strict else json.loads(text, strict=False)
 
 
-def _is_deep(value: Any) -> bool:
-    """Return True if a value has more than ``_MAX_DEPTH`` levels."""
-    level = [value]
-    for _ in range(_MAX_DEPTH):
-        level = [each for parent in level for each in _children(parent) if each.__class__ in _CONTAINERS]
-        if not level:
-            return False
-    return True
+def _decode_shallow(fast: Callable[[bytes], Any], raw: bytes) -> Any:
+    """Return the value of a text; raises ValueError beyond ``_MAX_DEPTH`` levels.
 
-
-def _children(value: Any) -> Any:
-    return value.values() if value.__class__ is dict else value
+    The text is put into as many lists as make orjson reject the levels that are too many.
+    """
+    if len(raw) < _LARGE and raw.count(b"[") + raw.count(b"{") <= _MAX_DEPTH:
+        return fast(raw)
+    value = fast(b"".join((b"[" * _WRAPPERS, raw, b"]" * _WRAPPERS)))
+    for _ in range(_WRAPPERS):
+        (value,) = value  # a ValueError if the text closes some of the lists, such as "1], [2"
+    return value

@@ -10,6 +10,7 @@ from typing import Any
 _MILLISECONDS = 1e11
 """Numbers above this are times in milliseconds: in seconds it is the year 5138."""
 _MAX_SECONDS = 253_402_300_799  # the last second of the year 9999
+_NUMBERS = (int, float)
 
 
 def mapping(value: object) -> Mapping[str, Any]:
@@ -31,12 +32,12 @@ def text(value: object) -> str:
     """Return ``value`` if it is text, a number as its digits, anything else as empty."""
     if isinstance(value, str):
         return value
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else ""
+    return str(value) if isinstance(value, _NUMBERS) and not isinstance(value, bool) else ""
 
 
 def number(value: object) -> int:
     """Return a number of tokens, or 0."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    is_number = isinstance(value, _NUMBERS) and not isinstance(value, bool)
     return max(int(value), 0) if is_number and value == value and abs(value) < 1e15 else 0  # type: ignore[call-overload,arg-type] # checked in the line above
 
 
@@ -60,7 +61,7 @@ def moment(value: object) -> datetime | None:
         if not MINYEAR < found.year < MAXYEAR:  # another time zone could exceed the limits of datetime
             return None
         return found if found.tzinfo else found.replace(tzinfo=UTC)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _MAX_SECONDS * 1000:
+    if not isinstance(value, _NUMBERS) or isinstance(value, bool) or not abs(value) < _MAX_SECONDS * 1000:
         return None
     seconds = value / 1000 if abs(value) > _MILLISECONDS else value
     return datetime.fromtimestamp(seconds, UTC) if 0 < seconds < _MAX_SECONDS else None
@@ -68,7 +69,7 @@ def moment(value: object) -> datetime | None:
 
 def joined(texts: Iterable[str], separator: str = "\n\n") -> str:
     """Return the texts that are not empty, joined."""
-    return separator.join(each for each in texts if each)
+    return separator.join(filter(None, texts))
 
 
 def exported_from(record: Mapping[str, Any]) -> str:

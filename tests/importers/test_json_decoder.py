@@ -18,7 +18,7 @@ from aloop.importers.run import Scan, Selection
 from aloop.importers.source import Source
 from tests.importers.reading import write_lines
 
-_DECODERS = pytest.mark.parametrize("decoder", ["orjson", "json"])
+_DECODERS = pytest.mark.parametrize("decoder", ["orjson", "orjson in lists", "json"])
 
 _NUMBERS = st.from_regex(r"-?(0|[1-9][0-9]{0,30})(\.[0-9]{1,30})?([eE][-+]?[0-9]{1,3})?", fullmatch=True)
 _TEXTS = st.text(st.characters(exclude_categories=[]), max_size=20)
@@ -31,10 +31,12 @@ _VALUES = st.recursive(
 
 @contextmanager
 def using(decoder: str) -> Iterator[pytest.MonkeyPatch]:
-    """Decode with orjson, or as if it was not installed."""
-    if decoder == "orjson":
+    """Decode with orjson, also as a long text, or as if it was not installed."""
+    if decoder != "json":
         pytest.importorskip("orjson")
     with pytest.MonkeyPatch.context() as patch:
+        if decoder == "orjson in lists":
+            patch.setattr(json_decoder, "_LARGE", 0)
         if decoder == "json":
             patch.setattr(json_decoder, "fast_decoder", lambda: None)
         yield patch
@@ -126,7 +128,8 @@ def test_damaged_text_is_decoded_or_rejected_as_by_json(
             '"\x7f"',
             '"\\u0000"',
         ),
-        *('"a\nb"', "nul", "[" * 100_000, *("[" * n + "]" * n for n in (499, 500, 501, 800)), "["),
+        *('"a\nb"', "nul", "[" * 100_000, *("[" * n + "]" * n for n in (799, 800, 801, 900)), "["),
+        *("1,2", "1],[2", "],[", "]", "[[1],[2]", "[1]]", '"]', "]" * 224, f"{']' * 224},{'[' * 224}"),
     ],
 )
 def test_edge_of_the_grammar_is_decoded_as_by_json(decoder: str, text: str) -> None:
@@ -136,7 +139,9 @@ def test_edge_of_the_grammar_is_decoded_as_by_json(decoder: str, text: str) -> N
             assert outcome(each, strict=False) == wanted(each, strict=False)
 
 
-@pytest.mark.parametrize("text", [b"12345678901234567", b'{"a": [0.5, "\xc3\xa4", "123-456"]}'])
+@pytest.mark.parametrize(
+    "text", [b"12345678901234567", b'{"a": [0.5, "\xc3\xa4", "123-456"]}', f"[{'[[{}]], ' * 5_000}1]".encode()]
+)
 def test_usual_text_is_decoded_by_orjson(text: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("orjson")
     monkeypatch.setattr(json, "loads", None)

@@ -69,8 +69,8 @@ def _add(builder: Builder, messages: Iterable[Mapping[str, Any]]) -> None:
             builder.result(call_id, words, at, name=name or None)
         elif role == "assistant":
             model = text(metadata.get("model_slug")) or None
-            draft = builder.last_answer if builder.drafts and builder.drafts[-1].role == "assistant" else None
-            if draft is None or draft.model != model or draft.skip != hidden:
+            draft = builder.drafts[-1] if builder.drafts else None
+            if draft is None or (draft.role, draft.model, draft.skip) != ("assistant", model, hidden):
                 draft = builder.answer(at, model=model, skip=hidden)
             if recipient != "all":
                 call_id = builder.new_id()
