@@ -20,7 +20,17 @@ from contextlib import suppress
 
 from aloop import __version__
 from aloop.call_stack import with_large_stack
-from aloop.errors import AloopError, InvalidPrefix, SessionError, SessionNotFound, UsageError
+from aloop.errors import (
+    FAILURE,
+    SUCCESS,
+    WRONG_USAGE,
+    AloopError,
+    InvalidPrefix,
+    SessionError,
+    SessionNotFound,
+    UsageError,
+)
+from aloop.terminal import OutputFailed
 
 TYPE_CHECKING = False  # as in typing, which takes longer to import than printing the version
 if TYPE_CHECKING:
@@ -31,8 +41,6 @@ if TYPE_CHECKING:
 
     from aloop.cli.options import RunOptions
     from aloop.config import Settings
-
-SUCCESS, FAILURE, WRONG_USAGE = 0, 1, 2
 
 
 @with_large_stack
@@ -75,14 +83,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     except AloopError as error:
         _print_error(str(error))
         return WRONG_USAGE if isinstance(error, (UsageError, InvalidPrefix)) else FAILURE
+    except OutputFailed as error:
+        _print_error(f"Standard output cannot be written: {error.strerror}.")
+        _settle_stdout()
+        return FAILURE
     except OSError as error:
-        # Memory raises StorageError instead, so this concerns a standard stream or the working directory.
+        # Memory raises StorageError instead, so this concerns standard input or the working directory.
         # Imported here for start-up time: `aloop --version` does not need it.
         from aloop.formatting import display_path
 
         reason = error.strerror or str(error)
         _print_error(f"{reason}: {display_path(str(error.filename))}" if error.filename else reason)
-        _settle_stdout()
         return FAILURE
     return code
 
@@ -251,8 +262,12 @@ def _prepare_streams() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     if sys.stderr is sys.__stderr__ and isinstance(sys.stderr, io.TextIOWrapper):
-        buffer = io.BufferedWriter(_LenientFile(sys.stderr.fileno(), "w", closefd=False))
-        sys.stderr = io.TextIOWrapper(buffer, encoding=sys.stderr.encoding, errors="replace", line_buffering=True)
+        lenient = io.BufferedWriter(_LenientFile(sys.stderr.fileno(), "w", closefd=False))
+        sys.stderr = io.TextIOWrapper(lenient, encoding=sys.stderr.encoding, errors="replace", line_buffering=True)
+    out = sys.stdout
+    if out is sys.__stdout__ and isinstance(out, io.TextIOWrapper) and not out.isatty():
+        buffer = io.BufferedWriter(_OutputFile(out.fileno(), "w", closefd=False))
+        sys.stdout = io.TextIOWrapper(buffer, encoding=out.encoding, errors="replace", write_through=out.write_through)
 
 
 def _prepare_home() -> None:
@@ -276,6 +291,18 @@ class _LenientFile(io.FileIO):
         with suppress(OSError):
             return super().write(data) or len(memoryview(data))
         return len(memoryview(data))
+
+
+class _OutputFile(io.FileIO):
+    """A file whose failure is distinct from that of other files."""
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        try:
+            return super().write(data)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise OutputFailed(error.errno, error.strerror) from error
 
 
 def _ignore_modules_of_the_working_directory() -> None:

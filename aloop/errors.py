@@ -40,6 +40,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+SUCCESS, FAILURE, WRONG_USAGE = 0, 1, 2
+"""The exit codes of the program, besides 128 + the number of a signal. Here because errors decide between them."""
+
 SHORT_ID = 8
 """The number of characters of an ID that are shown to users. Here because error messages use it."""
 

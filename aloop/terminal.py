@@ -1,4 +1,4 @@
-"""Facts about the terminal that aloop runs in."""
+"""Facts about the terminal, pipe or file that aloop writes to."""
 
 from __future__ import annotations
 
@@ -7,6 +7,13 @@ import sys
 
 DUMB_TERMINALS = {"", "dumb", "unknown"}
 """Values of TERM for a terminal that can only print."""
+
+
+class OutputFailed(OSError):
+    """Standard output cannot be written, for example because the disk is full.
+
+    A reader that has gone away is a BrokenPipeError instead.
+    """
 
 
 def is_terminal() -> bool:

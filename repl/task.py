@@ -10,9 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aloop.errors import AloopError, StorageError
+from aloop.errors import FAILURE, SUCCESS, AloopError, StorageError
 from aloop.interrupts import restore_interrupts
 from aloop.memory.trust_file import TrustFile
+from aloop.terminal import OutputFailed
 from commands.attachments import with_attachments
 from commands.context import Verbosity
 from commands.mentions import attach_mentions
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
 
 __all__ = ["TaskOptions", "run_task"]
 
-_DONE, _FAILED = 0, 1
-
 
 def run_task(options: TaskOptions) -> int:
     """Run the task and return the exit code.
@@ -48,8 +47,8 @@ def run_task(options: TaskOptions) -> int:
         report.end(result)
     except BrokenPipeError:
         _drop_stdout()
-        return _FAILED
-    return stop.exit_code if result.status == "interrupted" else _FAILED if result.status == "failed" else _DONE
+        return FAILURE
+    return stop.exit_code if result.status == "interrupted" else FAILURE if result.status == "failed" else SUCCESS
 
 
 class _Stop:
@@ -83,7 +82,7 @@ def _attempt(options: TaskOptions, report: TaskReport, stop: _Stop) -> TaskResul
         return TaskResult("failed", error=str(error))
     except (asyncio.CancelledError, KeyboardInterrupt):
         return TaskResult("interrupted", error="Interrupted.")
-    except BrokenPipeError:
+    except (BrokenPipeError, OutputFailed):
         raise
     except Exception as error:  # noqa: BLE001 - one clear line instead of a traceback
         return TaskResult("failed", error=bug_text(error))

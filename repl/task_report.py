@@ -116,6 +116,7 @@ class JsonReport:
         self._usage = Usage()
         self._seconds = 0.0
         self._answers = 0
+        self._stop_reason: str | None = None
 
     def begin(self, agent: ReActAgent) -> None:
         self._agent = agent
@@ -133,6 +134,7 @@ class JsonReport:
         match event:
             case AnswerFinished(message):
                 self._answers += 1
+                self._stop_reason = message.stop_reason
                 if message.content:
                     self._step("text", text=message.content)
             case ToolStarted(call):
@@ -150,6 +152,7 @@ class JsonReport:
         self._print(
             "result",
             **asdict(result),
+            stop_reason=self._stop_reason,
             session_id=agent.memory.session_id if agent and agent.memory.path else None,
             model=agent.llm.model if agent else None,
             steps=self._answers,

@@ -217,12 +217,30 @@ def test_closed_output_pipe_is_not_a_failure(sessions_dir: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
-def test_full_disk_behind_standard_output_is_a_one_line_error(sessions_dir: Path) -> None:
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["sessions", "list"],
+        ["--version"],
+        ["--task", "2+2"],
+        ["--task", "2+2", "--output-format", "json"],
+        ["--task", "2+2", "--output-format", "stream-json"],
+        [],
+    ],
+)
+def test_full_disk_behind_standard_output_ends_the_run_with_one_sentence(
+    sessions_dir: Path, tmp_path: Path, arguments: list[str]
+) -> None:
     save(sessions_dir, FIRST)
-    with Path("/dev/full").open("w") as full:
-        done = run(["--sessions-dir", str(sessions_dir), "sessions", "list"], stdout=full.fileno())
-    assert done.returncode == 1
-    assert len(done.stderr.splitlines()) == 1
+    lines = tmp_path / "lines"
+    lines.write_text("What is 2+2?\nWhat is 3+3?\n")
+    with Path("/dev/full").open("w") as full, lines.open() as given:
+        options = {"ALOOP_SESSIONS_DIR": str(sessions_dir), "ALOOP_MODEL": "offline"}
+        done = run(arguments, stdout=full.fileno(), stdin=given.fileno(), **options)
+    *_, said = done.stderr.splitlines()
+    assert (done.returncode, said) == (1, "aloop: Standard output cannot be written: No space left on device.")
+    assert "Internal error" not in done.stderr
+    assert done.stderr.count("calculate") <= 1
 
 
 def test_characters_missing_from_the_output_encoding_become_question_marks(sessions_dir: Path) -> None:

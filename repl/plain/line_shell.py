@@ -11,9 +11,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from aloop.call_stack import with_large_stack
-from aloop.errors import AloopError, SessionBusy
+from aloop.errors import FAILURE, SUCCESS, WRONG_USAGE, AloopError, SessionBusy
 from aloop.interrupts import INTERRUPTED, restore_interrupts
-from aloop.terminal import is_dumb, is_terminal
+from aloop.terminal import OutputFailed, is_dumb, is_terminal
 from commands.builtin import REGISTRY
 from commands.builtin.resume import report_resumed
 from commands.context import Context, Verbosity, View
@@ -21,7 +21,7 @@ from commands.dispatch import dispatch
 from commands.parse import as_text
 from commands.project.instructions import report_once
 from commands.project.templates import load_commands
-from commands.registry import Next
+from commands.registry import FAILED, Next, Outcome
 from commands.trust import confirm_trust
 from repl.crash_report import bug_text
 from repl.engine import build_agent, load_ahead, names_model, recover, resume_session
@@ -42,7 +42,8 @@ _PROMPT = "> "
 def run_lines(options: ShellOptions) -> int:
     """Run until the input ends, and return the exit code.
 
-    That is 0, 1 after a failed start or save, or 128 + the number of a signal.
+    That is 0, 1 after a failed start or save or if a piped line failed, 2 if the pipe was empty, or 128 + the number of
+    a signal.
     """
     try:
         restore_interrupts()
@@ -66,7 +67,7 @@ async def _run(options: ShellOptions) -> int:
         return signals.code or INTERRUPTED
     except AloopError as error:
         view.error(str(error))
-        return 1
+        return FAILURE
     finally:
         signals.close()
 
@@ -104,18 +105,22 @@ async def _start(options: ShellOptions, lines: LineSource, view: PlainView) -> t
 async def _take_turns(context: Context, first: list[str], lines: LineSource, signals: Signals) -> int:
     """Take the ``first`` lines and those of the user; return the exit code."""
     agent, view = context.agent, context.view
+    has_failed = False
     for given in first:
         view.info(f"{_PROMPT}{given}")
-        await _take_turn(given, context, lines, signals)
+        has_failed |= not (await _take_turn(given, context, lines, signals)).is_done
     has_input = bool(first)
     while not signals.code and (line := await _next_line(lines, view, signals)) is not None:
         has_input = has_input or bool(line.strip())
-        if not await _take_turn(line, context, lines, signals):
+        outcome = await _take_turn(line, context, lines, signals)
+        has_failed |= not outcome.is_done
+        if outcome.next is Next.LEAVE:
             break
     if agent.memory.has_unsaved:
         # A save has failed, and the input ended without /exit: try again.
         await _take_turn("/exit", context, lines, signals)
-    is_saved = not agent.memory.has_unsaved
+    # At a terminal, the user has seen what failed.
+    is_failure = agent.memory.has_unsaved or (has_failed and not is_terminal())
     if is_terminal():
         with suppress(OSError):  # the terminal is closed
             sys.stdout.write(to_text(farewell_lines(context)))
@@ -124,8 +129,8 @@ async def _take_turns(context: Context, first: list[str], lines: LineSource, sig
     await agent.llm.aclose()
     if not has_input and not signals.code and not is_terminal():
         view.error("Standard input was empty. Pipe a message into aloop, or give one with --task TEXT.")
-        return 2
-    return signals.code or (0 if is_saved else 1)
+        return WRONG_USAGE
+    return signals.code or (FAILURE if is_failure else SUCCESS)
 
 
 @with_large_stack
@@ -176,8 +181,8 @@ async def _next_line(lines: LineSource, view: View, signals: Signals) -> str | N
         return line
 
 
-async def _take_turn(line: str, context: Context, lines: LineSource, signals: Signals) -> bool:
-    """Run the command or the chat turn of ``line``; return False to leave the shell."""
+async def _take_turn(line: str, context: Context, lines: LineSource, signals: Signals) -> Outcome:
+    """Run the command or the chat turn of ``line``."""
     turn = asyncio.ensure_future(dispatch(line, context))
     try:
         with lines.hold_input(), signals.cancelling(turn):
@@ -185,15 +190,15 @@ async def _take_turn(line: str, context: Context, lines: LineSource, signals: Si
     except asyncio.CancelledError:
         context.view.error("Stopped.")
         lines.return_queue()
-        return True
-    except BrokenPipeError:
-        raise  # the reader of the output is gone: the program ends
+        return FAILED
+    except (BrokenPipeError, OutputFailed):
+        raise  # no one sees the output: the program ends
     except Exception as error:  # noqa: BLE001 - a bug in one turn must not end the shell
         context.view.error(bug_text(error))
         lines.return_queue()
-        return True
+        return FAILED
     if not outcome.is_done:
         lines.return_queue()
     if outcome.prefill and not lines.prefill(outcome.prefill):
         context.view.info(f"Text to enter again:\n{outcome.prefill}")
-    return outcome.next is not Next.LEAVE
+    return outcome

@@ -8,6 +8,8 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.program import run, start
 from tests.stub.parts import Answer, Gate, Text, ToolUse
 from tests.stub.replies import HTTPError
@@ -35,6 +37,15 @@ def test_json_format_prints_only_the_result(stub: StubServer) -> None:
     assert result["steps"] == 2
     assert len(result["session_id"]) == 36
     assert "calculate " in err
+
+
+@pytest.mark.parametrize("reason", ["max_tokens", "refusal"])
+def test_json_format_has_the_reason_of_an_unusual_end(stub: StubServer, reason: str) -> None:
+    stub.script(SUM, Answer(Text("It is"), stop_reason=reason), "It is 4.")
+    _, out, _ = run("--task", "2+2?", "--output-format", "json", env=stub.env)
+    assert (records(out)[0]["answer"], records(out)[0]["stop_reason"]) == ("It is", reason)
+    _, out, _ = run("--task", "2+2?", "--output-format", "json", env=stub.env)
+    assert records(out)[0]["stop_reason"] is None
 
 
 def test_stream_json_format_prints_a_line_per_step(stub: StubServer) -> None:

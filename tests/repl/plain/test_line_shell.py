@@ -40,11 +40,11 @@ def test_lines_after_exit_are_not_read() -> None:
     assert (result.returncode, result.stdout) == (0, "")
 
 
-def test_error_is_reported_and_the_next_line_is_read() -> None:
+def test_failed_line_is_reported_followed_by_the_next_and_fails_the_run() -> None:
     result = converse("/nope\n/help\n")
     assert "Unknown command /nope" in result.stderr
     assert "/resume" in result.stdout
-    assert result.returncode == 0
+    assert result.returncode == 1
 
 
 def test_session_is_resumed_before_the_first_line() -> None:
