@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict, cast, get_args
 
 from aloop.errors import UsageError
-from aloop.formatting import display_path
+from aloop.formatting import display_path, expand_home, home_folder
 from aloop.text import closest_match
 
 if TYPE_CHECKING:
@@ -317,7 +317,7 @@ def _folders(value: object, name: str) -> tuple[Path, ...]:
         raise UsageError(
             f'{name} must be a list of folders such as ["~/.cache/go-build"], each beginning with / or ~/.'
         )
-    return tuple(Path(path).expanduser() for path in value)
+    return tuple(expand_home(path) for path in value)
 
 
 def _keys(value: object) -> Mapping[str, str]:
@@ -506,7 +506,7 @@ def has_stored_key(env: Mapping[str, str]) -> bool:
 def sessions_dir(env: Mapping[str, str] | None = None) -> Path | None:
     """Return the sessions folder named by the environment, None if there is none."""
     path = (os.environ if env is None else env).get("ALOOP_SESSIONS_DIR")
-    return Path(path).expanduser() if path else None
+    return expand_home(path) if path else None
 
 
 MAX_SESSION_MB = 256
@@ -526,7 +526,7 @@ def max_session_size(env: Mapping[str, str] | None = None) -> int:
 def _data_dir(env: Mapping[str, str], home: Path) -> Path:
     """Return the folder of large files that can be downloaded again."""
     if path := env.get("ALOOP_DATA_DIR"):
-        return Path(path).expanduser().absolute()
+        return expand_home(path).absolute()
     return _xdg_dir(env, "XDG_DATA_HOME", home / ".local" / "share") / "aloop"
 
 
@@ -563,7 +563,7 @@ def _xdg_dir(env: Mapping[str, str], variable: str, default: Path) -> Path:
 
 
 def _home(env: Mapping[str, str]) -> Path:
-    return Path(env.get("HOME") or Path.home())
+    return Path(env.get("HOME") or home_folder())
 
 
 def has_credentials(env: Mapping[str, str]) -> bool:

@@ -1,10 +1,11 @@
-"""Counts, sizes, money, times, paths and progress in words."""
+"""Counts, sizes, money, times, paths and progress in words; the home folder."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -47,6 +48,26 @@ def display_path(path: str | os.PathLike[str]) -> str:
     if not home.startswith("/"):
         return text
     return f"~{text[len(home) :]}" if text == home or text.startswith(f"{home}/") else text
+
+
+def home_folder() -> Path:
+    """Return the home folder of the user.
+
+    Without one, as in containers that run with an unknown user ID, it is the null device: nothing is below it.
+    """
+    home = os.path.expanduser("~")  # noqa: PTH111 - as above
+    return Path(os.devnull if home in ("~", "/") and not os.environ.get("HOME") else home)
+
+
+def expand_home(path: str | os.PathLike[str]) -> Path:
+    """Return ``path`` with the home folder of the user in place of ``~``.
+
+    ``~NAME`` is that of another user. As in a shell, an unknown one leaves the path as it is.
+    """
+    text = os.fspath(path)
+    if text == "~" or text.startswith("~/"):
+        return home_folder() / text[2:]
+    return Path(os.path.expanduser(text))  # noqa: PTH111 - Path.expanduser raises for an unknown user
 
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400

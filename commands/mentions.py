@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aloop.errors import ToolError
+from aloop.formatting import expand_home
 from commands.attachments import MOST_FILE_BYTES, MOST_MESSAGE_BYTES, Attachment, split_attachments
 
 if TYPE_CHECKING:
@@ -168,7 +169,7 @@ def _is_meant_as_path(readings: tuple[str, ...], folder: Path) -> bool:
 def _existing(name: str, folder: Path) -> Path | None:
     """Return the real path of ``name``, or None if it does not exist."""
     try:
-        path = (folder / Path(name).expanduser()).resolve()
+        path = (folder / expand_home(name)).resolve()
         path.stat()
     except (OSError, RuntimeError, ValueError):  # unknown ~user, NUL character
         return None

@@ -324,6 +324,20 @@ def test_engine_never_prints() -> None:
     ]
 
 
+def test_only_one_module_finds_the_home_folder() -> None:
+    # Path.home and Path.expanduser raise a RuntimeError without a home, and for an unknown user as in `~unknown/x`.
+    assert not [
+        f"{module.name}:{node.lineno} {ast.unparse(node)}"
+        for module in modules()
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Attribute)
+        and (
+            ast.unparse(node) == "Path.home"
+            or (node.attr == "expanduser" and ast.unparse(node) != "os.path.expanduser")
+        )
+    ]
+
+
 def test_no_pattern_repeats_a_group_possessively() -> None:
     # Before Python 3.11.5 such a group keeps the start of a failed match: "(?:-a)*+" also takes the dash of "-b".
     possessive = re.compile(r"(?<!\\)\)(?:[*+?]|\{[\d,]*\})\+")

@@ -12,8 +12,10 @@ from aloop.formatting import (
     age,
     display_path,
     duration_text,
+    expand_home,
     format_dollars,
     format_time,
+    home_folder,
     megabytes,
     quantity,
     thousands,
@@ -107,3 +109,30 @@ def test_displayed_path_has_a_tilde_for_the_home_directory(
 ) -> None:
     monkeypatch.setenv("HOME", home)
     assert display_path(path) == display_path(Path(path)) == shown
+
+
+@pytest.mark.parametrize(
+    ("path", "expanded"),
+    [
+        ("~", "/home/ada"),
+        ("~/talk.html", "/home/ada/talk.html"),
+        ("~no-such-user/talk.html", "~no-such-user/talk.html"),
+        ("a/~", "a/~"),
+        ("", "."),
+    ],
+)
+def test_expanded_path_has_the_home_folder_of_a_known_user(
+    path: str, expanded: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", "/home/ada")
+    assert expand_home(path) == Path(expanded)
+
+
+def test_missing_home_folder_is_the_null_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_entry(_: int) -> object:
+        raise KeyError("uid not found")
+
+    monkeypatch.setattr("pwd.getpwuid", no_entry)
+    monkeypatch.delenv("HOME")
+    assert home_folder() == Path("/dev/null")
+    assert expand_home("~/talk.html") == Path("/dev/null/talk.html")

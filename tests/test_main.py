@@ -391,3 +391,21 @@ def test_user_without_a_home_and_without_an_account_can_run_every_command(
         monkeypatch.setenv("HOME", home)
     assert main(arguments) == 0
     assert "aloop: " not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--sessions-dir", "~unknown-user/x", "sessions", "list"],
+        ["import", "~unknown-user/x"],
+        ["export", "--all", "~unknown-user/x"],
+        ["export", FIRST[:8], "-o", "~unknown-user/x"],
+        ["--model", "local:~unknown-user/x", "--task", "Hi"],
+        ["completions", "--words", "--sessions-dir", "~unknown-user/"],
+    ],
+)
+def test_path_of_an_unknown_user_is_a_path_like_any_other(arguments: list[str]) -> None:
+    save(Path(".aloop/sessions"), FIRST)
+    done = run(arguments)
+    assert "Traceback" not in done.stderr
+    assert "Internal error" not in done.stderr

@@ -13,6 +13,7 @@ from textwrap import fill
 from typing import Any, NoReturn
 
 from aloop.errors import InvalidPrefix, UsageError
+from aloop.formatting import expand_home
 from aloop.memory.sessions_dir.ids import normal_prefix
 from aloop.text import closest_match
 
@@ -143,7 +144,7 @@ def session_prefix(text: str) -> str:
 
 def directory(text: str) -> Path:
     """Accept a path; a tilde that the shell did not expand is the home directory."""
-    return Path(non_empty(text)).expanduser()
+    return expand_home(non_empty(text))
 
 
 def dollars(text: str) -> Decimal:

@@ -20,6 +20,7 @@ from aloop.cli.console import print_line
 from aloop.cli.parser import program_parser
 from aloop.config import Settings, read_regular
 from aloop.errors import SHORT_ID, AloopError, StorageError
+from aloop.formatting import expand_home
 from aloop.memory.disk.filesystem import SYSTEM
 from aloop.memory.sessions_dir.header import HEADER, HEADER_SIZE, header_title
 from aloop.memory.sessions_dir.index import read_index
@@ -197,7 +198,7 @@ class _Line:
         option, self._option = self._option, None
         if option and not (option.nargs == "?" and word.startswith("-")):
             if option.dest == "sessions_dir":
-                self._sessions_dir = Path(word).expanduser()
+                self._sessions_dir = expand_home(word)
         elif word.startswith("-"):
             action = next((action for action in self._parser.arguments if word in action.option_strings), None)
             # A flag has nargs=0.
@@ -287,7 +288,7 @@ def _folders(current: str) -> Iterator[Word]:
     """Yield the folders whose path starts with ``current``, written in the same way."""
     parent, slash, prefix = current.rpartition("/")
     try:
-        with os.scandir(Path(parent + slash or ".").expanduser()) as entries:
+        with os.scandir(expand_home(parent + slash or ".")) as entries:
             found = sorted(entry.name for entry in entries if entry.is_dir())
     except OSError:  # no candidates
         return

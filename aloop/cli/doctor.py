@@ -32,7 +32,7 @@ from aloop.config import (
     settings_folder,
 )
 from aloop.errors import AloopError, UsageError
-from aloop.formatting import display_path, quantity
+from aloop.formatting import display_path, home_folder, quantity
 from aloop.llm.anthropic.environment import environment_problem
 from aloop.local_model.status import local_status
 from aloop.memory.disk import filesystem
@@ -120,7 +120,7 @@ class Environment:
     @classmethod
     def here(cls, given: Path | None) -> Environment:
         """Return the environment of this process."""
-        home = Path(os.environ.get("HOME") or Path.home())
+        home = home_folder()
         size = os.get_terminal_size(sys.stdout.fileno()) if is_terminal() else None
         now = datetime.now().astimezone()
         return cls(

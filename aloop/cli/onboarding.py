@@ -12,7 +12,7 @@ from typing import Literal
 from aloop.cli.console import line_ended, print_note
 from aloop.config import KEY_VARIABLE, OFFLINE_MODEL, Settings, config_path
 from aloop.errors import KeyringFailed, LocalModelError, UsageError
-from aloop.formatting import display_path
+from aloop.formatting import display_path, home_folder
 from aloop.local_model.models import default_model
 from aloop.sanitize import safe_line
 from aloop.width import fit
@@ -171,7 +171,7 @@ def _install() -> Outcome:
 
 def _take_server(model: str) -> Outcome:
     """Store ``model`` in new settings; use it for this run if there are settings."""
-    path = config_path(os.environ, Path.home())
+    path = config_path(os.environ, home_folder())
     # JSON strings are TOML strings, too.
     # Imported here: the prompt starts without it.
     import json

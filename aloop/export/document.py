@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 
 from aloop.errors import SHORT_ID, StorageError
-from aloop.formatting import display_path
+from aloop.formatting import display_path, expand_home
 from aloop.memory.disk import filesystem
 from aloop.memory.disk.filesystem import explained, write_atomic
 from aloop.memory.session import Session
@@ -71,7 +71,7 @@ def export_path(session: Session, form: str, wanted: str, folder: Path) -> Path:
     name = f"{session.created_at:%Y-%m-%d}_{session.id[:SHORT_ID]}.{ending}"
     if not wanted:
         return folder / name
-    path = folder / Path(wanted).expanduser()
+    path = folder / expand_home(wanted)
     return path / name if path.is_dir() else path
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from aloop.export.document import write_export
 from aloop.export.tools.target import ToolExport
+from aloop.formatting import expand_home
 from aloop.memory.disk.filesystem import explained
 from aloop.memory.session import Session
 
@@ -27,7 +28,7 @@ def deliver(exported: ToolExport, wanted: Path | None = None) -> Path:
 
     Raises ExportExists, StorageError: nothing is overwritten.
     """
-    path = (wanted.expanduser() if wanted else exported.path).absolute()
+    path = (expand_home(wanted) if wanted else exported.path).absolute()
     path = path / exported.path.name if path.is_dir() else path
     # If a file is in place of the folder, write_export raises an error that explains it.
     with explained("write the export", path, flag=""), suppress(FileExistsError, NotADirectoryError):

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from aloop.formatting import expand_home, home_folder
 from aloop.importers.values import mapping
 
 _KIMI_FILES = ("context*.jsonl", "subagents/*/context.jsonl")
@@ -30,7 +31,7 @@ class Place:
 
 
 def _home(variable: str, default: str) -> Path:
-    return Path(os.environ.get(variable) or Path.home() / default).expanduser()
+    return expand_home(os.environ.get(variable) or home_folder() / default)
 
 
 def _data() -> Path:
@@ -58,7 +59,7 @@ def _pi_slug(folder: Path) -> str:
 def _gemini_names(folder: Path) -> tuple[str, ...]:
     names = [hashlib.sha256(str(folder).encode()).hexdigest()]
     try:
-        known = json.loads((Path.home() / ".gemini/projects.json").read_text("utf-8"))
+        known = json.loads((home_folder() / ".gemini/projects.json").read_text("utf-8"))
     except (OSError, ValueError):
         known = {}
     slug = mapping(mapping(known).get("projects")).get(str(folder))
@@ -68,8 +69,8 @@ def _gemini_names(folder: Path) -> tuple[str, ...]:
 
 
 def _editor_tasks(extension: str) -> Iterator[Place]:
-    bases = [_config() / "Code", _config() / "VSCodium", _config() / "Cursor", Path.home() / ".vscode-server/data"]
-    bases.append(Path.home() / "Library/Application Support/Code")
+    bases = [_config() / "Code", _config() / "VSCodium", _config() / "Cursor", home_folder() / ".vscode-server/data"]
+    bases.append(home_folder() / "Library/Application Support/Code")
     for base in bases:
         root = base / "User/globalStorage" / extension / "tasks"
         yield Place(root, ("*/api_conversation_history.json",))
@@ -77,7 +78,7 @@ def _editor_tasks(extension: str) -> Iterator[Place]:
 
 def places_of(tool: str, folder: Path) -> list[Place]:
     """Return the places of a tool; some keep their files in the project ``folder``."""
-    home = Path.home()
+    home = home_folder()
     match tool:
         case "claude-code":
             root = _home("CLAUDE_CONFIG_DIR", ".claude") / "projects"

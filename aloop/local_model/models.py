@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from aloop.config import DEFAULT_MODEL, LOCAL_MODEL, OFFLINE_MODEL, Settings
 from aloop.errors import LocalModelError
-from aloop.formatting import display_path
+from aloop.formatting import display_path, expand_home
 
 
 def size_of(folder: Path) -> int:
@@ -147,7 +147,7 @@ def choose_model(name: str, settings: Settings) -> LocalModel:
             f"Use {BUNDLED} or the path of a GGUF file."
         )
     # Links are not resolved: the target may be named by its hash, and the link has the readable name.
-    file = Path(os.path.normpath(Path(wanted).expanduser().absolute()))
+    file = Path(os.path.normpath(expand_home(wanted).absolute()))
     return LocalModel(file, file.stem, is_toy=False)
 
 

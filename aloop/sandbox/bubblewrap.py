@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from aloop.formatting import home_folder
 from aloop.sandbox.paths import Layout, ordered
 
 TEMPORARY = Path("/tmp")  # noqa: S108 - in the sandbox, a private folder is there
@@ -34,7 +35,7 @@ def bubblewrap_arguments(
         options += ["--remount-ro", "/proc"]
     if TEMPORARY not in layout.writable:
         options += ["--bind", str(temporary), str(TEMPORARY)]
-        near = [folder, *layout.writable, *map(Path, os.get_exec_path()), Path(sys.prefix), Path.home()]
+        near = [folder, *layout.writable, *map(Path, os.get_exec_path()), Path(sys.prefix), home_folder()]
         for entry in dict.fromkeys(filter(None, map(_below_temporary, near))):
             options += ["--ro-bind-try", str(entry), str(entry)]
     binds = {0: "--bind", 1: "--bind", 2: "--ro-bind", 3: "--ro-bind"}

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aloop.config import SandboxSettings, config_path, read_config_file, read_regular, settings_folder, state_dir
+from aloop.formatting import home_folder
 from aloop.project import GUARDED, project_root
 
 BLANKS = (".git", ".aloop")
@@ -109,7 +110,7 @@ def writable_folders(folder: Path, others: Iterable[Path] = ()) -> list[Path]:
 
     A working directory ``folder`` that contains the home directory is not one of them.
     """
-    is_writable = not _real(Path.home()).is_relative_to(_real(folder))
+    is_writable = not _real(home_folder()).is_relative_to(_real(folder))
     return [*([folder] if is_writable else []), *others]
 
 
@@ -135,7 +136,7 @@ def find_user_program(name: str, env: Mapping[str, str] | None = None) -> str | 
     """
     if "/" in name:
         return shutil.which(name)
-    others = read_config_file(config_path(os.environ, Path.home())).get("sandbox_write", ())
+    others = read_config_file(config_path(os.environ, home_folder())).get("sandbox_write", ())
     try:
         here = Path.cwd()
     except FileNotFoundError:  # removed since

@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 
 from aloop.config import SandboxSettings
+from aloop.formatting import home_folder
 from aloop.sandbox import seatbelt
 from aloop.sandbox.bubblewrap import TEMPORARY, bubblewrap_arguments
 from aloop.sandbox.paths import Layout, find_layout, find_program, hidden_folders, writable_folders
@@ -116,7 +117,7 @@ def make_wrapper(folder: Path, settings: SandboxSettings, *, has_blanks: bool = 
 
     Without ``has_blanks``, the command may be started by others than the supervisor of commands. Raises OSError.
     """
-    home = Path.home()
+    home = home_folder()
     layout = find_layout(folder, settings, home)
     if not has_blanks:
         layout = replace(layout, blanks=())

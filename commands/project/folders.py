@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from aloop.config import read_regular, settings_folder
-from aloop.formatting import display_path
+from aloop.formatting import display_path, home_folder
 from aloop.project import project_root
 from aloop.sanitize import safe_line
 from aloop.text import clean_text
@@ -69,7 +69,7 @@ def find_skill_files(folder: Path) -> list[FoundFile]:
     They are those from ``folder`` up to the root of the project, then those of the user.
     """
     here, root = Path(os.path.realpath(folder)), project_root(folder)
-    mine = [settings_folder(), Path.home() / ".agents", Path.home() / ".claude"]
+    mine = [settings_folder(), home_folder() / ".agents", home_folder() / ".claude"]
     above = [here, *here.parents][: len(here.parts) - len(root.parts) + 1]
     own = {each / SKILLS_FOLDER for each in mine}
     ours = [place for each in above for name in _SKILL_HOLDERS if (place := each / name / SKILLS_FOLDER) not in own]

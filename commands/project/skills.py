@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from aloop.agent.instructions import Skill, Skills
 from aloop.errors import SessionFileError
-from aloop.formatting import quantity
+from aloop.formatting import home_folder, quantity
 from aloop.memory.codec.nodes import ScalarNode
 from commands.project.folders import FoundFile, Unreadable, find_skill_files, read_text, without_invisible
 
@@ -92,7 +92,7 @@ def _read(found: FoundFile, notices: list[str]) -> SkillFile:
     if not is_whole:
         raise Unreadable(f"{found.shown} is not used: a skill can have {MOST_BYTES:,} bytes.")
     folder = Path(os.path.realpath(found.path)).parent
-    if Path.home().is_relative_to(folder):
+    if home_folder().is_relative_to(folder):
         raise Unreadable(f"{found.shown} is not used, because its folder has your home folder in it.")
     front = _FRONT_MATTER.match(text)
     if front is None:

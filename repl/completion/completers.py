@@ -16,7 +16,7 @@ from prompt_toolkit.completion import CompleteEvent, Completer, Completion, merg
 from prompt_toolkit.document import Document
 
 from aloop.config import EFFORTS
-from aloop.formatting import age
+from aloop.formatting import age, expand_home
 from aloop.permissions import MODES
 from aloop.sanitize import safe_line
 from aloop.width import unjoined
@@ -166,7 +166,7 @@ class FileCompleter(Completer):
         typed = found[1] if found[1] is not None else found[2].replace("\\ ", " ")
         above, slash, name = typed.rpartition("/")
         try:
-            folder = self._folder() / Path(above + slash).expanduser()
+            folder = self._folder() / expand_home(above + slash)
         except (OSError, RuntimeError):  # an unknown ~user, or a deleted working directory
             return
         for entry in self._catalog.find(folder, name, _MAX_PATHS):

@@ -18,7 +18,7 @@ from aloop.cli.console import ProgressBar, json_line, output_width, print_line, 
 from aloop.cli.exchange.import_rows import KINDS, ImportTable, import_record, listed
 from aloop.cli.exchange.importing import ImportOptions
 from aloop.errors import StorageError, UsageError
-from aloop.formatting import quantity
+from aloop.formatting import expand_home, quantity
 from aloop.importers.draft import Imported
 from aloop.importers.formats import FORMATS
 from aloop.importers.peek import TOOLS, glimpses_of
@@ -59,7 +59,7 @@ def run_import(options: ImportOptions) -> int:
 
 def _nothing_at(options: ImportOptions) -> str:
     """Return the sentence for a tool without files, or a folder without any to read."""
-    if options.what not in FORMATS or Path(options.what).expanduser().exists():
+    if options.what not in FORMATS or expand_home(options.what).exists():
         return f"No conversations were found in {options.what}."
     label = FORMATS[options.what].label
     if not places_of(options.what, Path.cwd()):
@@ -69,7 +69,7 @@ def _nothing_at(options: ImportOptions) -> str:
 
 def _paths(options: ImportOptions, selection: Selection) -> list[Path]:
     """Return the files to read; a tool's are limited to this folder."""
-    path = Path(options.what).expanduser()
+    path = expand_home(options.what)
     if options.what in FORMATS and not path.exists():
         here = Path.cwd()
         if not options.all and notes_folders(options.what):
@@ -120,7 +120,7 @@ def _import(options: ImportOptions, scan: Scan, found: Iterable[Imported], total
             )
             code = INTERRUPTED
     _summarize(options, scan, store, done, lost, added)
-    is_unknown = (scan.unknown or scan.empty) and not done and not Path(options.what).expanduser().is_dir()
+    is_unknown = (scan.unknown or scan.empty) and not done and not expand_home(options.what).is_dir()
     is_failed = bool(scan.problems or is_unknown or (options.session and not done))
     return code or int(is_failed)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from aloop.export.tools.target import ToolExport, input_of, marked_lines, new_uuid
 from aloop.export.transcript import Entry, resumable
+from aloop.formatting import expand_home, home_folder
 from aloop.memory.session import Session
 
 _VERSION = "2.1.0"
@@ -20,7 +21,7 @@ def export(session: Session, folder: Path) -> ToolExport:
     """Return a session that ``claude --resume`` continues in ``folder``."""
     session_id = new_uuid()
     found = resumable(session)
-    root = Path(os.environ.get("CLAUDE_CONFIG_DIR") or Path.home() / ".claude").expanduser() / "projects"
+    root = expand_home(os.environ.get("CLAUDE_CONFIG_DIR") or home_folder() / ".claude") / "projects"
     slug = re.sub(r"[^A-Za-z0-9]", "-", str(folder))
     lines = list(_lines(session, found.entries, session_id, folder))
     path = root / slug / f"{session_id}.jsonl"

@@ -9,6 +9,7 @@ from typing import Any
 
 from aloop.export.tools.target import ToolExport, marked_lines, timed_uuid
 from aloop.export.transcript import Entry, resumable
+from aloop.formatting import expand_home, home_folder
 from aloop.llm.message_types import Usage
 from aloop.memory.session import Session
 
@@ -21,7 +22,7 @@ def export(session: Session, folder: Path) -> ToolExport:
     found = resumable(session)
     session_id = timed_uuid(session.created_at)
     local = session.created_at.astimezone()
-    root = Path(os.environ.get("CODEX_HOME") or Path.home() / ".codex").expanduser() / "sessions"
+    root = expand_home(os.environ.get("CODEX_HOME") or home_folder() / ".codex") / "sessions"
     name = f"rollout-{local:%Y-%m-%dT%H-%M-%S}-{session_id}.jsonl"
     path = root / f"{local:%Y}" / f"{local:%m}" / f"{local:%d}" / name
     lines = list(_lines(found.entries, session_id, folder))

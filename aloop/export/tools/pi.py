@@ -8,6 +8,7 @@ from typing import Any
 
 from aloop.export.tools.target import ToolExport, input_of, marked_lines, new_uuid, timed_uuid
 from aloop.export.transcript import Entry, resumable
+from aloop.formatting import home_folder
 from aloop.memory.session import Session
 
 _FORMAT = 3
@@ -19,7 +20,7 @@ def export(session: Session, folder: Path) -> ToolExport:
     session_id = timed_uuid(session.created_at)
     slug = f"--{str(folder).strip('/').replace('/', '-')}--"
     stamp = f"{session.created_at.astimezone():%Y-%m-%dT%H-%M-%S}-000Z"
-    path = Path.home() / ".pi/agent/sessions" / slug / f"{stamp}_{session_id}.jsonl"
+    path = home_folder() / ".pi/agent/sessions" / slug / f"{stamp}_{session_id}.jsonl"
     lines = list(_lines(session, found.entries, session_id, folder))
     return ToolExport(marked_lines(session, lines), path, ("pi --session {path}",), found.left_out)
 

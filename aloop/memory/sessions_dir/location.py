@@ -8,7 +8,7 @@ from pathlib import Path
 
 from aloop.config import sessions_dir
 from aloop.errors import StorageError
-from aloop.formatting import display_path
+from aloop.formatting import display_path, expand_home, home_folder
 from aloop.project import is_repository
 
 FOLDER = Path(".aloop") / "sessions"
@@ -22,7 +22,7 @@ def resolve_sessions_dir(given: str | Path | None = None) -> Path:
     Raises StorageError if the working directory was removed, for a link without a target, and for a link that was found
     rather than given: it may have come with a clone, and lead anywhere.
     """
-    chosen = Path(given).expanduser() if given is not None else sessions_dir()
+    chosen = expand_home(given) if given is not None else sessions_dir()
     try:
         if chosen is not None:
             return _require_target(chosen.absolute())
@@ -54,7 +54,7 @@ def _require_no_link(folder: Path) -> Path:
 
 
 def _nearest(here: Path) -> Path | None:
-    home = Path.home()
+    home = home_folder()
     for folder in (here, *here.parents):
         candidate = folder / FOLDER
         if _is_own_folder(candidate):

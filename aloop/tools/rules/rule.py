@@ -14,6 +14,7 @@ from typing import Literal, get_args
 
 from aloop.config import settings_folder, state_dir
 from aloop.errors import UsageError
+from aloop.formatting import home_folder
 from aloop.project import GUARDED
 from aloop.tools.rules.command_words import Command, Word, split_command
 from aloop.tools.rules.options import is_covered
@@ -126,7 +127,7 @@ class Rule:
     def _parts(self, root: Path) -> tuple[str, ...]:
         pattern = PurePosixPath(self.pattern)
         if self.pattern.startswith("~/"):
-            return (*Path.home().resolve().parts, *pattern.parts[1:])
+            return (*home_folder().resolve().parts, *pattern.parts[1:])
         # The root is not a pattern.
         return pattern.parts if pattern.is_absolute() else (*(_literal(part) for part in root.parts), *pattern.parts)
 

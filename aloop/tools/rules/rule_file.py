@@ -15,7 +15,7 @@ from pathlib import Path
 
 from aloop.config import RULES_NAME, read_regular, settings_folder
 from aloop.errors import StorageError, UsageError
-from aloop.formatting import display_path
+from aloop.formatting import display_path, expand_home
 from aloop.tools.rules.rule import Rule, parse_rule
 
 _HEADINGS = ("[/", "[~/")
@@ -126,7 +126,7 @@ def _parse(lines: Sequence[str], path: Path) -> Iterator[tuple[int, Rule]]:
 
 def _project(heading: str) -> Path:
     """Return the real path of the folder in brackets, as the root of a project is."""
-    return Path(os.path.realpath(Path(heading[1:-1]).expanduser()))
+    return Path(os.path.realpath(expand_home(heading[1:-1])))
 
 
 def _place(lines: list[str], project: Path | None) -> int:
