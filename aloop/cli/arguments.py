@@ -43,7 +43,13 @@ class Parser(ArgumentParser):
     """An argument parser that raises UsageError and takes no abbreviations."""
 
     def __init__(
-        self, prog: str, description: str = "", *, usage: str | None = None, epilog: str | None = None
+        self,
+        prog: str,
+        description: str = "",
+        *,
+        usage: str | None = None,
+        epilog: str | None = None,
+        color: bool = False,
     ) -> None:
         super().__init__(
             prog=prog,
@@ -54,6 +60,8 @@ class Parser(ArgumentParser):
             allow_abbrev=False,
             add_help=False,
         )
+        # From Python 3.14 on, argparse gives its own value of it to subcommands, and colors only a part of the help.
+        self.color = color
         self._positionals.title = "arguments"
         self.commands: dict[str, Parser] = {}
         self.needs_command = True

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aloop import __version__
+from aloop.cli.arguments import Parser
 from aloop.cli.options import STDIN, RunOptions
 from aloop.cli.parser import COMMANDS, Options, parse_arguments, program_help
 from aloop.cli.sessions.command import ACTIONS, SessionsAction, SessionsOptions
@@ -269,3 +270,10 @@ def test_any_arguments_give_options_or_help_or_a_one_line_error(arguments: list[
 def test_question_with_other_work_is_wrong_usage(arguments: list[str], part: str) -> None:
     with pytest.raises(UsageError, match=part):
         parse_arguments(arguments)
+
+
+def test_subcommands_take_the_color_setting_of_newer_pythons(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Since Python 3.14, argparse passes color to the class of each subcommand, and colors help on a terminal.
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert Parser("aloop sessions", description="Manage saved sessions", color=False).color is False
+    assert "\x1b" not in program_help()
