@@ -322,11 +322,14 @@ def _folders(value: object, name: str) -> tuple[Path, ...]:
 
 def _keys(value: object) -> Mapping[str, str]:
     # Imported here for start-up time: most users keep the keys.
-    from aloop.keys import DEFAULT_KEYS, require_keys
+    from aloop.keys import DEFAULT_KEYS, require_key, require_keys
 
     if not isinstance(value, dict) or not all(isinstance(keys, str) for keys in value.values()):
         raise UsageError('keys must be a table of strings such as expand = "ctrl-o" below [keys].')
     _require_known(value, list(DEFAULT_KEYS), "action", "[keys]")
+    for action, keys in value.items():
+        with _at(action):
+            require_key(action, keys)
     return require_keys(value)
 
 

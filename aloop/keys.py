@@ -11,21 +11,23 @@ DEFAULT_KEYS: Mapping[str, str] = {
     "complete": "tab",
     "editor": "ctrl-x ctrl-e",
     "expand": "ctrl-o",
+    "mode": "shift-tab",
     "new_line": "alt-enter",
     "rewind": "",
+    "steer": "ctrl-enter",
     "suspend": "ctrl-z",
 }
 """The key of each action that the settings can change; empty for none."""
 
 _EFFECTS = (
     ("Enter", "send; during a turn, queue the line"),
-    ("Enter Enter, Ctrl-Enter", "during a turn, send at the model's next step"),
+    ("Enter Enter, steer", "during a turn, send at the model's next step"),
     ("Up", "take a queued line back; otherwise earlier lines"),
     ("Esc, Ctrl-C", "stop the turn"),
     ("Esc Esc", "go back to an earlier message"),
     ("new_line", "new line; so does Ctrl-J"),
     ("complete", "complete"),
-    ("Shift-Tab", "ask first, accept edits, or plan"),
+    ("mode", "ask first, accept edits, or plan"),
     ("Ctrl-R", "search earlier lines"),
     ("expand", "show all of the last tool's output"),
     ("editor", "open your editor"),
@@ -45,14 +47,14 @@ _FIXED = (
     "ctrl-j",
     "ctrl-m",
     "ctrl-i",
-    "ctrl-enter",
     "shift-enter",
     "ctrl-tab",
     "alt-tab",
-    "shift-tab",
 )
 _LAST_FUNCTION_KEY = 20
 _PREFIXES = {"ctrl": "c-", "shift": "s-"}
+_CTRL_ENTER = "c-f24"
+"""Ctrl-Enter, which prompt_toolkit does not name: ``repl.input.key_parser`` uses this key for it."""
 
 
 def key_sequence(keys: str) -> tuple[str, ...]:
@@ -66,7 +68,9 @@ def key_sequence(keys: str) -> tuple[str, ...]:
             raise UsageError(f"{key!r} is not a key. Write it as in ctrl-o, alt-enter, f2 or ctrl-x ctrl-e.")
         if key in _FIXED:
             raise UsageError(f"{key!r} cannot be used: it has a fixed meaning, or terminals do not send it.")
-        if found[1] == "alt":
+        if key == "ctrl-enter":
+            sequence.append(_CTRL_ENTER)
+        elif found[1] == "alt":
             sequence += ["escape", found[2]]
         else:
             sequence.append(f"{_PREFIXES[found[1]]}{found[2]}" if found[1] else key)
@@ -81,23 +85,34 @@ def key_label(keys: str) -> str:
 def key_rows(changed: Mapping[str, str]) -> list[tuple[str, str]]:
     """Return the keys and marks with their effect, given those of the settings."""
     keys = {**DEFAULT_KEYS, **changed}
-    named = ((key_label(keys[key]) if key in keys else key, effect) for key, effect in _EFFECTS)
-    return [(key, effect) for key, effect in named if key]
+    rows = []
+    for names, effect in _EFFECTS:
+        labels = [key_label(keys[name]) if name in keys else name for name in names.split(", ")]
+        if label := ", ".join(filter(None, labels)):
+            rows.append((label, effect))
+    return rows
 
 
-def require_keys(table: Mapping[str, object]) -> Mapping[str, str]:
+def require_key(action: str, keys: str) -> str:
+    """Return ``keys`` of ``action`` in lower case; raises UsageError."""
+    keys = keys.strip().lower()
+    try:
+        key_sequence(keys)
+    except UsageError as error:
+        raise UsageError(f"{action} in [keys]: {error}") from error
+    return keys
+
+
+def require_keys(table: Mapping[str, str]) -> Mapping[str, str]:
     """Return the keys of actions that ``table`` sets; raises UsageError."""
-    actions = {action: str(keys).strip().lower() for action, keys in table.items()}
-    for action, keys in actions.items():
-        try:
-            key_sequence(keys)
-        except UsageError as error:
-            raise UsageError(f"{action} in [keys]: {error}") from error
+    actions = {action: require_key(action, keys) for action, keys in table.items()}
     used: dict[tuple[str, ...], str] = {}
     for action, keys in {**DEFAULT_KEYS, **actions}.items():
         sequence = key_sequence(keys)
         for other, name in used.items():
             if sequence and other[: len(sequence)] == sequence[: len(other)]:
-                raise UsageError(f"{name} and {action} in [keys] have the same key, {key_label(keys)}.")
+                how = "have the same key," if other == sequence else "would both begin with"
+                shared = min({**DEFAULT_KEYS, **actions}[name], keys, key=len)
+                raise UsageError(f"{name} and {action} in [keys] {how} {key_label(shared)}. Change one of them.")
         used |= {sequence: action} if sequence else {}
     return actions

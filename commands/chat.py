@@ -82,7 +82,7 @@ async def carry_out_plan(context: Context) -> Outcome:
     except asyncio.CancelledError:  # the answer to the last message is complete
         is_approved = False
     if not is_approved:
-        context.view.info("Plan mode stays on. Say what to change, or press Shift-Tab to leave it.")
+        context.view.info("Plan mode stays on. Say what to change, or run /mode to leave it.")
         return Outcome()
     context.agent.mode = "ask"
     context.view.info("Plan mode is off.")

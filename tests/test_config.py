@@ -152,6 +152,7 @@ def test_invalid_config_file_is_a_one_line_error_with_its_path(config: Path, tex
         ('# note\nplain = "yes"\n', 2),
         ('toolbar = [\n  "model",\n  "modl",\n]\nplain = true\n', 4),
         ('[keys]\nexpnd = "f2"\n', 2),
+        ('[keys]\nexpand = "f2"\neditor = "x"\n', 3),
         ('plain = true\n[endpoints.a]\nkind = "foundry"\nauth = "none"\n', 4),
         ('plain = true\n[endpoints.a]\nauth = "bearer"\n', 2),
         ('[endpoints]\na = {kind = "bedrock"}\nb.knd = "bedrock"\n', 3),

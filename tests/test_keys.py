@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from aloop.errors import UsageError
-from aloop.keys import DEFAULT_KEYS, key_label, key_sequence, require_keys
+from aloop.keys import DEFAULT_KEYS, key_label, key_rows, key_sequence, require_keys
+from repl.input.key_parser import CTRL_ENTER
 
 
 @pytest.mark.parametrize(
@@ -16,6 +17,8 @@ from aloop.keys import DEFAULT_KEYS, key_label, key_sequence, require_keys
         ("ctrl-x ctrl-e", ("c-x", "c-e")),
         ("shift-up", ("s-up",)),
         ("f12", ("f12",)),
+        ("shift-tab", ("s-tab",)),
+        ("ctrl-enter", (CTRL_ENTER.value,)),
         ("", ()),
     ],
 )
@@ -42,9 +45,17 @@ def test_fixed_keys_are_refused(key: str) -> None:
 def test_key_of_two_actions_is_refused() -> None:
     with pytest.raises(UsageError, match=r"editor and expand in \[keys\] have the same key, Ctrl-O"):
         require_keys({"editor": "Ctrl-O"})
-    with pytest.raises(UsageError, match="have the same key"):
-        require_keys({"rewind": "ctrl-x"})  # begins the key of the editor
+    with pytest.raises(UsageError, match=r"editor and rewind in \[keys\] would both begin with Ctrl-X\. Change one"):
+        require_keys({"rewind": "ctrl-x"})
     assert require_keys({"editor": "ctrl-o", "expand": "F2"}) == {"editor": "ctrl-o", "expand": "f2"}
+
+
+def test_rows_have_the_changed_keys_and_leave_out_actions_without_one() -> None:
+    steering = "during a turn, send at the model's next step"
+    rows = {effect: key for key, effect in key_rows({"steer": "alt-s", "mode": "", "expand": "f4"})}
+    assert (rows[steering], rows["show all of the last tool's output"]) == ("Enter Enter, Alt-S", "F4")
+    assert "ask first, accept edits, or plan" not in rows
+    assert ("Enter Enter", steering) in key_rows({"steer": ""})
 
 
 def test_label_is_written_as_in_the_documentation() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from prompt_toolkit.application.current import get_app
@@ -11,6 +11,7 @@ from prompt_toolkit.document import Document
 from prompt_toolkit.enums import DEFAULT_BUFFER
 from prompt_toolkit.filters import (
     Condition,
+    FilterOrBool,
     emacs_mode,
     has_completions,
     has_focus,
@@ -26,9 +27,11 @@ from prompt_toolkit.keys import Keys
 
 from aloop.keys import DEFAULT_KEYS, key_sequence
 from aloop.width import clusters
-from repl.input.key_parser import CTRL_ENTER, escape_alone
+from repl.input.key_parser import escape_alone
 
 _LONGEST_CLUSTERS = 1_000
+
+Handler = Callable[[KeyPressEvent], None]
 
 
 class Actions(Protocol):
@@ -87,6 +90,11 @@ def bind_keys(prompt: Actions, changed: Mapping[str, str]) -> KeyBindings:
     """Return the bindings of ``prompt``; ``changed`` has the keys of some actions."""
     keys = KeyBindings()
     own = {action: key_sequence(text) for action, text in {**DEFAULT_KEYS, **changed}.items()}
+
+    def bind(action: str, shown: FilterOrBool) -> Callable[[Handler], Handler]:
+        """Bind the key of ``action``, if it has one."""
+        return keys.add(*own[action], filter=shown) if own[action] else lambda handler: handler
+
     at_input = has_focus(DEFAULT_BUFFER)
     empty = Condition(lambda: not get_app().current_buffer.text)
     at_line_end = Condition(lambda: not get_app().current_buffer.document.current_line_after_cursor)
@@ -100,14 +108,14 @@ def bind_keys(prompt: Actions, changed: Mapping[str, str]) -> KeyBindings:
         else:
             prompt.submit()
 
-    @keys.add(CTRL_ENTER, filter=at_input)
+    @bind("steer", at_input)
     def _steer(event: KeyPressEvent) -> None:
         if prompt.ends_pasted_line:
             event.current_buffer.insert_text(unix_lines(f"\r{prompt.take_pasted()}"))
         else:
             prompt.submit(steers=True)
 
-    @keys.add(*own["new_line"], filter=at_input)
+    @bind("new_line", at_input)
     @keys.add("c-j", filter=at_input)
     def _new_line(event: KeyPressEvent) -> None:
         event.current_buffer.newline(copy_margin=False)
@@ -164,7 +172,7 @@ def bind_keys(prompt: Actions, changed: Mapping[str, str]) -> KeyBindings:
     def _down(_event: KeyPressEvent) -> None:
         prompt.move_down()
 
-    @keys.add(*own["complete"], filter=at_input)
+    @bind("complete", at_input)
     def _complete(_event: KeyPressEvent) -> None:
         prompt.complete()
 
@@ -177,7 +185,7 @@ def bind_keys(prompt: Actions, changed: Mapping[str, str]) -> KeyBindings:
         event.current_buffer.insert_text(unix_lines(text + prompt.take_pasted()))
 
     # In the menu of completions, the key goes back.
-    @keys.add("s-tab", filter=at_input & ~has_completions)
+    @bind("mode", at_input & ~has_completions)
     def _change_mode(_event: KeyPressEvent) -> None:
         prompt.change_mode()
 
@@ -185,19 +193,17 @@ def bind_keys(prompt: Actions, changed: Mapping[str, str]) -> KeyBindings:
     def _paste(event: KeyPressEvent) -> None:
         prompt.paste(unix_lines(event.data))
 
-    @keys.add(*own["expand"], filter=at_input)
+    @bind("expand", at_input)
     def _expand(_event: KeyPressEvent) -> None:
         prompt.expand()
 
-    @keys.add(*own["editor"], filter=at_input)
+    @bind("editor", at_input)
     def _edit(_event: KeyPressEvent) -> None:
         prompt.edit()
 
-    if own["rewind"]:
-
-        @keys.add(*own["rewind"], filter=at_input)
-        def _rewind(_event: KeyPressEvent) -> None:
-            prompt.rewind()
+    @bind("rewind", at_input)
+    def _rewind(_event: KeyPressEvent) -> None:
+        prompt.rewind()
 
     @keys.add("c-c", filter=~is_searching)
     @keys.add(Keys.SIGINT)
@@ -208,7 +214,7 @@ def bind_keys(prompt: Actions, changed: Mapping[str, str]) -> KeyBindings:
     def _end_of_input(_event: KeyPressEvent) -> None:
         prompt.end_of_input()
 
-    @keys.add(*own["suspend"])
+    @bind("suspend", True)
     def _suspend(_event: KeyPressEvent) -> None:
         prompt.suspend()
 

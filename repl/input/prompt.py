@@ -31,6 +31,7 @@ from prompt_toolkit.layout import Layout
 from prompt_toolkit.search import stop_search
 
 from aloop.errors import AloopError
+from aloop.keys import DEFAULT_KEYS, key_label
 from aloop.sanitize import safe_line
 from aloop.width import fit, flow, unjoined
 from repl.input.buffer import LineBuffer, complete
@@ -536,8 +537,10 @@ class Prompt:
             may_send = self._owner.queued and not self._buffer.text
             return "Enter sends the lines one by one · Up edits or removes" if may_send else ""
         if self._buffer.text.strip():
-            keys = " · Ctrl-Enter sends at the next step" if self._screen.has_kitty_keys else ""
-            return f"Enter queues{keys or ' · Enter twice sends at the next step'}"
+            steer = {**DEFAULT_KEYS, **self._keys}["steer"]
+            # Few terminals send the default key, unless they have the protocol of kitty.
+            is_sent = steer and (steer != DEFAULT_KEYS["steer"] or self._screen.has_kitty_keys)
+            return f"Enter queues · {key_label(steer) if is_sent else 'Enter twice'} sends at the next step"
         if not self._owner.queued:
             return ""
         may_steer = any(is_message(line.entry) and not line.steers for line in self._owner.queued)

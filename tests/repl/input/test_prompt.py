@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 
 import pytest
 from prompt_toolkit.buffer import Buffer
@@ -14,6 +15,7 @@ from prompt_toolkit.input import PipeInput, create_pipe_input
 from prompt_toolkit.key_binding.key_processor import KeyProcessor
 from prompt_toolkit.key_binding.vi_state import InputMode
 
+from aloop.keys import DEFAULT_KEYS
 from repl.input.pastes import Entry
 from repl.input.prompt import Prompt
 from repl.input.queue import QueuedLine
@@ -68,7 +70,7 @@ class Owner:
 
 
 class Stage:
-    def __init__(self, keys: PipeInput) -> None:
+    def __init__(self, keys: PipeInput, changed: Mapping[str, str] | None = None) -> None:
         self.owner = Owner()
         self.terminal = Terminal()
         self.type = keys.send_text
@@ -80,18 +82,61 @@ class Stage:
             completer=DummyCompleter(),
             history=InMemoryHistory(),
             source=keys,
+            keys=changed,
         )
 
 
-@pytest.fixture
-async def stage() -> AsyncIterator[Stage]:
+@asynccontextmanager
+async def set_stage(changed: Mapping[str, str] | None = None) -> AsyncIterator[Stage]:
     with create_pipe_input() as keys:
-        stage = Stage(keys)
+        stage = Stage(keys, changed)
         running = asyncio.create_task(stage.prompt.run(lambda: None))
         await stage.terminal.wait_for("the toolbar")
         yield stage
         stage.prompt.leave()
         await running
+
+
+@pytest.fixture
+async def stage() -> AsyncIterator[Stage]:
+    async with set_stage() as stage:
+        yield stage
+
+
+ACTIONS = {
+    "complete": ("complete", "\t"),
+    "editor": ("edit", "\x18\x05"),
+    "expand": ("expand", "\x0f"),
+    "mode": ("change_mode", "\x1b[Z"),
+    "rewind": ("rewind", ""),
+    "steer": ("submit", "\x1b[13;5u"),
+    "suspend": ("suspend", "\x1a"),
+}
+"""The method of the prompt and the default key of each action but one."""
+
+
+def test_each_action_of_the_settings_has_a_test() -> None:
+    assert {*ACTIONS, "new_line"} == {*DEFAULT_KEYS}
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+async def test_action_has_its_default_key_another_or_none(action: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    method, key = ACTIONS[action]
+    done: list[str] = []
+    monkeypatch.setattr(Prompt, method, lambda *_, **__: done.append(action))
+    for changed, pressed, times in (({}, key, bool(key)), ({action: "f4"}, "\x1bOS", 1), ({action: ""}, key, 0)):
+        done.clear()
+        async with set_stage(changed) as stage:
+            stage.prompt._screen.marks_pastes = True  # so that text right after Enter is not a paste
+            stage.type(f"{pressed}end")
+            await stage.terminal.wait_until(lambda stage=stage: stage.prompt.draft.endswith("end"), "the end")  # type: ignore[misc] # the default binds the value of this round
+            assert done == [action] * times
+
+
+async def test_new_line_has_another_key() -> None:
+    async with set_stage({"new_line": "alt-n"}) as stage:
+        stage.type("one\x1bntwo")
+        await stage.terminal.wait_until(lambda: stage.prompt.draft == "one\ntwo", "the lines")
 
 
 async def test_entered_line_goes_to_the_owner(stage: Stage) -> None:
