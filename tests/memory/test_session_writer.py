@@ -519,3 +519,15 @@ async def test_folder_that_was_away_for_a_while_is_used_again(
     assert file_of(memory).parent == folder
     assert [path.name for path in sessions_dir.iterdir() if path.is_dir()] == [folder.name]
     assert await stored_contents(memory) == ["Hello", "Hi", "Lost?", "No.", "And?", "So."]
+
+
+async def test_session_that_git_removed_is_written_with_the_files_beside_it(
+    memory: MemoryManager, sessions_dir: Path
+) -> None:
+    """A checkout of a branch without sessions leaves only the lock files."""
+    beside = [sessions_dir / ".gitignore", sessions_dir / ".session.schema.json"]
+    for path in (*beside, file_of(memory)):
+        path.unlink()
+    await take_turn(memory, "And?", "So.")
+    assert [path.exists() for path in beside] == [True, True]
+    assert await stored_contents(memory) == ["Hello", "Hi", "And?", "So."]

@@ -150,6 +150,10 @@ class YamlBackend:
         come back. Raises OSError.
         """
         folder = folder or self.make_folder(session)
+        if again:
+            # A checkout of another branch removes these files with the session.
+            self._put_schema()
+            self._put_gitignore()
         stored = SessionFile.create(self.fs, folder / FILE_NAME, session, again=again, text=text)
         add_to_index(self.fs, self.sessions_dir, folder.name, session.id)
         return stored
