@@ -24,9 +24,13 @@ from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall, Usage
 from aloop.memory.session import Session
 from aloop.text import clean_text
 
-# The characters that are escaped: those that YAML cannot print, and those that some readers take for a line break (NEL,
-# LS, PS) or a byte order mark. Listed, because a negated set of all others takes ten times as long to compile.
-_HIDDEN = r"\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff"
+# The characters that are escaped: those that YAML cannot print, those that some readers take for a line break (NEL, LS,
+# PS) or a byte order mark, and those that hide text or change its order in an editor (zero-width space, bidi controls,
+# tags). Listed, because a negated set of all others takes ten times as long to compile.
+_HIDDEN = (
+    r"\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufffe\uffff"
+    r"\U000e0000-\U000e0fff"
+)
 _UNSHOWABLE_IN_BLOCK = re.compile(f"[{_HIDDEN}]")
 _UNSHOWABLE_IN_LINE = re.compile(rf"[\t\n{_HIDDEN}]")
 _NEEDS_ESCAPE = re.compile(rf'[\\"\t\n{_HIDDEN}]')

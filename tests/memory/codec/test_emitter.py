@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import tracemalloc
@@ -238,3 +239,20 @@ def test_ambiguous_word_is_quoted(word: str) -> None:
 def test_word_with_a_trailing_newline_is_not_plain() -> None:
     assert emit_word("call_1\n", 2) == "|\n  call_1"
     assert emit_word(f"{ID}\n", 2) == f"|\n  {ID}"
+
+
+@pytest.mark.parametrize("hidden", ["\u202e", "\u2066", "\u200b", "\u2060", "\U000e0041", "\ufeff", "\x9b", "\x1b"])
+def test_text_that_would_hide_or_reorder_something_is_escaped(hidden: str) -> None:
+    """An editor then shows what the model reads."""
+    for text in (f"a{hidden}b", f"one\ntw{hidden}o\nthree\n"):
+        meant = session(user(text), answer(text, call(arguments=json.dumps({"path": text}, ensure_ascii=False))))
+        data = bytes(session_text(meant))
+        assert hidden not in data.decode()
+        assert load_session(data, NOWHERE).messages == meant.messages
+        assert yaml.safe_load(data)["messages"][0]["content"] == text
+
+
+def test_text_with_joiners_and_reading_marks_stays_readable() -> None:
+    """Emoji, Persian and mixed directions need them."""
+    text = "👩\u200d💻\nمی\u200cخواهم\u200f!\n"
+    assert emit_text(text, 4) == "|\n    👩\u200d💻\n    می\u200cخواهم\u200f!"
