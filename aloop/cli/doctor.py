@@ -37,7 +37,7 @@ from aloop.llm.anthropic.environment import environment_problem
 from aloop.local_model.status import local_status
 from aloop.memory.disk import filesystem
 from aloop.memory.disk.filesystem import FOLDER_MODE, NO_LOCKS, explain_error, temporary_name, write_all
-from aloop.memory.session import is_in_future
+from aloop.memory.session import FILE_NAME, is_in_future
 from aloop.memory.sessions_dir.location import resolve_sessions_dir
 from aloop.memory.sessions_dir.preview import SessionHeader, read_header
 from aloop.terminal import DUMB_TERMINALS, is_terminal
@@ -348,10 +348,23 @@ def check_git(here: Environment) -> Verdict:
             text = f"the sessions are in a linked worktree, and git worktree remove {folder} deletes them"
             return Verdict("warn", text, f"To keep them, {_ELSEWHERE}.")
         if mark.exists():
-            return Verdict(
-                "ok", f"the sessions are in a repository: git clean -fdx in {display_path(folder)} would delete them"
-            )
+            return Verdict("ok", _describe_repository(folder, here.folder))
     return Verdict("ok", "the sessions are not in a git repository")
+
+
+def _describe_repository(root: Path, sessions_dir: Path) -> str:
+    # Imported here for start-up time: most commands do not run git.
+    from aloop.cli.git.setup import count_untracked
+
+    total = sum(1 for _ in sessions_dir.glob(f"*/{FILE_NAME}"))
+    untracked = count_untracked(sessions_dir)
+    if total and untracked == 0:
+        return "git tracks the sessions, so git clean keeps them"
+    command = f"git clean -fdx in {display_path(root)}"
+    if untracked is None or untracked == total:
+        return f"the sessions are in a repository: {command} would delete them"
+    are = "session that is" if untracked == 1 else "sessions that are"
+    return f"{command} would delete {untracked:,} {are} not tracked"
 
 
 def check_writing(here: Environment) -> Verdict:

@@ -14,6 +14,7 @@ from typing import Any
 from aloop.errors import UsageError
 from aloop.llm.json_values import JsonObject
 from aloop.llm.message_types import LLMMessage
+from aloop.text import normalized
 
 _TAG = re.compile(r"[^\s,\[\]{}\"'#:]+")
 _MAX_TAG = 50
@@ -44,6 +45,15 @@ def tags_of(extra: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(str(tag) for tag in tags if not isinstance(tag, dict | list) and tag is not None))
 
 
+def has_tag(extra: Mapping[str, Any], tag: str) -> bool:
+    """Return True if ``tag`` is among unknown keys; case is ignored, as in searches."""
+    return _folded(tag) in map(_folded, tags_of(extra))
+
+
+def _folded(tag: str) -> str:
+    return normalized("NFC", tag).casefold()
+
+
 def is_pinned(extra: Mapping[str, Any]) -> bool:
     """Return True if a message or a session has a pin."""
     return extra.get("pinned") in (True, "yes", "on")
@@ -64,7 +74,7 @@ def find_annotated(messages: Sequence[LLMMessage], tag: str = "") -> list[Annota
     return [
         Annotated(number, message)
         for number, message in enumerate(messages, 1)
-        if (tag in tags_of(message.extra) if tag else annotation_text(message))
+        if (has_tag(message.extra, tag) if tag else annotation_text(message))
     ]
 
 
@@ -85,9 +95,17 @@ def with_pin(message: LLMMessage, *, pinned: bool) -> LLMMessage:
 
 
 def with_tags(extra: JsonObject, added: Iterable[str], removed: Iterable[str]) -> JsonObject:
-    """Return unknown keys with other tags."""
-    gone = set(removed)
-    tags = [tag for tag in dict.fromkeys((*tags_of(extra), *added)) if tag not in gone]
+    """Return unknown keys with other tags.
+
+    Case is ignored: a tag that is there with other capitals is not added.
+    """
+    gone = set(map(_folded, removed))
+    tags = [tag for tag in tags_of(extra) if _folded(tag) not in gone]
+    present = set(map(_folded, tags)) | gone
+    for tag in added:
+        if _folded(tag) not in present:
+            tags.append(tag)
+            present.add(_folded(tag))
     return extra.with_values(tags=tags or None)
 
 

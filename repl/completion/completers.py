@@ -97,7 +97,7 @@ class CommandCompleter(Completer):
             yield from (
                 Completion(sign + tag, -len(typed))
                 for tag in self._catalogs.tags()
-                if tag.startswith(typed[len(sign) :])
+                if tag.lower().startswith(typed[len(sign) :].lower())
             )
         elif " " in argument.lstrip():
             return

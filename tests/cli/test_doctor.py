@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import subprocess
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -89,6 +90,21 @@ def test_git_check_names_the_command_that_deletes_sessions(
     verdict = doctor.check_git(replace(GOOD, given=work / ".aloop" / "sessions"))
     assert verdict.level == level
     assert expected.format(work) in verdict.text
+
+
+def test_git_check_knows_which_sessions_git_tracks(tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    sessions = work / ".aloop" / "sessions"
+    here = replace(GOOD, given=sessions)
+    for session_id in (FIRST, SECOND):
+        save(sessions, session_id)
+    subprocess.run(["git", "init", "-q", str(work)], check=True)
+    assert doctor.check_git(here).text.endswith("would delete them")
+    first, second = sorted(sessions.glob("*/session.yaml"))
+    subprocess.run(["git", "-C", str(work), "add", "-f", str(first)], check=True)
+    assert "would delete 1 session that is not tracked" in doctor.check_git(here).text
+    subprocess.run(["git", "-C", str(work), "add", "-f", str(second)], check=True)
+    assert doctor.check_git(here).text == "git tracks the sessions, so git clean keeps them"
 
 
 def test_verdicts_reveal_neither_the_api_key_nor_its_length() -> None:

@@ -13,6 +13,7 @@ from aloop.llm.message_types import LLMMessage
 from aloop.memory.annotations import (
     annotation_text,
     find_annotated,
+    has_tag,
     is_pinned,
     note_of,
     read_tag,
@@ -107,3 +108,11 @@ def test_pinned_message_after_a_summary_is_sent_once() -> None:
     pinned = with_pin(user("Use tabs."), pinned=True)
     sent = live([user("Hi"), LLMMessage("user", "So far.", summary=True), pinned])
     assert [message.content for message in sent] == ["So far.", "Use tabs."]
+
+
+def test_tags_are_the_same_in_any_case() -> None:
+    extra = with_tags(JsonObject({"tags": ["Bug", "bug", "Straße"]}), ["BUG", "New", "new", "STRASSE"], [])
+    assert tags_of(extra) == ("Bug", "bug", "Straße", "New")  # those of the user stay as they were written
+    assert has_tag(extra, "BUG")
+    assert not has_tag(extra, "bu")
+    assert tags_of(with_tags(extra, [], ["bUG", "new"])) == ("Straße",)

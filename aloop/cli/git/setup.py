@@ -113,6 +113,18 @@ def _find_other_rules(sessions_dir: Path) -> list[str]:
     return [f"git still ignores the sessions because of the rule {source}. Remove it to commit them."]
 
 
+def count_untracked(sessions_dir: Path) -> int | None:
+    """Return the number of sessions that git does not track, None if that is unknown."""
+    try:
+        tracked = _git(sessions_dir, "ls-files", "-z")
+    except (UsageError, OSError):
+        return None
+    if tracked is None:
+        return None
+    names = set(tracked.split("\0"))
+    return sum(f"{path.parent.name}/{path.name}" not in names for path in sessions_dir.glob(f"*/{FILE_NAME}"))
+
+
 def _git(folder: Path, *arguments: str) -> str | None:
     """Return the output of git without the line end, None if it fails."""
     program = find_user_program("git")

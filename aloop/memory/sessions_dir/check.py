@@ -28,7 +28,6 @@ from aloop.memory.session_folder.session_file import dated_name, unreadable
 from aloop.memory.session_folder.undo import is_undone, read_undone
 from aloop.memory.sessions_dir.catalog import find_duplicate_ids
 from aloop.memory.sessions_dir.ids import short_name
-from aloop.memory.sessions_dir.index import FILE_NAME as INDEX_NAME
 from aloop.memory.sessions_dir.index import read_index, write_index
 from aloop.memory.sessions_dir.preview import read_header
 from aloop.memory.sessions_dir.text_check import Finding, check_text, repair_text
@@ -282,14 +281,9 @@ class Checker:
         ids = {header.folder: header.id for header in headers if not header.problem}
         duplicates = find_duplicate_ids(self._dir, ids).values()
         findings = [Finding(duplicate.path, 0, 0, duplicate.reason) for duplicate in duplicates]
-        index = self._dir / INDEX_NAME
-        # Without an index, as in a new clone, there is nothing wrong.
-        if ids and self._fs.exists(index) and read_index(self._fs, self._dir) != ids:
-            finding = Finding(index, 0, 0, "does not match the folders; it is rebuilt when needed", fixable=True)
-            if self._fix:
-                write_index(self._fs, self._dir, ids)
-                finding = finding.as_fixed()
-            findings.append(finding)
+        # An index that does not match the folders is not a finding: it is only a cache, and every use corrects it.
+        if ids and self._fix and read_index(self._fs, self._dir) != ids:
+            write_index(self._fs, self._dir, ids)
         return findings
 
 

@@ -28,7 +28,7 @@ from aloop.errors import (
 from aloop.formatting import OnRead, display_path, ignore_progress
 from aloop.llm.content.parts import FILES
 from aloop.llm.message_types import LLMMessage
-from aloop.memory.annotations import find_annotated, header_text, tags_of
+from aloop.memory.annotations import find_annotated, has_tag, header_text
 from aloop.memory.codec.serialization import load_session
 from aloop.memory.disk import filesystem
 from aloop.memory.disk.filesystem import FOLDER_MODE, TEMPORARY_SUFFIX, explained, leftovers, write_atomic
@@ -303,7 +303,7 @@ class YamlBackend:
             session = load_session(data, path)
         except (OSError, SessionFileError):
             return None
-        is_marked = tag in tags_of(session.extra) if tag else bool(header_text(session.extra))
+        is_marked = has_tag(session.extra, tag) if tag else bool(header_text(session.extra))
         is_wanted = is_marked or bool(find_annotated(session.messages, tag))
         return session if is_wanted else None
 

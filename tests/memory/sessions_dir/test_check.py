@@ -211,11 +211,14 @@ def test_missing_index_is_not_a_problem(sessions_dir: Path) -> None:
     assert findings(sessions_dir) == []
 
 
-def test_wrong_index_is_rebuilt(sessions_dir: Path) -> None:
+def test_wrong_index_is_not_a_problem_and_is_rebuilt(sessions_dir: Path) -> None:
+    """Every use of it corrects it."""
     session_in(sessions_dir, SOUND)
     (sessions_dir / ".index.yaml").write_text("[]\n")
-    assert ".index.yaml: does not match" in findings(sessions_dir, fix=True)[0]
+    (sessions_dir / ".index.yaml").chmod(0o600)
     assert findings(sessions_dir) == []
+    assert findings(sessions_dir, fix=True) == []
+    assert "a1b2c3d4-5678" in (sessions_dir / ".index.yaml").read_text()
 
 
 def test_temporary_files_are_removed_if_their_writers_are_dead(sessions_dir: Path) -> None:
