@@ -21,6 +21,7 @@ from prompt_toolkit.layout import Dimension, FormattedTextControl, HSplit, Layou
 
 from aloop.width import fit, flow, text_width
 from repl.input.key_parser import CTRL_ENTER, escape_alone
+from repl.input.pastes import PasteGuard
 
 READABLE_SECONDS = 0.5
 """How long a question must have been on the screen, without a key, before a key answers it."""
@@ -43,7 +44,8 @@ class Choice:
 class ChoiceQuestion:
     """One question, created on the event loop that waits for the answer.
 
-    The choice with the key ``default`` is highlighted first, or else the first one.
+    The choice with the key ``default`` is highlighted first, or else the first one. ``guard`` decides which keys belong
+    to a paste without marks: none of them is an answer.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class ChoiceQuestion:
         choices: Sequence[Choice],
         more: str,
         stop: Callable[[], None],
+        guard: PasteGuard,
         default: str = "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -67,6 +70,7 @@ class ChoiceQuestion:
         self._listed = [choice for choice in choices if choice.label]
         self._more = more
         self._stop = stop
+        self._guard = guard
         self._clock = clock
         self._at = next((place for place, choice in enumerate(self._listed) if choice.key == default), 0)
         self._quiet_since: float | None = None
@@ -109,7 +113,10 @@ class ChoiceQuestion:
 
         @keys.add("enter", filter=ready, eager=True)
         def _enter(_event: KeyPressEvent) -> None:
-            self._answer(self._listed[self._at].key)
+            if self._guard.has_more:
+                self._keep_line_end()
+            else:
+                self._answer(self._listed[self._at].key)
 
         # eager: nothing waits for a second key.
         @keys.add("escape", filter=escape_alone, eager=True)
@@ -129,7 +136,7 @@ class ChoiceQuestion:
         @keys.add(Keys.Any)
         def _any(event: KeyPressEvent) -> None:
             key = self._choice_of(event.data.lower()) if self._is_ready else ""
-            if key:
+            if key and not self._guard.has_more:
                 self._answer(key)
             else:
                 self._keep(self.typed + (event.data if event.data.isprintable() else ""))
@@ -138,7 +145,7 @@ class ChoiceQuestion:
         @keys.add("enter", filter=~ready, eager=True)
         @keys.add(CTRL_ENTER, filter=~ready)
         def _line_end(_event: KeyPressEvent) -> None:
-            self._keep(self.typed + ("\n" if self._has_paste else "\r"))
+            self._keep_line_end()
 
         @keys.add("escape", "enter", filter=~ready)
         @keys.add("c-j", filter=~ready)
@@ -146,6 +153,10 @@ class ChoiceQuestion:
             self._keep(self.typed + "\n")
 
         return keys
+
+    def _keep_line_end(self) -> None:
+        self._has_paste = self._has_paste or self._guard.ends_pasted_line
+        self._keep(self.typed + ("\n" if self._has_paste else "\r"))
 
     def _keep(self, typed: str) -> None:
         """Keep what was typed for the draft, and wait again until no key is typed."""

@@ -33,7 +33,11 @@ escape_alone = Condition(lambda: all(press.key == Keys.Escape for press in get_a
 _NEW_LINE = "\x1b\r"  # Alt-Enter, which all terminals can send
 
 _FOCUS = ("\x1b[I", "\x1b[O")  # the terminal got or lost the focus
-_PASTE_START = "\x1b[200~"
+_PASTE_START, _PASTE_END = "\x1b[200~", "\x1b[201~"
+_CTRL_C = ("\x03", "\x1b[99;5u")
+_LOST_END_SECONDS = 1.0
+"""The silence in a paste after which Ctrl-C ends it: the mark of its end was lost."""
+
 _CSI = r"(?s)\x1b\[(?:\[.|([0-?]*)[ -/]*([@-~]))"
 _CSI_START = r"\x1b\[(?:\[|[0-?]*[ -/]*)\Z"
 _LONGEST_REPORT = 1 << 16
@@ -94,12 +98,16 @@ class KeyParser(Vt100Parser):
         self._clock = clock
         self._partial = ""
         self._cut_at: float | None = None
+        self._fed_at = clock()
         self.is_early = False
 
     def feed(self, data: str) -> None:
         if self._cut_at is not None and self._clock() - self._cut_at > _REPORT_SECONDS:
             self._partial = ""  # the rest of the report was lost
         self._cut_at = None
+        silence, self._fed_at = self._clock() - self._fed_at, self._clock()
+        if self._in_bracketed_paste and data in _CTRL_C and silence > _LOST_END_SECONDS:
+            super().feed(_PASTE_END)
         data, self._partial = self._partial + data, ""
         while data:
             if self._in_bracketed_paste:

@@ -171,6 +171,11 @@ class PasteGuard:
             self._call_later(TICK_SECONDS, self._tick)
 
     @property
+    def has_more(self) -> bool:
+        """True if text came with the key being handled, which then answers no question."""
+        return self._in_paste or self._has_input(0)
+
+    @property
     def in_paste(self) -> bool:
         """True if the key being handled came with a paste that was noticed before."""
         return self._in_paste

@@ -431,7 +431,7 @@ class Prompt:
         """
         from repl.input.choice import ChoiceQuestion  # here: needed only for a question
 
-        question = ChoiceQuestion(title, choices, more, self.interrupt, default)
+        question = ChoiceQuestion(title, choices, more, self.interrupt, self.paste_guard, default)
         if self.app.layout.is_searching:
             stop_search()
         self.clear_hint()

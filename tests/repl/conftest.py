@@ -22,6 +22,9 @@ from repl.shell import Shell
 from tests.agent.scripted import ONE_TRY, Line, ScriptedLLM
 from tests.repl.terminal import PATIENCE, Terminal
 
+MARKS_PASTES = "\x1b[?2004;1$y"
+"""The report of a terminal that marks pastes, so that lines in one piece were typed."""
+
 
 class Stage:
     """A running shell: the keys into it, the terminal under it, the model behind it."""
@@ -64,6 +67,14 @@ class Stage:
         assert found is not None
         session = await SessionLibrary(self.sessions_dir).load(found)
         return [message.content for message in session.messages]
+
+
+@pytest.fixture
+def plain_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not tmux or GNU screen, in which a part of all pastes has no marks."""
+    monkeypatch.setenv("TERM", "xterm-256color")
+    for name in ("TMUX", "STY"):
+        monkeypatch.delenv(name, raising=False)
 
 
 SetStage = Callable[..., AbstractAsyncContextManager[Stage]]

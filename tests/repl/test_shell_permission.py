@@ -17,7 +17,7 @@ from aloop.llm.message_types import ToolCall
 from aloop.tools import process
 from repl.input import choice
 from tests.agent.scripted import Line, answer, calls
-from tests.repl.conftest import SetStage, Stage
+from tests.repl.conftest import MARKS_PASTES, SetStage, Stage
 from tests.repl.terminal import PATIENCE
 
 HELP = "╰ y/a/n or ↑↓ Enter · Esc stops"
@@ -177,13 +177,15 @@ async def test_lone_key_typed_before_the_question_was_readable_does_not_begin_th
         await shell.terminal.wait_until(lambda: "> /cost" in shell.terminal.screen, "the command")
 
 
+@pytest.mark.usefixtures("plain_terminal")
 async def test_lines_typed_before_the_question_was_readable_stay_separate_and_unsent(early: TypeEarly) -> None:
-    async with early("/pdf merge a.pdf\r/context\rand") as shell:
+    async with early(f"{MARKS_PASTES}/pdf merge a.pdf\r/context\rand") as shell:
         rows = ["  not sent: /pdf merge a.pdf", "  not sent: /context", "> and"]
         await shell.terminal.wait_until(lambda: shell.terminal.screen[-4:-1] == rows, "the lines")
         assert len(shell.llm.requests) == 1
 
 
+@pytest.mark.usefixtures("plain_terminal")
 @pytest.mark.parametrize(
     ("end", "rows"),
     [
@@ -196,11 +198,35 @@ async def test_lines_typed_before_the_question_was_readable_stay_separate_and_un
 async def test_key_with_alt_or_ctrl_typed_before_the_question_was_readable_neither_stops_nor_joins_lines(
     early: TypeEarly, end: str, rows: list[str]
 ) -> None:
-    async with early(f"one{end}two") as shell:
+    async with early(f"{MARKS_PASTES}one{end}two") as shell:
         await shell.terminal.wait_until(lambda: shell.terminal.screen[-len(rows) - 1 : -1] == rows, "the draft")
         assert content("a.txt") is None
 
 
+async def test_paste_without_marks_before_the_question_was_readable_stays_one_text(early: TypeEarly) -> None:
+    async with early("one\r!touch pwned\rtwo") as shell:
+        rows = ["> one", "  !touch pwned", "  two"]
+        await shell.terminal.wait_until(lambda: shell.terminal.screen[-4:-1] == rows, "the draft")
+
+
+@pytest.mark.parametrize("pasted", ["yes\rno", "\ryes"])
+async def test_paste_without_marks_answers_nothing(
+    play: SetStage, monkeypatch: pytest.MonkeyPatch, pasted: str
+) -> None:
+    async with play(writing("hello\n")) as shell:
+        shell.type("go\r")
+        await asked(shell)
+        monkeypatch.setattr(choice, "READABLE_SECONDS", 1_000)
+        shell.type(pasted)
+        await shell.see("╰ …")
+        shell.type("\x1b[27u")
+        await shell.see("Stopped.")
+        rows = [f"{mark} {text}".rstrip() for mark, text in zip("> ", pasted.split("\r"), strict=True)]
+        await shell.terminal.wait_until(lambda: shell.terminal.screen[-3:-1] == rows, "the draft")
+        assert content("a.txt") is None
+
+
+@pytest.mark.usefixtures("plain_terminal")
 async def test_line_typed_before_the_question_was_readable_runs_after_the_turn(
     play: SetStage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -208,7 +234,7 @@ async def test_line_typed_before_the_question_was_readable_runs_after_the_turn(
         monkeypatch.setattr(choice, "READABLE_SECONDS", 0.5)
         shell.type("go\r")
         await shell.see("╰ …")
-        shell.type("y\r/stats\r")
+        shell.type(f"{MARKS_PASTES}y\r/stats\r")
         await asked(shell)
         assert content("a.txt") is None
         shell.type("y")

@@ -13,6 +13,7 @@ from prompt_toolkit.output import DummyOutput
 
 from aloop.permissions import PermissionRequest
 from repl.input.choice import Choice, ChoiceQuestion
+from repl.input.pastes import PasteGuard
 from repl.turn.permission import permission_choices, short_labels
 
 
@@ -26,7 +27,8 @@ class _Window(DummyOutput):
 
 def rows_in(columns: int, *choices: Choice) -> list[str]:
     with set_app(Application[None](output=_Window(columns))):
-        control = ChoiceQuestion("Run this command?", choices, "", lambda: None).layout.current_control
+        guard = PasteGuard(lambda _: False, lambda *_: None, lambda: False)
+        control = ChoiceQuestion("Run this command?", choices, "", lambda: None, guard).layout.current_control
         assert isinstance(control, FormattedTextControl)
         return fragment_list_to_text(to_formatted_text(control.text)).split("\n")
 

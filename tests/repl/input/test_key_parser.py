@@ -180,3 +180,18 @@ def test_key_read_in_two_parts_is_one_key(
         source = Vt100Input(terminal)
         feed_typed_ahead(source, before)
         assert [press.key for press in get_typeahead(source)] == keys
+
+
+@pytest.mark.parametrize("key", ["\x03", "\x1b[99;5u"])
+def test_ctrl_c_after_a_silence_ends_a_paste_whose_end_was_lost(key: str) -> None:
+    pressed: list[KeyPress] = []
+    now = [0.0]
+    parser = KeyParser(pressed.append, lambda _: None, clock=lambda: now[0])
+    parser.feed("\x1b[200~one")
+    parser.feed("\x03")
+    assert not pressed  # it belongs to the text
+    now[0] = 2.0
+    parser.feed(key)
+    parser.feed("a")
+    assert [press.key for press in pressed] == [Keys.BracketedPaste, Keys.ControlC, "a"]
+    assert pressed[0].data == "one\x03"

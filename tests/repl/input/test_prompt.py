@@ -171,14 +171,6 @@ async def test_large_paste_without_marks_is_inserted_at_once_with_its_tabs_and_l
     assert len(insertions) < len(lines)
 
 
-@pytest.fixture
-def plain_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not tmux or GNU screen, in which a part of all pastes has no marks."""
-    monkeypatch.setenv("TERM", "xterm-256color")
-    for name in ("TMUX", "STY"):
-        monkeypatch.delenv(name, raising=False)
-
-
 @pytest.mark.usefixtures("plain_terminal")
 async def test_lines_read_at_once_were_typed_if_the_terminal_reports_that_it_marks_pastes(stage: Stage) -> None:
     stage.type("\x1b[?2004;1$yone\rtwo\rthree")
