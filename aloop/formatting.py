@@ -121,14 +121,19 @@ _LONGEST_BAR, _SHORTEST_BAR = 30, 4  # cells
 def progress_text(title: str, done: int, total: int, unit: str, width: int) -> str:
     """Return a title, a bar, the percentage and the amount in at most ``width`` cells.
 
-    The unit is a plural such as "sessions", or "MB" for a number of bytes; an empty unit leaves out the amount.
+    Without room for all of it, it has no amount, then no bar, then no title. The unit is a plural such as "sessions",
+    or "MB" for a number of bytes; an empty unit leaves out the amount. As long as the total is not known, which is 0
+    then, there is only the title.
     """
+    if not total:
+        return title[: max(width, 0)]
     scale = 1_000_000 if unit == "MB" else 1
-    share = min(done / total, 1) if total else 0
+    share = min(done / total, 1)
     amount = f"  {done // scale:,} of {total // scale:,} {unit}" if unit else ""
     for end in (f" {share:4.0%}{amount}", f" {share:4.0%}"):
         cells = min(width - len(title) - 1 - len(end), _LONGEST_BAR)
         if cells >= _SHORTEST_BAR:
             filled = round(share * cells)
             return f"{title} {'█' * filled}{'░' * (cells - filled)}{end}"
-    return f"{share:4.0%}"[:width]
+    short = f"{share:.0%}"
+    return next((text for text in (f"{title} {short}", short) if len(text) <= width), "")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from aloop.permissions import PermissionDecision, PermissionRequest
     from commands.model_browser import ModelBrowser
     from commands.pages import Page, Question, Questions
+    from commands.progress import Progress
     from commands.registry import Registry
     from commands.session_browser import Choice, SessionBrowser
 
@@ -145,8 +146,8 @@ class View(Protocol):
         """Return a context manager whose function shows pieces of ``command``'s output."""
         ...
 
-    def working(self, status: Callable[[], str]) -> AbstractContextManager[None]:
-        """Return a context manager that shows what ``status`` returns, again and again."""
+    def working(self, progress: Progress) -> AbstractContextManager[None]:
+        """Return a context manager that shows ``progress`` again and again."""
         ...
 
     async def hand_over(self, command: Sequence[str], folder: Path) -> int:

@@ -191,7 +191,7 @@ class Shell:
         """Cancel the turn, but only once: a second Ctrl-C must not interrupt its saving."""
         if self._turn and not self._is_paging and not self._turn.cancelling():
             self._turn.cancel()
-            self._live.set_status("stopping")
+            self._live.stop()
             self._screen.refresh()
         return self._turn is not None
 
@@ -256,7 +256,8 @@ class Shell:
             from commands.dispatch import dispatch
 
             context.agent.steer = self._steer
-            self._live.set_status("")
+            # A command may take long, for example to read a large session.
+            self._live.set_status(entry.text if entry.text.startswith("/") else "working", is_late=True)
             outcome = await dispatch(entry.text, context, entry.own)
             self._apply_system_option(context, resumed_first)
         except asyncio.CancelledError:

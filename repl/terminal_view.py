@@ -17,6 +17,7 @@ from aloop.width import fit
 from commands.context import Verbosity
 from commands.model_browser import ModelBrowser
 from commands.pages import Page, Question, Questions, SessionList, SessionStream, Transcript, TrashList
+from commands.progress import Progress
 from commands.session_browser import Choice as SessionChoice
 from commands.session_browser import SessionBrowser
 from repl.input.choice import Choice
@@ -102,8 +103,8 @@ class TerminalView:
         self._screen.say(Style.BAD, text)
 
     async def confirm(self, question: str, *, is_default: bool = False) -> bool:
-        self._live.set_status("")  # the question itself shows that aloop waits
-        key = await self._choose_answer(safe_line(question), _YES_OR_NO, "", "y" if is_default else "n")
+        with self._live.hidden():  # the question itself shows that aloop waits
+            key = await self._choose_answer(safe_line(question), _YES_OR_NO, "", "y" if is_default else "n")
         is_yes = key == "y"
         self._screen.say(Style.STRONG, question)
         self._screen.show([line((Style.GOOD, "  yes") if is_yes else (Style.BAD, "  no"))])
@@ -111,14 +112,12 @@ class TerminalView:
 
     async def edit(self, path: Path, line: int) -> bool:
         # The editor receives all keys, including Ctrl-C.
-        self._paging(True)
-        try:
-            await edit_file(path, line)
-        except AloopError as error:
-            self.error(str(error))
-            return False
-        finally:
-            self._paging(False)
+        with self._lending():
+            try:
+                await edit_file(path, line)
+            except AloopError as error:
+                self.error(str(error))
+                return False
         return True
 
     async def show(self, page: Page) -> None:
@@ -130,19 +129,24 @@ class TerminalView:
                 self._screen.write("".join([piece async for piece in pieces]))
 
     async def pick(self, browser: SessionBrowser) -> SessionChoice | None:
-        return await self._choose(browser) if self._choose else None
+        if self._choose is None:
+            return None
+        with self._live.hidden():
+            return await self._choose(browser)
 
     async def pick_model(self, browser: ModelBrowser) -> str | None:
         if self._choose_model is None:
             await browser.load()
             return None
-        return await self._choose_model(browser)
+        with self._live.hidden():
+            return await self._choose_model(browser)
 
     async def pick_message(self, page: Questions) -> tuple[Question, bool] | None:
         if self._choose_message is None:
             await self.show(page)
             return None
-        return await self._choose_message(page)
+        with self._live.hidden():
+            return await self._choose_message(page)
 
     def send_to_clipboard(self, text: str) -> bool:
         return self._screen.send_to_clipboard(text)
@@ -202,17 +206,24 @@ class TerminalView:
             output.finish()
 
     @contextmanager
-    def working(self, status: Callable[[], str]) -> Iterator[None]:
-        self._live.set_status(status)
+    def working(self, progress: Progress) -> Iterator[None]:
+        self._live.set_status(progress.bar)
         try:
             yield
         finally:
             self._live.set_status("")
 
     async def hand_over(self, command: Sequence[str], folder: Path) -> int:
+        with self._lending():
+            return await hand_over(command, folder)
+
+    @contextmanager
+    def _lending(self) -> Iterator[None]:
+        """Leave the terminal to another program."""
         self._paging(True)
         try:
-            return await hand_over(command, folder)
+            with self._live.hidden():
+                yield
         finally:
             self._paging(False)
 
@@ -226,11 +237,8 @@ class TerminalView:
         else:
             self._screen.write(shown)
             return
-        self._paging(True)
-        try:
+        with self._lending():
             is_paged = await run_pager(_joined(shown, pieces))
-        finally:
-            self._paging(False)
         if not is_paged:
             self._screen.write(shown)
             async for piece in pieces:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Any
 
 from aloop.formatting import progress_text
 from aloop.sanitize import visible
+from aloop.terminal import is_dumb
 
 
 def output_width() -> int | None:
@@ -57,19 +59,30 @@ def print_note(sentence: str) -> None:
 _DELAY = 0.5  # seconds before a bar is drawn: most work is done by then
 _INTERVAL = 0.1
 _CTRL_C = "^C"
-"""The echo of Ctrl-C by the terminal, which must not end in the next line, and is erased with the bar."""
+"""The echo of Ctrl-C by the terminal, which is erased with the bar."""
+_ERASE = "\x1b[J"
+"""Erases from the cursor on: all rows of a bar that a narrower window has wrapped."""
+
+
+def _bar_width() -> int:
+    """Return the columns of the terminal of standard error, also after it was resized."""
+    with suppress(OSError):  # it is not a terminal, as in a test
+        if columns := os.get_terminal_size(sys.stderr.fileno()).columns:
+            return columns
+    return shutil.get_terminal_size().columns
 
 
 class ProgressBar:
     """Shows how much is done, on the last line of a terminal, until the block ends.
 
-    ``unit`` is that of ``progress_text``. Nothing is shown in the first half second, nor if standard error is not a
-    terminal. Threads may call all methods.
+    ``unit`` is that of ``progress_text``. ``if_stopped`` is printed after Ctrl-C. Nothing is shown in the first half
+    second, nor if standard error is not a terminal. Threads may call all methods.
     """
 
-    def __init__(self, title: str, unit: str = "", *, is_wanted: bool = True) -> None:
+    def __init__(self, title: str, unit: str = "", *, is_wanted: bool = True, if_stopped: str = "") -> None:
         self._title = title
         self._unit = unit
+        self._if_stopped = if_stopped
         self._is_shown = is_wanted and sys.stderr.isatty()
         self._next = time.monotonic() + _DELAY
         self._width = 0
@@ -81,7 +94,10 @@ class ProgressBar:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         # A thread may still be at work after Ctrl-C.
         self._is_shown = False
-        self.clear()
+        if self._if_stopped and kind is not None and issubclass(kind, KeyboardInterrupt):
+            self.stop(self._if_stopped)
+        else:
+            self.clear()
 
     def show(self, done: int, total: int) -> None:
         """Draw the bar for ``done`` of ``total``, but not more often than is visible."""
@@ -90,20 +106,28 @@ class ProgressBar:
         with self._lock:
             if self._is_shown:
                 self._next = time.monotonic() + _INTERVAL
-                width = shutil.get_terminal_size().columns - 1 - len(_CTRL_C)
-                self._draw(progress_text(self._title, done, total, self._unit, width))
+                # Not the last column, where some terminals would wrap.
+                self._draw(progress_text(self._title, done, total, self._unit, _bar_width() - 1))
 
     def clear(self) -> None:
         """Remove the bar, so that a line can be printed."""
         with self._lock:
             if self._width:
-                self._width += len(_CTRL_C)
                 self._draw("")
-                sys.stderr.write("\r")
-                sys.stderr.flush()
+
+    def stop(self, sentence: str) -> None:
+        """Remove the bar and the echo of Ctrl-C, and print ``sentence``."""
+        with self._lock:
+            self._width = max(self._width, len(_CTRL_C))
+            if sys.stderr.isatty():
+                self._draw("")
+        print_note(sentence)
 
     def _draw(self, text: str) -> None:
-        sys.stderr.write("\r" + text + " " * (self._width - len(text)))
+        # The cursor stays at the start. So a terminal that wraps the row in a narrower window keeps it in the first
+        # row, and the echo of Ctrl-C is in the row, too.
+        rest = " " * (self._width - len(text)) if is_dumb() else _ERASE
+        sys.stderr.write(f"\r{text}{rest}\r")
         sys.stderr.flush()
         self._width = len(text)
 

@@ -40,13 +40,15 @@ class SessionLibrary:
     def sessions_dir(self) -> Path:
         return self.backend.sessions_dir
 
-    async def list_sessions(self, limit: int | None = 20, *, prefix: str = "") -> list[SessionSummary]:
+    async def list_sessions(
+        self, limit: int | None = 20, *, prefix: str = "", on_read: OnRead = ignore_progress
+    ) -> list[SessionSummary]:
         """Return the latest sessions, newest first, or all if ``limit`` is None.
 
         An unreadable session is included and explains its ``problem``. With ``prefix``, return only sessions whose ID
-        starts with it.
+        starts with it. A thread calls ``on_read`` for each session.
         """
-        return await self._run(lambda backend: backend.list_sessions(limit, prefix))
+        return [row async for row in in_slices(self.backend.iterate_sessions(limit, prefix, on_read))]
 
     def iterate_sessions(self) -> AsyncIterator[SessionSummary]:
         """Yield all sessions, newest first, each as soon as it has been read."""

@@ -57,17 +57,19 @@ class AllProjects:
         self.folders = list({folder.resolve(): folder for folder in (*known, *here)}.values())
         self._fs = fs
 
-    async def list_sessions(self, limit: int) -> list[SessionSummary]:
+    async def list_sessions(self, limit: int, on_read: OnRead = ignore_progress) -> list[SessionSummary]:
         """Return the latest sessions of all projects, newest first.
 
-        Only the newest files are opened. A session is assumed to be not newer than its file.
+        Only the newest files are opened. A session is assumed to be not newer than its file. A thread calls
+        ``on_read`` for each session.
         """
-        return await asyncio.to_thread(self._list, limit)
+        return [row async for row in in_slices(self._list(limit, on_read))]
 
-    def _list(self, limit: int) -> list[SessionSummary]:
+    def _list(self, limit: int, on_read: OnRead) -> Iterator[list[SessionSummary]]:
         files = sorted(self._files(), key=attrgetter("written"), reverse=True)
         newest: list[tuple[float, int, Path, SessionHeader]] = []
         for number, file in enumerate(files):
+            yield []
             if len(newest) == limit and newest[0][0] >= file.written + _TOLERANCE:
                 break
             header = read_header(self._fs, file.sessions_dir, file.folder)
@@ -78,7 +80,9 @@ class AllProjects:
                 heapq.heappush(newest, row)
             else:
                 heapq.heappushpop(newest, row)
-        return [read_summary(self._fs, folder, header) for _, _, folder, header in sorted(newest, reverse=True)]
+        for done, (_, _, folder, header) in enumerate(sorted(newest, reverse=True), 1):
+            on_read(done, len(newest))
+            yield [read_summary(self._fs, folder, header)]
 
     def list_titles_outside(self, here: Path) -> AsyncIterator[SessionTitle]:
         """Yield the sessions of all folders but ``here``, one folder after another."""

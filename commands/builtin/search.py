@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import TYPE_CHECKING
 
-from aloop.formatting import progress_text
 from aloop.memory.sessions_dir.ids import shown_id
 from commands.pages import SearchHit
+from commands.progress import Progress
 from commands.registry import Argument, Command
 
 if TYPE_CHECKING:
@@ -22,10 +21,6 @@ _MOST_PER_SESSION = 3
 """Rows shown for one session."""
 
 
-_SHOWN_AFTER = 0.5  # seconds
-_BAR_WIDTH = 60  # cells of the bar with the number of sessions
-
-
 async def search(context: Context, argument: str) -> None:
     """Show the messages that contain all words of ``argument``, as they are found.
 
@@ -34,10 +29,10 @@ async def search(context: Context, argument: str) -> None:
     if not argument:
         context.view.error('Type words to search for, with phrases in quotes: /search parser "line numbers"')
         return
-    results, progress = _Results(context), _Progress()
+    results, progress = _Results(context), Progress("searching", "sessions")
     memory = context.memory
     try:
-        with context.view.working(progress.text):
+        with context.view.working(progress):
             async for hit in memory.library.search(argument, progress.update):
                 await results.show(hit)
                 if len(context.rows) == _MOST:
@@ -47,23 +42,6 @@ async def search(context: Context, argument: str) -> None:
         results.end("Stopped.")
     else:
         results.end("There may be more results; add a word to narrow the search." if len(context.rows) == _MOST else "")
-
-
-class _Progress:
-    """The progress of a search, updated by its thread."""
-
-    def __init__(self) -> None:
-        self._since = time.monotonic()
-        self._done = self._total = 0
-
-    def update(self, done: int, total: int) -> None:
-        self._done, self._total = done, total
-
-    def text(self) -> str:
-        """Return a bar, or nothing in the first moment: most searches end in it."""
-        if time.monotonic() - self._since < _SHOWN_AFTER:
-            return ""
-        return progress_text("searching", self._done, self._total, "sessions", _BAR_WIDTH)
 
 
 class _Results:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from aloop.sanitize import safe_line, safe_text
 from aloop.width import fit, last_rows, text_width, unjoined
@@ -25,6 +26,11 @@ _LOW = 16  # rows of a screen with room for only one row of steps
 _STEPS_SHARE = 4  # of a higher one, steps take at most a part of the rows
 _FEWEST_CELLS = 3  # of the text of the status
 _MINUTE = 60  # seconds
+_ANY_WIDTH = 100
+_LATER = 0.5  # seconds before a status that may be over by then
+
+Status = str | Callable[[int], str]
+"""The text of the status, or a function that returns it for a number of cells."""
 
 
 def tail_of(texts: Sequence[str]) -> Tail:
@@ -44,21 +50,38 @@ class Live:
         self._stops = f" · {stop_key} stops"
         self._tail: Tail | None = None
         self._steps: Tail | None = None
-        self._describe: Callable[[], str] = lambda: ""
-        self._since = 0.0
+        self._status: Status = ""
+        self._since = self._shown_from = 0.0
         self.tokens = ""
         """The number of tokens so far, with its unit; empty if unknown."""
+        self._is_stopping = False
         self.leave_gap = False
         """Whether a blank row separates the unfinished answer from the text above it."""
 
     def begin(self, status: str) -> None:
         """Show ``status``, and count the seconds from now."""
         self._since, self._tail, self._steps, self.tokens = self._clock(), None, None, ""
+        self._is_stopping = False
         self.set_status(status)
 
-    def set_status(self, status: str | Callable[[], str]) -> None:
-        """Show ``status`` from now on, or what it returns at each drawing."""
-        self._describe = status if callable(status) else lambda: status
+    def set_status(self, status: Status, *, is_late: bool = False) -> None:
+        """Show ``status`` from now on, or after a moment if ``is_late``."""
+        self._status = status
+        self._shown_from = self._clock() + _LATER if is_late else 0.0
+
+    def stop(self) -> None:
+        """Show from now on that the turn is stopping, and no longer how to stop it."""
+        self._is_stopping = True
+
+    @contextmanager
+    def hidden(self) -> Iterator[None]:
+        """Show no status in the block, and the one before it a moment after its end."""
+        status = self._status
+        self.set_status("")
+        try:
+            yield
+        finally:
+            self.set_status(status, is_late=True)
 
     def set_tail(self, tail: Tail | None) -> None:
         """Show ``tail`` above the status; None for nothing."""
@@ -75,22 +98,30 @@ class Live:
     def end(self) -> None:
         """Show nothing."""
         self._tail = self._steps = None
+        self._is_stopping = False
         self.set_status("")
 
     @property
     def status(self) -> str:
         """The status with its time and its tokens; empty if there is none."""
-        status = self._describe()
+        status = self._text(_ANY_WIDTH)
         return status + self._ends()[0] if status else ""
+
+    def _text(self, width: int) -> str:
+        if self._is_stopping:
+            return "stopping"
+        if self._clock() < self._shown_from:
+            return ""
+        return self._status(width) if callable(self._status) else self._status
 
     def status_in(self, width: int) -> str:
         """Return the status in ``width`` cells.
 
         Without room for all of it, it has no tokens, then no time; then its text is cut.
         """
-        text = unjoined(safe_line(self._describe()))
-        end = next((end for end in self._ends() if text_width(text) + len(end) <= width), self._ends()[-1])
-        end = end if _FEWEST_CELLS + len(end) <= width else ""
+        ends = [end for end in self._ends() if _FEWEST_CELLS + len(end) <= width] or [""]
+        texts = [(unjoined(safe_line(self._text(width - len(end)))), end) for end in ends]
+        text, end = next(((text, end) for text, end in texts if text_width(text) + len(end) <= width), texts[-1])
         return fit(text, width - len(end)) + end if text else ""
 
     def _ends(self) -> list[str]:
@@ -98,6 +129,8 @@ class Live:
         seconds = int(self._clock() - self._since)
         minutes = f"{seconds // _MINUTE}m " if seconds >= _MINUTE else ""
         spent = f" · {minutes}{seconds % _MINUTE}s" if seconds else ""
+        if self._is_stopping:
+            return [spent, ""]
         tokens = f" · {self.tokens}" if self.tokens else ""
         return [f"{spent}{tokens}{self._stops}", f"{spent}{self._stops}", self._stops]
 
@@ -113,7 +146,7 @@ class Live:
     def rows(self, width: int, height: int, room: int) -> list[Line]:
         """Return the last rows of the text and the status, at most ``room`` rows."""
         status: list[Line] = []
-        if self._describe():
+        if self._text(width):
             frame = _FRAMES[int((self._clock() - self._since) / SPIN_SECONDS) % len(_FRAMES)]
             lead = f"{frame} " if width >= _SPINNER_WIDTH else ""
             status = [line((Style.ACCENT, f"{lead}{self.status_in(width - 1 - len(lead))}"))]

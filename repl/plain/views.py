@@ -32,6 +32,7 @@ from aloop.width import flow, rows
 from commands.context import Verbosity
 from commands.model_browser import ModelBrowser
 from commands.pages import KeyHelp, Page, Question, Questions
+from commands.progress import Progress
 from commands.session_browser import Choice, SessionBrowser
 from repl.input.editor import edit_file, hand_over
 from repl.output.styled import Line, line, to_text
@@ -54,6 +55,7 @@ from repl.turn.permission import (
 )
 
 _WIDTH = 100
+_FIRST_REPORT, _LATER_REPORTS = 2.0, 10.0  # seconds between reports of progress, few enough to be read aloud
 _KEYS = (
     ("Enter", "send; during a turn, queue the line"),
     ("Up", "earlier lines"),
@@ -159,7 +161,7 @@ class PlainView:
         finally:
             self._end_line()
 
-    def working(self, status: Callable[[], str]) -> AbstractContextManager[None]:  # noqa: ARG002 - nothing is redrawn
+    def working(self, progress: Progress) -> AbstractContextManager[None]:  # noqa: ARG002 - no one waits
         return nullcontext()
 
     async def hand_over(self, command: Sequence[str], folder: Path) -> int:  # noqa: ARG002 - nothing is run
@@ -236,6 +238,22 @@ class InteractiveView(PlainView):
         self.info(f"{question} {'[Y/n]' if is_default else '[y/N]'}")
         answer = await self._read("> ")
         return is_yes(answer) or (is_default and not answer.strip())
+
+    @contextmanager
+    def working(self, progress: Progress) -> Iterator[None]:
+        reports = asyncio.ensure_future(self._report(progress))
+        try:
+            yield
+        finally:
+            reports.cancel()
+
+    async def _report(self, progress: Progress) -> None:
+        """Say the progress now and then, until it is cancelled."""
+        await asyncio.sleep(_FIRST_REPORT)
+        while True:
+            if progress.sentence:
+                self.info(f"{progress.sentence} Ctrl-C stops.")
+            await asyncio.sleep(_LATER_REPORTS)
 
     async def ask_permission(self, request: PermissionRequest) -> PermissionDecision:
         self._lines.hold_typed_ahead()

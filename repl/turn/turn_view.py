@@ -139,9 +139,10 @@ class TurnDisplay:
                     self._end_answer()
                     self._live.leave_gap = self._last != ""
                     self._thinking.add(text)
-            case AnswerFinished():
+            case AnswerFinished(message):
                 self._end_answer()
-                self._set_status(_WAITING)
+                # A large session takes a while.
+                self._set_status(_WAITING if message.tool_calls else "saving")
             case ToolStarted():
                 self._end_answer()
                 self._block = None
@@ -161,7 +162,7 @@ class TurnDisplay:
                 self._set_status(f"reading the conversation, {share:.0%}" if share < 1 else self._waiting)
             case Compacting(messages):
                 self._end_answer()
-                self._waiting = f"summarizing {messages} older messages"
+                self._waiting = f"summarizing {messages:,} older messages"
                 self._set_status(self._waiting)
             case Notice(text):
                 self._end_answer()
@@ -206,7 +207,7 @@ class TurnDisplay:
 
     def _count(self, event: AgentEvent) -> None:
         match event:
-            case TurnStarted():
+            case TurnStarted() | TurnEnded():
                 self._tokens.begin()
             case AnswerDelta(text) | ThoughtDelta(text):
                 self._tokens.add(text)

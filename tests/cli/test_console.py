@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
+import os
+import re
+import struct
 import sys
+import termios
 from pathlib import Path
 
 import pyte
@@ -12,6 +17,7 @@ import pytest
 from aloop.cli import console
 from aloop.cli.console import ProgressBar
 from aloop.memory import SessionLibrary
+from aloop.memory.projects import AllProjects
 from tests.e2e.shell import Shell
 from tests.saved_sessions import FIRST, SECOND, save
 
@@ -43,7 +49,7 @@ def test_bar_is_redrawn_in_place_and_leaves_no_trace(monkeypatch: pytest.MonkeyP
     with ProgressBar("Checking", "sessions") as bar:
         bar.show(1_000, 4_000)
         bar.show(2_000, 4_000)
-        assert on_screen(err.getvalue()) == ["Checking █████████░░░░░░░░░  50%  2,000 of 4,000 sessions"]
+        assert on_screen(err.getvalue()) == ["Checking ██████████░░░░░░░░░░  50%  2,000 of 4,000 sessions"]
         bar.clear()
         err.write("a line\n")
         bar.show(3_000, 4_000)
@@ -52,12 +58,65 @@ def test_bar_is_redrawn_in_place_and_leaves_no_trace(monkeypatch: pytest.MonkeyP
     assert on_screen(err.getvalue()) == ["a line"]
 
 
-@pytest.mark.parametrize(("columns", "shown"), [(40, "Checking ████████████░░░░░░░░░░░  50%"), (20, " 50%"), (3, "")])
+@pytest.mark.parametrize(
+    ("columns", "shown"),
+    [
+        (40, "Checking ████████████░░░░░░░░░░░░░  50%"),
+        (20, "Checking ██░░░  50%"),
+        (15, "Checking 50%"),
+        (9, "50%"),
+        (3, ""),
+    ],
+)
 def test_bar_fits_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch, columns: int, shown: str) -> None:
     err = terminal(monkeypatch, columns)
     with ProgressBar("Checking", "sessions") as bar:
         bar.show(2_000, 4_000)
-        assert err.getvalue().removeprefix("\r") == shown
+        assert err.getvalue() == f"\r{shown}\x1b[J\r"
+
+
+def test_bar_on_a_dumb_terminal_uses_no_escape_codes(monkeypatch: pytest.MonkeyPatch) -> None:
+    err = terminal(monkeypatch)
+    monkeypatch.setenv("TERM", "dumb")
+    with ProgressBar("Checking", "sessions") as bar:
+        bar.show(2_000, 4_000)
+        bar.show(0, 0)
+        assert on_screen(err.getvalue()) == ["Checking"]
+    assert on_screen(err.getvalue()) == []
+    assert "\x1b" not in err.getvalue()
+
+
+@pytest.mark.parametrize("is_drawn", [True, False])
+def test_stopped_work_ends_with_a_sentence_in_place_of_the_bar(monkeypatch: pytest.MonkeyPatch, is_drawn: bool) -> None:
+    err = terminal(monkeypatch)
+
+    def work(bar: ProgressBar) -> None:
+        if is_drawn:
+            bar.show(1, 2)
+        err.write("^C")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), ProgressBar("Checking", if_stopped="Stopped.") as bar:
+        work(bar)
+    assert on_screen(err.getvalue()) == ["Stopped."]
+    with pytest.raises(ValueError, match="a fault"), ProgressBar("Checking", if_stopped="Not stopped."):
+        raise ValueError("a fault")
+    assert on_screen(err.getvalue()) == ["Stopped."]
+
+
+def test_bar_follows_the_size_of_the_terminal_whatever_columns_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = os.openpty()
+    monkeypatch.setattr(console, "_DELAY", 0)
+    monkeypatch.setattr(console, "_INTERVAL", 0)
+    with os.fdopen(ours, "rb", buffering=0) as screen, os.fdopen(theirs, "w") as err:
+        monkeypatch.setattr(sys, "stderr", err)
+        with ProgressBar("Checking") as bar:
+            for columns in (70, 24):
+                fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+                bar.show(1, 2)
+        drawn = screen.read(4_000).decode()
+    widths = [len(row) for row in re.findall(r"\r([^\r\x1b]+)", drawn)]
+    assert widths == [44, 23]
 
 
 def test_nothing_is_drawn_without_a_terminal_or_in_the_first_moment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,7 +145,9 @@ async def test_progress_counts_every_session_of_a_search_a_check_and_a_list(sess
     assert [hit async for hit in library.search("nowhere", note)] == []
     await library.check(on_read=note)
     assert [row async for row in library.list_annotated("", note)] == []
-    assert seen == [(1, 2), (2, 2)] * 3
+    assert len(await library.list_sessions(on_read=note)) == 2
+    assert len(await AllProjects(folders=[sessions_dir]).list_sessions(9, note)) == 2
+    assert seen == [(1, 2), (2, 2)] * 5
 
 
 @pytest.mark.slow
@@ -97,4 +158,4 @@ def test_long_check_shows_a_bar_that_ctrl_c_erases(sessions_dir: Path) -> None:
         aloop.wait_for("of 800 sessions")
         aloop.send("\x03")
         assert aloop.wait_for_exit() == 130
-        assert aloop.screen() == ""
+        assert aloop.screen() == "Stopped. The check is not complete."

@@ -34,6 +34,7 @@ from commands.pages import (
     Transcript,
     TrashList,
 )
+from commands.progress import Progress
 from commands.session_browser import Choice, SessionBrowser
 from tests.agent.scripted import ONE_TRY, Line, ScriptedLLM
 from tests.saved_sessions import trust
@@ -111,9 +112,9 @@ class RecordingView:
         yield lambda text: self.shown.append(("printed", text))
 
     @contextmanager
-    def working(self, status: Callable[[], str]) -> Iterator[None]:
+    def working(self, progress: Progress) -> Iterator[None]:
         yield
-        self.shown.append(("working", status()))
+        self.shown.append(("working", progress.bar(60)))
 
     async def hand_over(self, command: Sequence[str], folder: Path) -> int:
         self.shown.append(("hand_over", command[-1]))

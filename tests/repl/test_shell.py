@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,9 @@ from aloop.agent import ReActAgent
 from aloop.config import Settings, settings_folder, state_dir
 from aloop.errors import ConnectionFailed, LLMError
 from aloop.llm.base import TextDelta
+from aloop.memory.session_folder.session_file import SessionFile
+from aloop.memory.sessions_dir.catalog import Entry
+from aloop.memory.sessions_dir.yaml_backend import YamlBackend
 from repl import engine
 from repl.input.history import HistoryFile
 from repl.input.pastes import PasteGuard
@@ -196,6 +200,30 @@ async def asked(shell: Stage, question: str) -> None:
     await shell.terminal.wait_until(
         lambda: f"╭ {question}" in shell.terminal.screen and shell.terminal.screen[-1] == end, "the question"
     )
+
+
+async def test_command_that_takes_long_is_named_in_the_status_until_ctrl_c_stops_it(
+    stage: SetStage, sessions_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(sessions_dir, FIRST)
+    may_read, read = threading.Event(), YamlBackend.read
+
+    def read_slowly(backend: YamlBackend, entry: Entry) -> SessionFile:
+        may_read.wait()
+        return read(backend, entry)
+
+    monkeypatch.setattr(YamlBackend, "read", read_slowly)
+    async with stage() as shell:
+        try:
+            shell.type("/resume a1b2\r")
+            await shell.see(" /resume a1b2 · ")
+            shell.type("\x03")
+            await shell.see(" stopping")
+            assert "Esc stops" not in "\n".join(shell.terminal.screen)
+            may_read.set()
+            await shell.see("Stopped.")
+        finally:
+            may_read.set()
 
 
 async def test_untrusted_session_is_resumed_only_after_a_yes(stage: SetStage, sessions_dir: Path) -> None:

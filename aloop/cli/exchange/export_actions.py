@@ -73,7 +73,8 @@ def _export_all(options: ExportOptions, library: SessionLibrary, runner: asyncio
     with explained("write the export", folder, flag=""):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     titles = runner.run(library.list_titles())
-    with ProgressBar("Exporting", "sessions") as bar:
+    stopped = "Stopped. All files written so far are complete; run the same command again for the rest."
+    with ProgressBar("Exporting", "sessions", if_stopped=stopped) as bar:
         for number, title in enumerate(titles):
             bar.show(number, len(titles))
             try:

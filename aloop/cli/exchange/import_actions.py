@@ -114,10 +114,8 @@ def _import(options: ImportOptions, scan: Scan, found: Iterable[Imported], total
                 bar.clear()
                 _report(options, table, imported, outcome)
         except KeyboardInterrupt:
-            bar.clear()
-            print_note(
-                "Stopped. All conversations imported so far are complete; run the same command again for the rest."
-            )
+            complete = "All conversations imported so far are complete; run the same command again for the rest."
+            bar.stop(f"Stopped. {'Nothing was imported.' if options.dry_run else complete}")
             code = INTERRUPTED
     _summarize(options, scan, store, done, lost, added)
     is_unknown = (scan.unknown or scan.empty) and not done and not expand_home(options.what).is_dir()

@@ -126,34 +126,37 @@ async def _describe(session_id: str, library: SessionLibrary) -> str:
 
 
 def _search(options: SessionsOptions, library: SessionLibrary, runner: asyncio.Runner) -> int:
-    return runner.run(_print_hits(options, library))
-
-
-async def _print_hits(options: SessionsOptions, library: SessionLibrary) -> int:
-    shown, last = 0, None
-    with _session_bar("Searching", options) as bar:
-        async for sessions_dir, hit in _find_hits(options, library, bar):
-            bar.clear()
-            if shown == options.limit:
-                print_note(_more_than(shown))
-                return 0
-            # Clones of a project have sessions with the same ID.
-            session = sessions_dir, hit.session.id
-            if options.as_json:
-                project = {"project": project_of(sessions_dir)} if sessions_dir else {}
-                _print_records([hit_record(hit) | project])
-            else:
-                _print_hit(hit, sessions_dir, begins=session != last)
-            sys.stdout.flush()
-            shown, last = shown + 1, session
-    if not shown:
+    with _session_bar("Searching", options, "Stopped. There may be more matches.") as bar:
+        found = runner.run(_print_hits(options, library, bar))
+    if not found:
         print_note("No matches.")
     return 0
 
 
-def _session_bar(title: str, options: SessionsOptions) -> ProgressBar:
+async def _print_hits(options: SessionsOptions, library: SessionLibrary, bar: ProgressBar) -> int:
+    """Print the matches, and return how many."""
+    shown, last = 0, None
+    async for sessions_dir, hit in _find_hits(options, library, bar):
+        bar.clear()
+        if shown == options.limit:
+            print_note(_more_than(shown))
+            break
+        # Clones of a project have sessions with the same ID.
+        session = sessions_dir, hit.session.id
+        if options.as_json:
+            project = {"project": project_of(sessions_dir)} if sessions_dir else {}
+            _print_records([hit_record(hit) | project])
+        else:
+            _print_hit(hit, sessions_dir, begins=session != last)
+        sys.stdout.flush()
+        shown, last = shown + 1, session
+    return shown
+
+
+def _session_bar(title: str, options: SessionsOptions, if_stopped: str = "Stopped.") -> ProgressBar:
     """Return a bar that is not mixed with JSON or with what a pager shows."""
-    return ProgressBar(title, "sessions", is_wanted=sys.stdout.isatty() and not options.as_json)
+    is_wanted = sys.stdout.isatty() and not options.as_json
+    return ProgressBar(title, "sessions", is_wanted=is_wanted, if_stopped=if_stopped)
 
 
 def _as_query(words: tuple[str, ...]) -> str:
@@ -212,13 +215,13 @@ def _all_projects(library: SessionLibrary) -> AllProjects:
 
 def _list(options: SessionsOptions, library: SessionLibrary, runner: asyncio.Runner) -> int:
     # One more than is shown, to know if there are more.
-    if options.tag:
-        found = runner.run(_list_tagged(options, library))
-    elif options.all_projects:
-        projects = _all_projects(library)
-        found = runner.run(projects.list_sessions(options.limit + 1))
-    else:
-        found = runner.run(library.list_sessions(options.limit + 1))
+    with _session_bar("Reading", options) as bar:
+        if options.tag:
+            found = runner.run(_list_tagged(options, library, bar))
+        elif options.all_projects:
+            found = runner.run(_all_projects(library).list_sessions(options.limit + 1, bar.show))
+        else:
+            found = runner.run(library.list_sessions(options.limit + 1, on_read=bar.show))
     rows = found[: options.limit]
     if options.as_json:
         _print_records(map(project_record if options.all_projects else summary_record, rows))
@@ -239,15 +242,14 @@ def _list(options: SessionsOptions, library: SessionLibrary, runner: asyncio.Run
     return 0
 
 
-async def _list_tagged(options: SessionsOptions, library: SessionLibrary) -> list[SessionSummary]:
+async def _list_tagged(options: SessionsOptions, library: SessionLibrary, bar: ProgressBar) -> list[SessionSummary]:
     folders = _all_projects(library).folders if options.all_projects else [library.sessions_dir]
     tag, found = options.tag.removeprefix("#"), []
-    with _session_bar("Reading", options) as bar:
-        for folder in folders:
-            async for row, _ in SessionLibrary(folder).list_annotated(tag, bar.show):
-                found.append(row)
-                if len(found) > options.limit and len(folders) == 1:
-                    break
+    for folder in folders:
+        async for row, _ in SessionLibrary(folder).list_annotated(tag, bar.show):
+            found.append(row)
+            if len(found) > options.limit and len(folders) == 1:
+                break
     return sorted(found, key=lambda row: row.updated_at, reverse=True)
 
 
@@ -282,7 +284,9 @@ def _stats(options: SessionsOptions, library: SessionLibrary, runner: asyncio.Ru
 
 
 def _check(options: SessionsOptions, library: SessionLibrary, runner: asyncio.Runner) -> int:
-    with _session_bar("Checking", options) as bar:
+    fixed = "All repairs so far are complete; run the same command again for the rest."
+    stopped = f"Stopped. {fixed if options.fix else 'The check is not complete.'}"
+    with _session_bar("Checking", options, stopped) as bar:
         findings = runner.run(library.check(options.id or None, fix=options.fix, on_read=bar.show))
     for finding in findings:
         print_line(json_line(finding_record(finding)) if options.as_json else str(finding))
@@ -298,7 +302,7 @@ def _verdict(findings: Sequence[Finding]) -> str:
     fixed = [finding for finding in findings if finding.fixed]
     if not fixed:
         fixable = sum(finding.fixable for finding in findings)
-        return f"Found {found}, {fixable or 'none'} fixable with --fix."
+        return f"Found {found}, {f'{fixable:,}' if fixable else 'none'} fixable with --fix."
     outcome = f"Found {found}: {len(fixed):,} fixed, {len(findings) - len(fixed):,} left."
     # A problem with a line number is in the text of a file.
     copied = any(finding.line for finding in fixed)

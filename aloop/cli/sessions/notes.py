@@ -30,9 +30,16 @@ class NotesOptions(CommandOptions):
 
     def run(self) -> int:
         """Print the annotated messages of each session, newest session first."""
-        return asyncio.run(self._print())
+        is_wanted = output_width() is not None and not self.as_json
+        with ProgressBar("Reading", "sessions", is_wanted=is_wanted, if_stopped="Stopped.") as bar:
+            is_empty = asyncio.run(self._print(bar))
+        if is_empty and not self.as_json:
+            what = f"No session has the tag {self.tag!r}." if self.tag else "There are no notes, tags or pins yet."
+            print_note(f"{what} /note 3 TEXT at the prompt adds a note to message 3.")
+        return 0
 
-    async def _print(self) -> int:
+    async def _print(self, bar: ProgressBar) -> bool:
+        """Print the messages, and return True if there are none."""
         # Imported here for start-up time: completion needs the arguments only.
         from aloop.memory import SessionLibrary
         from aloop.memory.annotations import find_annotated
@@ -40,16 +47,12 @@ class NotesOptions(CommandOptions):
 
         library, tag, is_empty = SessionLibrary(self.sessions_dir), self.tag.removeprefix("#"), True
         folders = AllProjects(library.sessions_dir).folders if self.all_projects else [library.sessions_dir]
-        with ProgressBar("Reading", "sessions", is_wanted=output_width() is not None and not self.as_json) as bar:
-            for folder in folders:
-                async for _, session in SessionLibrary(folder).list_annotated(tag, bar.show):
-                    is_empty = False
-                    bar.clear()
-                    _print_session(session, find_annotated(session.messages, tag), as_json=self.as_json)
-        if is_empty and not self.as_json:
-            what = f"No session has the tag {self.tag!r}." if tag else "There are no notes, tags or pins yet."
-            print_note(f"{what} /note 3 TEXT at the prompt adds a note to message 3.")
-        return 0
+        for folder in folders:
+            async for _, session in SessionLibrary(folder).list_annotated(tag, bar.show):
+                is_empty = False
+                bar.clear()
+                _print_session(session, find_annotated(session.messages, tag), as_json=self.as_json)
+        return is_empty
 
 
 def _print_session(session: Session, annotated: list[Annotated], *, as_json: bool) -> None:

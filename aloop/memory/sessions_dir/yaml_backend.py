@@ -278,11 +278,15 @@ class YamlBackend:
 
     def list_sessions(self, limit: int | None, prefix: str = "") -> list[SessionSummary]:
         """Return the rows of the newest sessions, unreadable ones included."""
-        return [self._summary(header) for header in self._headers(prefix)[:limit]]
+        return [row for rows in self.iterate_sessions(limit, prefix) for row in rows]
 
-    def iterate_sessions(self) -> Iterator[list[SessionSummary]]:
-        """Yield the rows of all sessions, newest first, in lists of one."""
-        for header in self._headers():
+    def iterate_sessions(
+        self, limit: int | None = None, prefix: str = "", on_read: OnRead = ignore_progress
+    ) -> Iterator[list[SessionSummary]]:
+        """Yield the rows of ``list_sessions`` in lists of one."""
+        headers = self._headers(prefix)[:limit]
+        for done, header in enumerate(headers, 1):
+            on_read(done, len(headers))
             yield [self._summary(header)]
 
     def annotated(self, tag: str, on_read: OnRead = ignore_progress) -> Iterator[list[tuple[SessionSummary, Session]]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from aloop.memory import library
-from commands.builtin import search
+from commands import progress
 from commands.context import Context
 from commands.dispatch import dispatch
 from commands.pages import Page
@@ -114,6 +114,6 @@ async def test_long_search_shows_how_far_it_is(
     save(sessions_dir, FIRST)
     stage = bench()
     await dispatch("/search nowhere", stage.context)
-    monkeypatch.setattr(search, "_SHOWN_AFTER", 0)
+    monkeypatch.setattr(progress, "SHOWN_AFTER", 0)
     await dispatch("/search nowhere", stage.context)
     assert stage.view.of("working") == ["", f"searching {'█' * 28} 100%  1 of 1 sessions"]

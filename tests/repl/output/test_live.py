@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from commands.progress import Progress
 from repl.output.live import SPIN_SECONDS, Live, tail_of
 from repl.output.styled import line, to_text
 
@@ -88,6 +89,61 @@ def test_long_status_keeps_how_to_stop() -> None:
     assert live.status_in(60) == "● run_shell " + "x" * 32 + "… · Ctrl-C stops"
     live.end()
     assert live.status_in(60) == ""
+
+
+def test_stopping_status_stays_and_has_its_time_but_not_how_to_stop() -> None:
+    clock = Clock()
+    live = Live(clock)
+    live.begin("answering")
+    live.tokens = "~1.2k tokens"
+    live.stop()
+    live.set_status("working")
+    assert live.status == "stopping"
+    clock.now += 3
+    assert (live.status_in(60), live.status_in(9)) == ("stopping · 3s", "stopping")
+    live.end()
+    assert live.status == ""
+    live.begin("starting")
+    assert live.status == "starting · Ctrl-C stops"
+
+
+def test_status_that_is_late_and_one_hidden_by_a_question_appear_after_a_moment() -> None:
+    clock = Clock()
+    live = Live(clock)
+    live.begin("starting")
+    live.set_status("/resume a1b2", is_late=True)
+    assert (live.status, shown(live)) == ("", [])
+    clock.now += 0.5
+    assert live.status == "/resume a1b2 · Ctrl-C stops"
+    with live.hidden():
+        clock.now += 9
+        assert (live.status, shown(live)) == ("", [])
+    assert live.status == ""
+    clock.now += 0.5
+    assert live.status.startswith("/resume a1b2")
+
+
+@pytest.mark.parametrize(
+    ("width", "status"),
+    [
+        (80, "searching ████░░░░░░░░░░░░░░ 25% 5,000 of 20,000 sessions · 12s · Ctrl-C stops"),
+        (60, "searching ██████░░░░░░░░░░░░░░░░░░ 25% · 12s · Ctrl-C stops"),
+        (38, "searching 25% · 12s · Ctrl-C stops"),
+        (24, "25% · 12s · Ctrl-C stops"),
+        (18, "25% · Ctrl-C stops"),
+        (9, "25%"),
+    ],
+)
+def test_progress_in_the_status_takes_the_room_that_there_is(width: int, status: str) -> None:
+    clock = Clock()
+    live = Live(clock)
+    live.begin("")
+    progress = Progress("searching", "sessions", clock)
+    live.set_status(progress.bar)
+    clock.now += 12
+    assert live.status_in(width)[:2] == "se"
+    progress.update(5_000, 20_000)
+    assert live.status_in(width) == status
 
 
 def test_spinner_turns_with_the_time() -> None:

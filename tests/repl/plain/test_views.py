@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +26,10 @@ from aloop.permissions import PermissionRequest
 from aloop.tools.base import ToolResult
 from commands.context import Verbosity
 from commands.pages import KeyHelp
+from commands.progress import Progress
+from repl.plain import views
+from repl.plain.line_source import TerminalLines
+from repl.plain.signals import Signals
 from repl.plain.views import InteractiveView, PlainView
 
 FINISHED = AnswerFinished(LLMMessage("assistant", "text"))
@@ -218,3 +223,28 @@ async def test_end_of_input_answers_no() -> None:
     view = InteractiveView(Answers(None, None))
     assert not await view.confirm("Delete it?")
     assert (await view.ask_permission(REQUEST)).answer == "no"
+
+
+async def test_progress_of_a_long_command_is_said_in_words_and_stops_with_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(views, "_FIRST_REPORT", 0)
+    monkeypatch.setenv("COLUMNS", "80")
+    progress = Progress("searching", "sessions")
+    view = InteractiveView(TerminalLines(Signals()))
+    with view.working(progress):
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        monkeypatch.setattr(views, "_LATER_REPORTS", 0)
+        assert capsys.readouterr().out == ""
+    with view.working(progress):
+        progress.update(5_000, 20_000)
+        said = ""
+        while not said:
+            await asyncio.sleep(0)
+            said = capsys.readouterr().out
+    await asyncio.sleep(0)
+    assert said.startswith("Searching: 5,000 of 20,000 sessions, 25%. Ctrl-C stops.\n")
+    capsys.readouterr()
+    await asyncio.sleep(0)
+    assert capsys.readouterr().out == ""

@@ -82,7 +82,7 @@ async def test_status_counts_the_tokens_of_the_turn(stage: Stage) -> None:
     stage.live.begin("")
     for event in (TurnStarted("m"), AnswerDelta("x" * 40), FINISHED):
         stage.display.show(event)
-    assert stage.live.status == "waiting for the answer · 300 tokens · Ctrl-C stops"
+    assert stage.live.status == "saving · 300 tokens · Ctrl-C stops"
 
 
 async def test_verbose_shows_arguments_and_results(stage: Stage) -> None:

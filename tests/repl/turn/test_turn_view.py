@@ -121,7 +121,15 @@ async def test_status_follows_the_events_of_a_turn(stage: Stage) -> None:
         stage.show(event)
         seen.append(stage.live.status.partition(" · ")[0])
     waiting = "waiting for the answer"
-    assert seen == [waiting, "thinking", "answering", waiting, "working"]
+    assert seen == [waiting, "thinking", "answering", "saving", "working"]
+    stage.show(ToolFinished(CALL, "2+2", ToolResult("4"), 0.1), AnswerFinished(LLMMessage("assistant", "", (CALL,))))
+    assert stage.live.status.startswith(waiting)
+
+
+async def test_compaction_after_a_turn_does_not_show_its_tokens(stage: Stage) -> None:
+    stage.live.begin("")
+    stage.show(TurnStarted("m"), AnswerDelta("a long answer"), FINISHED, ENDED, Compacting(12_345))
+    assert stage.live.status.startswith("summarizing 12,345 older messages · Ctrl-C stops")
 
 
 async def test_stopped_tool_leaves_a_line(stage: Stage) -> None:
