@@ -138,11 +138,11 @@ class Catalog:
         return sorted(headers, key=attrgetter("updated_at"), reverse=True)
 
     def find(self, prefix: str, *, ask_files: bool = False) -> list[Entry]:
-        """Return the sessions whose ID starts with ``prefix``, one for each ID.
+        """Return the sessions whose ID starts with ``prefix``.
 
-        ``prefix`` is in lower case; the result is sorted by ID. A prefix that no ID starts with may find an unreadable
-        session. ``ask_files`` reads every file, for operations that
-        must not depend on a wrong index.
+        ``prefix`` is in lower case; the result is sorted by ID. Several have the same ID only if it is that of their
+        folders. A prefix that no ID starts with may find an unreadable session. ``ask_files`` reads every file, for
+        operations that must not depend on a wrong index.
         """
         if ask_files:
             return self._all_matching(prefix)
@@ -233,15 +233,17 @@ class Catalog:
 
     def _matching(self, snapshot: _Snapshot, prefix: str) -> list[Entry]:
         first = bisect_left(snapshot.entries, prefix, key=lambda entry: entry.id)
-        hits: dict[str, Entry] = {}
+        hits: dict[tuple[str, str], Entry] = {}
         for entry in snapshot.entries[first:]:
             if not entry.id.startswith(prefix):
                 break
-            hits.setdefault(entry.id, entry)
+            # Unreadable sessions, and copies in folders whose names differ in case, may have equal IDs.
+            is_own_id = entry.written_id is None and entry.duplicate is None
+            hits.setdefault((entry.id, "" if is_own_id else entry.folder), entry)
         for name in snapshot.unfinished:
             header = read_header(self._fs, str(self._dir), name)
             if header and header.id.startswith(prefix):
-                hits.setdefault(header.id, Entry(header.id, name))
+                hits.setdefault((header.id, ""), Entry(header.id, name))
         return list(hits.values())
 
     def _confirm(self, entry: Entry) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 from aloop.config import sessions_dir
 from aloop.errors import StorageError
 from aloop.formatting import display_path, expand_home, home_folder
+from aloop.memory.disk.filesystem import explained
 from aloop.project import is_repository
 
 FOLDER = Path(".aloop") / "sessions"
@@ -19,13 +20,16 @@ def resolve_sessions_dir(given: str | Path | None = None) -> Path:
 
     The first of these: ``given``; ``ALOOP_SESSIONS_DIR``; the nearest ``.aloop/sessions`` between the working
     directory and the root of its repository or the home directory; ``.aloop/sessions`` in the working directory.
-    Raises StorageError if the working directory was removed, for a link without a target, and for a link that was found
-    rather than given: it may have come with a clone, and lead anywhere.
+    Raises StorageError if the working directory was removed, for a path that cannot be used, such as one that is too
+    long, for a link without a target, and for a link that was found rather than given: it may have come with a clone,
+    and lead anywhere.
     """
     chosen = expand_home(given) if given is not None else sessions_dir()
     try:
         if chosen is not None:
-            return _require_target(chosen.absolute())
+            chosen = chosen.absolute()
+            with explained("use the sessions folder", chosen):
+                return _require_target(chosen)
         here = Path.cwd()
     except FileNotFoundError as error:
         message = "The working directory no longer exists. Change to another one."

@@ -253,7 +253,8 @@ class YamlBackend:
         # A broken session has an ID of eight characters, which may also be the start of an intact copy's ID.
         hits = [entry for entry in hits if entry.id == prefix.strip().lower()] or hits
         if len(hits) > 1:
-            raise AmbiguousPrefix(prefix, [entry.id for entry in hits])
+            ids = [entry.id for entry in hits]
+            raise AmbiguousPrefix(prefix, ids if len(set(ids)) == len(ids) else [entry.folder for entry in hits])
         return hits[0]
 
     def find(self, prefix: str, *, ask_files: bool = False) -> list[Entry]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from aloop.errors import DuplicateSessionId, SessionExists, SessionFileError, StorageError
+from aloop.errors import AmbiguousPrefix, DuplicateSessionId, SessionExists, SessionFileError, StorageError
 from aloop.memory import MemoryManager, SessionLibrary
 from aloop.memory.codec.serialization import dump_session
 from aloop.memory.sessions_dir.catalog import Catalog, Entry
@@ -346,3 +346,21 @@ def test_deleted_unreadable_session_is_restored_by_its_full_id(backend: YamlBack
 def test_conflict_marker_in_a_message_is_text(backend: YamlBackend, marker: str) -> None:
     backend.create(session(user(f"<<<<<<< HEAD\na\n{marker} x\n>>>>>>> b\n")))
     assert backend.open(ID).session.messages[0].content == f"<<<<<<< HEAD\na\n{marker} x\n>>>>>>> b\n"
+
+
+@pytest.mark.parametrize("folders", [("2025-01-31_c0c0c0c0", "2025-02-01_c0c0c0c0"), ("Copy", "COPY")])
+async def test_id_of_two_broken_or_copied_sessions_reaches_neither(two: Path, folders: tuple[str, str]) -> None:
+    for folder in folders:
+        if folder.lower() == "copy":
+            shutil.copytree(two / FIRST_ID.folder, two / folder)
+        else:
+            (two / folder).mkdir()
+            (two / folder / "session.yaml").write_text("id: [")
+    library = SessionLibrary(two)
+    wanted = folders[0].rpartition("_")[2].lower()
+    with pytest.raises(AmbiguousPrefix, match=", ".join(sorted(folders))):
+        await library.delete(wanted)
+    assert sorted(path.name for path in two.iterdir() if path.name in folders) == sorted(folders)
+    if wanted != "copy":
+        assert (await library.delete(folders[1])).name.startswith(folders[1])
+        assert (two / folders[0]).exists()

@@ -128,3 +128,8 @@ def test_removed_working_directory_is_an_error(work: Path) -> None:
     with pytest.raises(StorageError, match="working directory no longer exists"):
         resolve_sessions_dir("relative")
     assert resolve_sessions_dir("/abs") == Path("/abs")
+
+
+def test_path_that_is_too_long_is_an_error(work: Path) -> None:
+    with pytest.raises(StorageError, match=r"Could not use the sessions folder in .*: File name too long"):
+        resolve_sessions_dir("x" * 300)
