@@ -531,3 +531,25 @@ async def test_session_that_git_removed_is_written_with_the_files_beside_it(
     await take_turn(memory, "And?", "So.")
     assert [path.exists() for path in beside] == [True, True]
     assert await stored_contents(memory) == ["Hello", "Hi", "And?", "So."]
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("folder", r"a folder is in place of the file \.lock\. Move it away\."),
+        ("link", r"the file \.lock is a link, and links are not followed\."),
+    ],
+)
+async def test_object_in_place_of_the_lock_is_named_and_loses_no_turn(
+    memory: MemoryManager, tmp_path: Path, kind: str, reason: str
+) -> None:
+    lock, target = file_of(memory).with_name(".lock"), tmp_path / "target"
+    target.write_text("mine")
+    lock.unlink()
+    lock.mkdir() if kind == "folder" else lock.symlink_to(target)
+    with pytest.raises(StorageError, match=reason):
+        await take_turn(memory, "And?", "So.")
+    lock.rmdir() if kind == "folder" else lock.unlink()
+    await memory.save_memory()
+    assert await stored_contents(memory) == ["Hello", "Hi", "And?", "So."]
+    assert target.read_text() == "mine"

@@ -417,12 +417,20 @@ def explain_error(cause: OSError, doing: str, path: Path, flag: str = "--session
     elif cause.errno in {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}:
         advice = f"the file system lacks a function. Choose a folder on a local disk{using}"
     elif cause.errno == errno.ELOOP:
-        advice = "the file is a link, and links are not followed. Replace it with the file itself"
+        advice = f"{_named(cause, 'the file')} is a link, and links are not followed. Replace it with the file itself"
     elif cause.errno == errno.ENOTDIR:
         advice = f"a file is in place of a folder. Move it, or choose another folder{using}"
+    elif cause.errno == errno.EISDIR:
+        advice = f"a folder is in place of {_named(cause, 'a file')}. Move it away"
     else:
         advice = cause.strerror or str(cause)
     return StorageError(f"Could not {doing} in {display_path(path)}: {advice}.", path, cause)
+
+
+def _named(cause: OSError, otherwise: str) -> str:
+    """Return the name of the file that caused an error, if it is known."""
+    found = Path(os.fsdecode(cause.filename)).name if isinstance(cause.filename, str | bytes | Path) else ""
+    return f"the file {found}" if found else otherwise
 
 
 @contextlib.contextmanager

@@ -223,7 +223,7 @@ def test_linked_session_file_is_listed_with_its_problem(two: Path, backend: Yaml
     path.symlink_to(two / "elsewhere.yaml")
     problems = [row.problem for row in backend.list_sessions(20) if row.problem]
     assert problems == [f"{path}: cannot be opened: it is a link, and links are not followed"]
-    with pytest.raises(StorageError, match=r"the file is a link, and links are not followed\. Replace it"):
+    with pytest.raises(StorageError, match=r"session\.yaml is a link, and links are not followed\. Replace it"):
         backend.open(FIRST_ID.id[:8])
 
 
