@@ -46,7 +46,7 @@ _OWN_FILES = frozenset({".index.yaml", ".session.schema.json"})
 def recognize(source: Source) -> str | None:
     """Return the name of the format, COMPANION, or None if it is not known.
 
-    Raises OSError.
+    Raises OSError, and StorageError for a database that cannot be read.
     """
     if source.name in _OWN_FILES:
         return COMPANION

@@ -153,7 +153,9 @@ def _beginning(tool: str, path: Path, folder: Path) -> Imported | None:
     for size in _PIECES:
         data, is_whole = _head(path, size)
         # Most files of some tools are of other folders. A path with other characters is compared only when it is read.
-        if str(folder).isascii() and b'"cwd":' in data and str(folder).encode() not in data:
+        # Kimi notes the folder of a session in another file.
+        is_told = tool != "kimi" and str(folder).isascii() and b'"cwd":' in data
+        if is_told and str(folder).encode() not in data:
             return None
         imported = _read(tool, path, data)
         if imported or is_whole:

@@ -169,17 +169,19 @@ class Scan:
         yield Source(plain, zstd.decompress(path.read_bytes()), self.on_read)
 
 
-def find_files(path: Path) -> list[Path]:
+def find_files(path: Path, on_error: Callable[[OSError], None] = lambda _error: None) -> list[Path]:
     """Return a file, or the files below a folder that may hold conversations.
 
-    Raises UsageError if there is no such path.
+    ``on_error`` is called for each folder that cannot be read. Raises UsageError if there is no such path.
     """
     if path.is_file():
         return [path]
+    if path.exists() and not path.is_dir():
+        raise UsageError(f"{path} is not a file that can be read twice. Pipe it into `aloop import -`.")
     if not path.is_dir():
         raise UsageError(f"{path} does not exist. Give a file, a folder, or one of the tools: {', '.join(FORMATS)}.")
     found = []
-    for folder, names, files in os.walk(path):
+    for folder, names, files in os.walk(path, onerror=on_error):
         names[:] = sorted(name for name in names if name not in _SKIPPED_FOLDERS)
         paths = (Path(folder) / name for name in sorted(files) if _may_hold(name))
         # Not a link, which may lead anywhere, nor a named pipe.

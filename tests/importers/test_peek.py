@@ -148,7 +148,7 @@ def test_sessions_of_tools_with_files_are_found_if_they_name_this_folder(private
         write_json(roo / "api_conversation_history.json", [{"role": "user", "content": f"Roo {name}"}])
         write_json(roo / "history_item.json", {"task": f"Task {name}", "workspace": str(folder)})
         kimi = private_home / f".kimi-code/sessions/wd_1/session_{name}"
-        message = {"role": "user", "content": f"Kimi {name}"}
+        message = {"role": "user", "content": f"Kimi {name}", "disclosed": {"cwd": "/elsewhere"}}
         meta = {"type": "metadata", "protocol_version": "1"}
         write_lines(kimi / "agents/main/wire.jsonl", meta, {"type": "context.append_message", "message": message})
         write_json(kimi / "state.json", {"workDir": str(folder)})

@@ -34,6 +34,8 @@ _STDIN = "-"
 _UNPLACED = frozenset({"cline"})
 """Tools some of whose sessions do not name their folder, and are imported for each."""
 
+_MEGABYTES = 100_000
+"""Bytes from which on a size is in megabytes."""
 _FOR_ALL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
 """Errors that would meet every other conversation, too."""
 
@@ -49,8 +51,8 @@ def run_import(options: ImportOptions) -> int:
         if not data.strip():
             raise UsageError("Standard input is empty. Pipe a conversation into `aloop import -`.")
         return _import(options, scan, scan.read_source(Source(None, data)), 0)
-    paths = _paths(options, selection)
-    if not paths:
+    paths = _paths(options, scan)
+    if not paths and not scan.problems:
         print_note(_nothing_at(options))
         return 0
     total = sum(path.stat().st_size for path in paths)
@@ -67,18 +69,22 @@ def _nothing_at(options: ImportOptions) -> str:
     return f"{label} has no sessions {'on this machine' if options.all else 'for this folder'}."
 
 
-def _paths(options: ImportOptions, selection: Selection) -> list[Path]:
+def _paths(options: ImportOptions, scan: Scan) -> list[Path]:
     """Return the files to read; a tool's are limited to this folder."""
+
+    def note(error: OSError) -> None:
+        scan.problems[f"folders that cannot be read: {error.filename}: {error.strerror or error}"] += 1
+
     path = expand_home(options.what)
     if options.what in FORMATS and not path.exists():
         here = Path.cwd()
         if not options.all and notes_folders(options.what):
-            selection.folder = here
+            scan.selection.folder = here
         return files_of(options.what, here, everywhere=options.all)
     guess = next((name for name in FORMATS if name.startswith(options.what)), closest_match(options.what, FORMATS))
     if guess and not path.exists():
         raise UsageError(f"{options.what} does not exist. Did you mean the tool '{guess}'?")
-    return find_files(path)
+    return find_files(path, note)
 
 
 def _import(options: ImportOptions, scan: Scan, found: Iterable[Imported], total: int) -> int:
@@ -184,7 +190,9 @@ def _summarize(
             print_note(f"{name} is not in the format of {label}. Without --from, the format is recognized by content.")
         else:
             print_note(f"{name}{_more(scan.empty)} is in the format of {label}, and has no messages.")
-    if scan.unknown:
+    if len(scan.unknown) == 1 and Path(scan.unknown[0]).is_file() and not Path(scan.unknown[0]).stat().st_size:
+        print_note(f"{scan.unknown[0]} is empty.")
+    elif scan.unknown:
         print_note(f"Not recognized: {scan.unknown[0]}{_more(scan.unknown)}. --from names the format of a file.")
     if done["imported"] and not options.dry_run:
         print_note(f"They are in {store.sessions_dir}; /resume lists them.")
@@ -202,12 +210,16 @@ def _list_here(options: ImportOptions) -> int:
             print_line(json_line({"tool": row.tool, "sessions": row.sessions, "files": row.files, "bytes": row.size}))
         else:
             counted = quantity(row.files, "file") if row.sessions is None else quantity(row.sessions, "session")
-            print_line(f"{row.tool:<13} {FORMATS[row.tool].label:<14} {counted}, {row.size / 1e6:,.1f} MB")
+            print_line(f"{row.tool:<13} {FORMATS[row.tool].label:<14} {counted}, {_size(row.size)}")
     if not rows:
         print_note("No other tool has sessions for this folder. `aloop import --help` shows what can be imported.")
     elif not options.as_json:
         print_note(f"Run `aloop import {rows[0].tool}` to import them.")
     return 0
+
+
+def _size(size: int) -> str:
+    return f"{size / 1e6:,.1f} MB" if size >= _MEGABYTES else f"{size / 1e3:,.1f} KB"
 
 
 class _Row(NamedTuple):

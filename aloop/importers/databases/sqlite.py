@@ -46,19 +46,16 @@ def opened(path: Path, timeout: float = 10) -> Iterator[sqlite3.Connection]:
         with closing(connection):
             yield connection
     except sqlite3.Error as error:
-        raise StorageError(
-            f"Could not read {path}: {error}. Close the program that uses it, and try again.", path
-        ) from error
+        is_locked = getattr(error, "sqlite_errorcode", 0) & 0xFF in _LOCKED
+        advice = "Close the program that uses it, and try again" if is_locked else "Try a backup of the file"
+        raise StorageError(f"Could not read {path}: {error}. {advice}.", path) from error
 
 
 def table_names(path: Path) -> frozenset[str]:
-    """Return the names of the tables; none if the database cannot be read."""
-    try:
-        with opened(path) as connection:
-            rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-            return frozenset(str(row[0]) for row in rows)
-    except StorageError:
-        return frozenset()
+    """Return the names of the tables; raises StorageError."""
+    with opened(path) as connection:
+        rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        return frozenset(str(row[0]) for row in rows)
 
 
 def rows(source: Source, connection: sqlite3.Connection, query: str, *values: object) -> Iterator[dict[str, Any]]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
 import json
+import os
 import sys
 import zipfile
 from collections.abc import Iterator
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +20,14 @@ import pytest
 from aloop.cli.parser import parse_arguments
 from aloop.config import state_dir
 from aloop.errors import UsageError
+from aloop.importers.databases import sqlite
 from aloop.importers.draft import Imported
 from aloop.importers.places import claude_slug
 from aloop.importers.run import Scan
 from aloop.memory import Session
 from aloop.memory.sessions_dir.yaml_backend import YamlBackend
 from aloop.memory.trust_file import TrustFile
-from tests.importers.reading import AT, write_json, write_lines
+from tests.importers.reading import AT, database, write_json, write_lines
 
 
 def run(*arguments: str) -> int:
@@ -129,6 +134,51 @@ def test_unknown_files_are_named(tmp_path: Path, sessions_dir: Path, capsys: pyt
 def test_file_that_cannot_be_imported_is_a_failure(name: str, text: str, tmp_path: Path, sessions_dir: Path) -> None:
     (tmp_path / name).write_text(text)
     assert run(str(tmp_path / name), "--sessions-dir", str(sessions_dir)) == 1
+
+
+def test_locked_database_is_reported(
+    tmp_path: Path, sessions_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sqlite, "opened", partial(sqlite.opened, timeout=0))
+    path = tmp_path / "opencode.db"
+    with closing(database(path, "CREATE TABLE session (id); CREATE TABLE message (id);")) as connection:
+        connection.execute("BEGIN EXCLUSIVE")
+        assert run(str(path), "--sessions-dir", str(sessions_dir)) == 1
+    err = capsys.readouterr().err
+    assert f"Could not read {path}: database is locked. Close the program that uses it" in err
+    path.write_bytes(b"SQLite format 3\0garbage")
+    assert run(str(path), "--sessions-dir", str(sessions_dir)) == 1
+    assert "file is not a database. Try a backup of the file" in capsys.readouterr().err
+
+
+def test_folder_that_cannot_be_read_is_reported(
+    tmp_path: Path, sessions_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chat(tmp_path / "talk.json")
+    (tmp_path / "private").mkdir()
+    listed = os.scandir
+
+    def refuse(path: Any) -> Any:
+        if str(path).endswith("private"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return listed(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    assert run(str(tmp_path), "--sessions-dir", str(sessions_dir)) == 1
+    err = capsys.readouterr().err
+    assert f"folders that cannot be read: {tmp_path / 'private'}: Permission denied" in err
+    assert "1 imported" in err
+
+
+def test_named_pipe_and_empty_file_are_explained(
+    tmp_path: Path, sessions_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.mkfifo(tmp_path / "pipe.json")
+    with pytest.raises(UsageError, match="Pipe it into `aloop import -`"):
+        run(str(tmp_path / "pipe.json"))
+    (tmp_path / "empty.json").touch()
+    assert run(str(tmp_path / "empty.json"), "--sessions-dir", str(sessions_dir)) == 1
+    assert f"{tmp_path / 'empty.json'} is empty." in capsys.readouterr().err
 
 
 def test_unknown_names_are_explained(tmp_path: Path) -> None:
