@@ -85,6 +85,10 @@ class ChoiceQuestion:
             self._quiet_since = self._clock()
             self._check()
 
+    def hidden(self) -> None:
+        """Wait for the next ``shown``: the question was not on the screen for a time."""
+        self._quiet_since, self._is_ready = None, False
+
     def _check(self) -> None:
         if self._is_ready or self._quiet_since is None or self.answered.done():
             return

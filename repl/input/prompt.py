@@ -47,7 +47,7 @@ from repl.output.styled import PROMPT, Line, placeholder
 from repl.output.theme import prompt_style
 
 if TYPE_CHECKING:
-    from repl.input.choice import Choice
+    from repl.input.choice import Choice, ChoiceQuestion
 
 _LATE_SECONDS = 0.2  # for reports of the terminal at the end
 
@@ -111,6 +111,7 @@ class Prompt:
         self._keys = keys or {}
         self._is_new = True  # nothing was entered yet
         self._question: Question | None = None
+        self._choice: ChoiceQuestion | None = None
         self._is_editing = False
         self._armed = self._repeats = ""
         self._awaited: Document | None = None
@@ -246,6 +247,8 @@ class Prompt:
         def stop() -> None:
             loop.remove_signal_handler(signal.SIGTSTP)
             os.kill(0, signal.SIGTSTP)  # the whole job, as the terminal does
+            if self._choice is not None:
+                self._choice.hidden()
             self.handle_suspend()
 
         if self.app._running_in_terminal:  # prompt_toolkit would wait for the program that has the terminal
@@ -441,10 +444,12 @@ class Prompt:
                 question.shown()
 
         with self.lend(question.layout):
+            self._choice = question
             self.app.after_render += painted
             try:
                 return await question.answered
             finally:
+                self._choice = None
                 self.app.after_render -= painted
                 self._take_typed(question.typed)
 

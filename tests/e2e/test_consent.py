@@ -71,6 +71,17 @@ def test_ctrl_c_during_a_command_kills_its_process_group() -> None:
         shell.wait_until(lambda: not processes_with(sleep), "the end of the command")
 
 
+def test_question_waits_until_it_can_be_read_again_after_a_suspension() -> None:
+    with Shell() as shell:
+        ask(shell, "write notes.txt: hello")
+        before = len(shell.raw)
+        # Without a parent shell the program is not stopped, and takes the terminal again at once.
+        os.kill(shell.pid, signal.SIGTSTP)
+        waiting = r"╰ (\x1b\[[\d;]*m)*…".encode()
+        shell.wait_until(lambda: re.search(waiting, shell.raw[before:]) is not None, "the question that waits")
+        assert not Path("notes.txt").exists()
+
+
 def test_hangup_at_a_permission_prompt_grants_nothing() -> None:
     with Shell() as shell:
         ask(shell, "write notes.txt: hello")
