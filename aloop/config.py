@@ -11,12 +11,13 @@ import re
 import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict, cast, get_args
 
 from aloop.errors import UsageError
 from aloop.formatting import display_path, expand_home, home_folder
-from aloop.text import closest_match
+from aloop.text import closest_match, lines_of
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -244,7 +245,7 @@ def _line_of(keys: tuple[str, ...], text: str) -> int:
     import tomllib
 
     found, line = 0, 1
-    lines = text.splitlines(keepends=True)[:_MOST_LINES]
+    lines = lines_of(text)[:_MOST_LINES]
     for count in range(1, len(lines) + 1):
         try:
             value: Any = tomllib.loads("".join(lines[:count]))
@@ -272,7 +273,10 @@ def _checked(values: Mapping[str, Any]) -> FileSettings:
 
 def _checked_value(name: str, value: Any) -> Any:
     """Return the value of a setting in the form in which it is kept."""
-    if name in _BOOLEANS:
+    if name in _CHOICES:
+        if value not in _CHOICES[name]:
+            raise UsageError(f"{name} must be {_listed(_CHOICES[name], 'or')}.")
+    elif name in _BOOLEANS:
         if not isinstance(value, bool):
             raise UsageError(f"{name} must be true or false.")
     elif name in _AMOUNTS:
@@ -288,8 +292,6 @@ def _checked_value(name: str, value: Any) -> Any:
         return _folders(value, name)
     else:
         _require_text(value, name)
-    if name in _CHOICES and value not in _CHOICES[name]:
-        raise UsageError(f"{name} must be {_listed(_CHOICES[name], 'or')}.")
     if name == "base_url":
         _require_url(value, name)
     return value
@@ -322,7 +324,7 @@ def _folders(value: object, name: str) -> tuple[Path, ...]:
 
 def _keys(value: object) -> Mapping[str, str]:
     # Imported here for start-up time: most users keep the keys.
-    from aloop.keys import DEFAULT_KEYS, require_key, require_keys
+    from aloop.keys import DEFAULT_KEYS, WrongKey, require_key, require_keys
 
     if not isinstance(value, dict) or not all(isinstance(keys, str) for keys in value.values()):
         raise UsageError('keys must be a table of strings such as expand = "ctrl-o" below [keys].')
@@ -330,7 +332,10 @@ def _keys(value: object) -> Mapping[str, str]:
     for action, keys in value.items():
         with _at(action):
             require_key(action, keys)
-    return require_keys(value)
+    try:
+        return require_keys(value)
+    except WrongKey as error:
+        raise _WrongSetting(str(error), (error.action,)) from error
 
 
 def _endpoint(name: str, table: Mapping[str, Any]) -> Endpoint:
@@ -399,12 +404,12 @@ def _require_price(value: object, name: str) -> Decimal:
 
 
 def _number(value: object) -> Decimal | None:
-    """Return a finite number of the config file, None for anything else."""
+    """Return a number of the config file that is finite as a float, None for others."""
     # Imported here, as above.
     from decimal import Decimal
 
     number = Decimal(value) if isinstance(value, int) and not isinstance(value, bool) else value
-    return number if isinstance(number, Decimal) and number.is_finite() else None
+    return number if isinstance(number, Decimal) and isfinite(number) else None
 
 
 def _listed(names: Iterable[str], word: str) -> str:

@@ -47,6 +47,25 @@ SHORT_ID = 8
 """The number of characters of an ID that are shown to users. Here because error messages use it."""
 
 
+def install_command(requirement: str, package: str = "") -> str:
+    """Return the command that adds ``requirement`` to the environment of this aloop.
+
+    An environment of uv or pipx has no pip, and its own command adds ``package`` to it. For an extra of aloop, that is
+    the package that the extra requires.
+    """
+    # Imported here for start-up time: every command loads this module.
+    import os
+    import shlex
+    import sys
+
+    added = shlex.quote(package or requirement)
+    if os.path.exists(f"{sys.prefix}/uv-receipt.toml"):  # noqa: PTH110  # for start-up time, too
+        return f"uv pip install --python {shlex.quote(sys.prefix)} {added}"
+    if os.path.exists(f"{sys.prefix}/pipx_metadata.json"):  # noqa: PTH110  # the same
+        return f"pipx inject aloop {added}"
+    return f"pip install {shlex.quote(requirement)}"
+
+
 class AloopError(Exception):
     """Base class of all errors; ``str(error)`` can be shown to the user."""
 

@@ -93,6 +93,14 @@ def key_rows(changed: Mapping[str, str]) -> list[tuple[str, str]]:
     return rows
 
 
+class WrongKey(UsageError):
+    """The key of an ``action`` is also that of another one."""
+
+    def __init__(self, message: str, action: str) -> None:
+        super().__init__(message)
+        self.action = action
+
+
 def require_key(action: str, keys: str) -> str:
     """Return ``keys`` of ``action`` in lower case; raises UsageError."""
     keys = keys.strip().lower()
@@ -104,8 +112,9 @@ def require_key(action: str, keys: str) -> str:
 
 
 def require_keys(table: Mapping[str, str]) -> Mapping[str, str]:
-    """Return the keys of actions that ``table`` sets; raises UsageError."""
+    """Return the keys of actions that ``table`` sets; raises UsageError, or WrongKey for equal ones."""
     actions = {action: require_key(action, keys) for action, keys in table.items()}
+    order = [action for action in DEFAULT_KEYS if action not in actions] + list(actions)
     used: dict[tuple[str, ...], str] = {}
     for action, keys in {**DEFAULT_KEYS, **actions}.items():
         sequence = key_sequence(keys)
@@ -113,6 +122,7 @@ def require_keys(table: Mapping[str, str]) -> Mapping[str, str]:
             if sequence and other[: len(sequence)] == sequence[: len(other)]:
                 how = "have the same key," if other == sequence else "would both begin with"
                 shared = min({**DEFAULT_KEYS, **actions}[name], keys, key=len)
-                raise UsageError(f"{name} and {action} in [keys] {how} {key_label(shared)}. Change one of them.")
+                message = f"{name} and {action} in [keys] {how} {key_label(shared)}. Change one of them."
+                raise WrongKey(message, max((name, action), key=order.index))
         used |= {sequence: action} if sequence else {}
     return actions

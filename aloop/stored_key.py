@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from aloop.config import KEY_VARIABLE, has_credentials, has_stored_key, stored_key_file
-from aloop.errors import KeyringFailed
+from aloop.errors import KeyringFailed, install_command
 from aloop.formatting import display_path
 
 if TYPE_CHECKING:
@@ -85,8 +85,9 @@ def _require_keyring() -> ModuleType:
         # Imported here: it is optional, and loads slowly.
         keyring = import_module("keyring")
     except ImportError:
+        command = install_command("aloop[keyring]", "keyring>=25")
         raise KeyringFailed(
-            f"The system keyring needs the package keyring. Install it with `pip install 'aloop[keyring]'`. {_EXPORT}"
+            f"The system keyring needs the package keyring. Install it with `{command}`. {_EXPORT}"
         ) from None
     try:
         usable = keyring.get_keyring().priority > 0

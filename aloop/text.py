@@ -41,6 +41,14 @@ def closest_matches(word: str, known: Iterable[str], *, limit: int, cutoff: floa
     return difflib.get_close_matches(word, list(known), n=limit, cutoff=cutoff)
 
 
+def lines_of(text: str) -> list[str]:
+    """Return the lines with their ends, split at line feeds only.
+
+    ``str.splitlines`` also splits at characters such as U+2028, which no editor counts as the end of a line.
+    """
+    return list(io.StringIO(text, newline="\n"))
+
+
 class HeadAndTail:
     """Keeps the first and last ``most`` characters of text that arrives in pieces."""
 

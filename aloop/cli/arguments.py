@@ -6,7 +6,7 @@ import sys
 from abc import ABC, abstractmethod
 from argparse import PARSER, SUPPRESS, Action, ArgumentError, ArgumentParser, ArgumentTypeError, Namespace
 from argparse import RawDescriptionHelpFormatter as HelpFormatter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 from pathlib import Path
 from textwrap import fill
@@ -32,11 +32,40 @@ class UnknownCommand(UsageError):
     """``parser`` has no subcommand called ``name``."""
 
     def __init__(self, parser: Parser, name: str) -> None:
-        guess = closest_match(name, parser.commands)
+        guess = meant_command(name, parser.commands)
         hint = f"Did you mean `{parser.prog} {guess}`?" if guess else parser.see_help
         super().__init__(f"Unknown command {f'{parser.prog} {name}'!r}. {hint}")
         self.parser = parser
         self.name = name
+
+
+# Commands of other programs, and those of aloop that do the same.
+_SYNONYMS = {
+    "add": ("set", "install"),
+    "cat": ("show",),
+    "cost": ("stats",),
+    "create": ("add", "set"),
+    "delete": ("remove",),
+    "find": ("search",),
+    "grep": ("search",),
+    "info": ("show", "status"),
+    "lint": ("check",),
+    "ls": ("list",),
+    "remove": ("delete",),
+    "rm": ("delete", "remove"),
+    "store": ("set",),
+    "undelete": ("restore",),
+    "uninstall": ("remove",),
+    "usage": ("stats",),
+    "validate": ("check",),
+    "view": ("show",),
+}
+
+
+def meant_command(name: str, commands: Collection[str]) -> str | None:
+    """Return the command that ``name`` probably means, None if there is none."""
+    known = (command for command in _SYNONYMS.get(name, ()) if command in commands)
+    return next(known, None) or closest_match(name, commands)
 
 
 class Parser(ArgumentParser):

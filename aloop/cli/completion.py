@@ -45,7 +45,7 @@ lines to the start-up file of your shell:
 
 _BASH = r"""
 _aloop() {
-    local IFS=$'\n' line lines word before= typed=()
+    local line lines word before= typed=()
     # Bash splits words at colons, which names of models have, and replaces only the part after the last one.
     for word in "${COMP_WORDS[@]:1:COMP_CWORD}"; do
         if (( ${#typed[@]} )) && [[ $word == :* || ${typed[${#typed[@]}-1]} == *: ]]; then
@@ -59,14 +59,13 @@ _aloop() {
     # The words are as typed: quotes are removed, and nothing in them is evaluated.
     lines=$("${1/#\~/$HOME}" completions --words "${typed[@]//[\\\"\']/}" 2>/dev/null </dev/null)
     COMPREPLY=()
-    for line in $lines; do
+    while IFS= read -r line; do
+        # Bash quotes the names of files, and adds the slash of a folder.
+        [[ $line == */$'\t'* || $line == *$'\tfile' ]] && compopt -o filenames 2>/dev/null
         line=${line%%$'\t'*}
-        COMPREPLY+=("${line#"$before"}")
-    done
-    if [[ $COMPREPLY == */ ]]; then
-        COMPREPLY=("${COMPREPLY[@]%/}")
-        compopt -o filenames 2>/dev/null
-    fi
+        line=${line%/}
+        [[ $line ]] && COMPREPLY+=("${line#"$before"}")
+    done <<< "$lines"
 }
 complete -F _aloop aloop
 """
@@ -237,7 +236,12 @@ class _Line:
             named, comma, _ = current.rpartition(",")
             yield from ((f"{named}{comma}{kind}", "") for kind in KINDS if kind not in named.split(","))
         elif action.metavar == "DIR":
-            yield from _folders(current)
+            yield from _paths(current, with_files=False)
+        elif action.metavar == "PATH":
+            yield from _paths(current)
+        elif action.metavar == "WHAT":
+            yield from ((tool, "") for tool in _tools())
+            yield from _paths(current)
 
 
 _TAGS = re.compile(r"^[ \t]*tags:[ \t]*(?:\[([^\]\n]*)\]|((?:\n[ \t]*- [^\n]*)+))", re.MULTILINE)
@@ -284,14 +288,24 @@ def _options(actions: Iterable[Action]) -> Iterator[Word]:
                 yield name, action.help or ""
 
 
-def _folders(current: str) -> Iterator[Word]:
-    """Yield the folders whose path starts with ``current``, written in the same way."""
+def _tools() -> Iterable[str]:
+    # Imported late for start-up time: only the completion of an import needs it.
+    from aloop.importers.formats import TOOLS
+
+    return TOOLS
+
+
+def _paths(current: str, *, with_files: bool = True) -> Iterator[Word]:
+    """Yield the folders and files whose path starts with ``current``.
+
+    They are written in the same way; the scripts know files by their description.
+    """
     parent, slash, prefix = current.rpartition("/")
     try:
         with os.scandir(expand_home(parent + slash or ".")) as entries:
-            found = sorted(entry.name for entry in entries if entry.is_dir())
+            found = sorted((entry.name, entry.is_dir()) for entry in entries)
     except OSError:  # no candidates
         return
-    for name in found:
-        if not name.startswith(".") or prefix.startswith("."):
-            yield f"{parent}{slash}{name}/", ""
+    for name, is_folder in found:
+        if (is_folder or with_files) and (not name.startswith(".") or prefix.startswith(".")):
+            yield (f"{parent}{slash}{name}/", "") if is_folder else (f"{parent}{slash}{name}", "file")

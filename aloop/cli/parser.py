@@ -17,6 +17,7 @@ from aloop.cli.arguments import (
     Parser,
     UnknownCommand,
     dollars,
+    meant_command,
     non_empty,
     positive_integer,
     session_prefix,
@@ -256,8 +257,10 @@ def _not_for(option: str, command: Parser | str) -> UsageError:
 
 def _unknown_option(argument: str, options: Iterable[str], parser: Parser) -> UsageError:
     name = argument.partition("=")[0]
-    guess = closest_match(name, options)
-    return UsageError(f"Unknown option {name!r}. " + (f"Did you mean '{guess}'?" if guess else parser.see_help))
+    # The dashes, which all options share, would make short names similar.
+    names = {option.lstrip("-"): option for option in options if option.startswith("--")}
+    guess = closest_match(name.lstrip("-"), names)
+    return UsageError(f"Unknown option {name!r}. " + (f"Did you mean '{names[guess]}'?" if guess else parser.see_help))
 
 
 def _explain_rest(program: Parser, innermost: Parser, rest: Sequence[str]) -> UsageError:
@@ -284,11 +287,26 @@ def _explain_unknown(program: Parser, name: str, arguments: Sequence[str]) -> Us
     for argument in before:
         if argument.startswith("-") and argument.partition("=")[0] not in program.option_names:
             return _unknown_option(argument, program.option_names, program)
-    meant = {name: f"aloop --{name}" for name in ("help", "resume", "version")} | {"history": "aloop sessions list"}
+    meant: dict[str, list[str]] = {
+        "help": [*(word for word in after[:2] if word in COMMANDS), "--help"],
+        "version": ["--version"],
+        "continue": ["--continue"],
+        "resume": ["--resume", *after],
+        "history": ["sessions", "list"],
+        "login": ["key", "set"],
+        "logout": ["key", "delete"],
+    }
+    meant |= {word: ["--task", *after] for word in ("ask", "chat", "exec", "run") if len(after) == 1}
     for command, parser in program_parser(COMMANDS).commands.items():
-        meant[command] = shlex.join(["aloop", command, *after])
+        meant[command] = [command, *after]
         for action in parser.commands:  # the first command with such an action, of which sessions come first
-            meant.setdefault(action, shlex.join(["aloop", command, action, *after]))
-    guess = closest_match(name, meant)
-    hint = f"Did you mean `{meant[guess]}`?" if guess else f"To run a task, use `aloop --task {shlex.quote(name)}`."
-    return UsageError(f"Unknown command {name!r}. {hint}")
+            meant.setdefault(action, [command, action, *after])
+    hints = [f"Unknown command {name!r}."]
+    guess = meant_command(name, meant)
+    if guess is not None:
+        hints.append(f"Did you mean `{shlex.join(['aloop', *meant[guess]])}`?")
+    if len(after) > 1 and not any(word.startswith("-") for word in after):
+        hints.append(f"To ask a question, put it in quotes: `aloop {shlex.quote(' '.join([name, *after]))}`.")
+    elif guess is None:
+        hints.append(f"To run a task, use `aloop --task {shlex.quote(name)}`.")
+    return UsageError(" ".join(hints))

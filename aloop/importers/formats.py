@@ -48,3 +48,5 @@ FORMATS: dict[str, Format] = {
     "aloop": Format("aloop", "plain.own"),
     "ouro": Format("ouro", "plain.ouro"),
 }
+TOOLS = tuple(name for name, form in FORMATS.items() if form.module.startswith(("agents.", "databases.")))
+"""Formats of programs on this machine, whose sessions are found by the name of the program."""

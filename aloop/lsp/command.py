@@ -8,7 +8,7 @@ from importlib.util import find_spec
 
 from aloop.cli.arguments import CommandOptions, Parser
 from aloop.cli.console import print_note
-from aloop.errors import UsageError
+from aloop.errors import UsageError, install_command
 
 _EPILOG = """\
 Editors start this command and talk to it over standard input and output. In
@@ -29,7 +29,8 @@ class LspOptions(CommandOptions):
     def run(self) -> int:
         """Serve one editor, and return the exit code; raises UsageError without pygls."""
         if not _has_pygls():
-            raise UsageError("The language server needs the package pygls. Install it with `pip install 'aloop[lsp]'`.")
+            command = install_command("aloop[lsp]", "pygls>=2.1,<3")
+            raise UsageError(f"The language server needs the package pygls. Install it with `{command}`.")
         # Imported here: only this command needs it, and pygls is optional.
         from aloop.lsp.server import serve
 

@@ -55,6 +55,10 @@ def script(name: str, capsys: pytest.CaptureFixture[str]) -> str:
         (["--sessions-dir", "$(touch ran)"], [""]),
         (["--model", "near/lla"], ["near/llama:8b", "near/llama:70b"]),
         (["--model", "near/llama", ":", "7"], ["70b"]),
+        (["import", "co"], ["codex", "conversations.json"]),
+        (["import", r"two\ w"], ["two words [*].json"]),
+        (["import", "./a"], ["./a folder"]),
+        (["export", FIRST[:8], "--output", "conv"], ["conversations.json"]),
         (["--model", "near/llama", ":"], ["8b", "70b"]),
     ],
 )
@@ -65,6 +69,8 @@ def test_bash_script_offers_matching_words(
     save(Path(".aloop/sessions"), SECOND, day=2)
     store_listed(Settings.from_env().state_folder, "near", ["near/llama:8b", "near/llama:70b"], {"near"})
     Path("a folder/in").mkdir(parents=True)
+    for name in ("conversations.json", "two words [*].json"):
+        Path(name).touch()
     code = f"""{script("bash", capsys)}
 COMP_WORDS=({shlex.join(["aloop", *typed])})
 COMP_CWORD={len(typed)}

@@ -6,7 +6,13 @@ import json
 import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
+import pytest
+
+from aloop.errors import StorageError
+from aloop.importers.databases.sqlite import opened
 from tests.importers.reading import database, outline, read_all, read_one
 
 
@@ -274,3 +280,21 @@ def test_crush_summary_may_be_noted_only_in_the_session(tmp_path: Path) -> None:
     assert [message.summary for message in imported.messages] == [False, False, True, False]
     assert imported.messages[0].extra["foreign"] == {"injected": True, "provider": "anthropic"}
     assert imported.messages[1].model == "m"
+
+
+def test_connection_to_a_damaged_database_is_closed(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    path.write_bytes(b"SQLite format 3\x00" + b"x" * 5_000)
+    made: list[sqlite3.Connection] = []
+    connect = sqlite3.connect
+
+    def keep(*arguments: Any, **options: Any) -> sqlite3.Connection:
+        made.append(connect(*arguments, **options))
+        return made[-1]
+
+    with mock.patch.object(sqlite3, "connect", keep), pytest.raises(StorageError), opened(path):
+        pass
+    for connection in made:
+        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+            connection.execute("SELECT 1")
+    assert made

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from aloop.cli.arguments import CommandOptions, Parser, non_empty
-from aloop.importers.formats import FORMATS
+from aloop.importers.formats import FORMATS, TOOLS
 
 _AGO = re.compile(r"(\d{1,5})([hdw])")
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
@@ -57,13 +57,12 @@ class ImportOptions(CommandOptions):
 
 def _format_lists() -> str:
     """Return the names of the formats for the help, those of tools first."""
-    tools = [name for name, form in FORMATS.items() if form.module.startswith(("agents.", "databases."))]
-    others = [name for name in FORMATS if name not in tools]
+    others = [name for name in FORMATS if name not in TOOLS]
     rows = [
         "\n".join(
             textwrap.wrap("  ".join(names), 70, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
         )
-        for names in (tools, others)
+        for names in (TOOLS, others)
     ]
     return f"tools:\n{rows[0]}\nother formats:\n{rows[1]}"
 

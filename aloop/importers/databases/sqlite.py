@@ -38,10 +38,11 @@ def opened(path: Path, timeout: float = 10) -> Iterator[sqlite3.Connection]:
                 connection.execute("PRAGMA trusted_schema = OFF")
                 connection.execute("SELECT name FROM sqlite_master").fetchone()
                 break
-            except sqlite3.OperationalError as error:
+            except sqlite3.Error as error:
                 connection.close()
                 # A program that has locked the file is writing it.
-                if "immutable" in mode or error.sqlite_errorcode & 0xFF in _LOCKED:
+                is_final = "immutable" in mode or error.sqlite_errorcode & 0xFF in _LOCKED
+                if is_final or not isinstance(error, sqlite3.OperationalError):
                     raise
         with closing(connection):
             yield connection

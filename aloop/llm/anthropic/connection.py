@@ -12,7 +12,7 @@ import anthropic
 import httpx2  # the HTTP library of the SDK; its errors escape from a running stream as they are
 
 from aloop.config import KEY_VARIABLE
-from aloop.errors import ConnectionFailed, LLMError, MissingCredentials, RequestRejected, StreamBroken
+from aloop.errors import ConnectionFailed, LLMError, MissingCredentials, RequestRejected, StreamBroken, install_command
 from aloop.llm.anthropic.environment import environment_problem, proxy_variable
 from aloop.llm.anthropic.errors import ApiError, explain, kind_of, mask
 from aloop.llm.anthropic.events import ErrorSent
@@ -125,7 +125,7 @@ def explain_failure(error: Exception, client: anthropic.AsyncAnthropic, profile:
             return RequestRejected(
                 f"The endpoint {profile.endpoint.name} needs a package that is not installed "
                 f"({words[1] if words else error}). "
-                f"Install it with `pip install 'anthropic[{profile.endpoint.kind}]'`."
+                f"Install it with `{install_command(f'anthropic[{profile.endpoint.kind}]')}`."
             )
         case anthropic.CredentialsError():
             return MissingCredentials(mask(f"The credentials cannot be used: {error}", secrets))

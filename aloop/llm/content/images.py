@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import struct
 
-from aloop.errors import ToolError
+from aloop.errors import ToolError, install_command
 from aloop.llm.content.parts import MediaFile
 
 MAX_IMAGE_BYTES = 3_900_000
@@ -55,7 +55,7 @@ def prepare_media(data: bytes, name: str) -> tuple[MediaFile, str]:
         reason = f"has {len(data):,} bytes and {sides[0]:,}×{sides[1]:,} pixels"
         raise ToolError(
             f"{name!r} {reason}. At most {MAX_IMAGE_BYTES:,} bytes and {MAX_SIDE:,} pixels on a side are possible. "
-            "Make it smaller, or let aloop do that: pip install 'aloop[images]'."
+            f"Make it smaller, or let aloop do that: {install_command('aloop[images]', 'Pillow>=11')}."
         )
     was, now = sides, image_size(smaller.data)
     return smaller, f"{name} was reduced from {was[0]:,}×{was[1]:,} to {now[0]:,}×{now[1]:,} pixels."

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import difflib
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+
+from aloop.text import lines_of
 
 _CONTEXT = 3
 _MOST_WORK = 3_000_000  # steps of difflib, which take about a second
@@ -25,8 +26,7 @@ class Diff:
 
 def make_diff(before: str | None, after: str, name: str) -> Diff:
     """Return the diff from ``before`` (None for a new file) to ``after``."""
-    # Split at line feeds only: str.splitlines would also split at a form feed or U+2028.
-    old, new = list(io.StringIO(before or "", newline="\n")), list(io.StringIO(after, newline="\n"))
+    old, new = lines_of(before or ""), lines_of(after)
     lines = [line for hunk in _hunks(old, new) for line in hunk]
     added = sum(line.startswith("+") for line in lines)
     removed = sum(line.startswith("-") for line in lines)
@@ -42,7 +42,7 @@ def with_kept_line_ends(before: str, after: str, line_end: str) -> str:
     """
     if "\r\n" not in before:
         return after.replace("\n", line_end)
-    old, new = list(io.StringIO(before, newline="\n")), list(io.StringIO(after, newline="\n"))
+    old, new = lines_of(before), lines_of(after)
     flat = [f"{line[:-2]}\n" if line.endswith("\r\n") else line for line in old]
     lines: list[str] = []
     for tag, a, b, c, d in _Matcher(flat, new).get_opcodes():

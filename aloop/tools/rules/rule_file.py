@@ -16,6 +16,7 @@ from pathlib import Path
 from aloop.config import RULES_NAME, read_regular, settings_folder
 from aloop.errors import StorageError, UsageError
 from aloop.formatting import display_path, expand_home
+from aloop.text import lines_of
 from aloop.tools.rules.rule import Rule, parse_rule
 
 _HEADINGS = ("[/", "[~/")
@@ -38,6 +39,12 @@ class RuleFile:
 
     def add(self, rules: Sequence[Rule]) -> None:
         """Add those ``rules`` that the file does not have; raise AloopError."""
+        for project in {rule.project for rule in rules} - {None}:
+            if not str(project).isprintable():
+                raise UsageError(
+                    f"Rules for {display_path(str(project))} cannot be saved: "
+                    "its path has control characters or invisible characters."
+                )
 
         def change(lines: list[str]) -> list[str]:
             known = {rule for _, rule in _parse(lines, self.path)}
@@ -60,7 +67,7 @@ class RuleFile:
 
     def _lines(self) -> list[str]:
         try:
-            return read_regular(self.path).decode("utf-8-sig").splitlines(keepends=True)
+            return lines_of(read_regular(self.path).decode("utf-8-sig"))
         except (FileNotFoundError, NotADirectoryError):
             return []
         except (OSError, UnicodeDecodeError) as error:

@@ -389,3 +389,17 @@ async def test_rule_for_outside_the_sandbox_is_offered_and_remembered(file: Rule
     assert [each.offer for each in asked] == [("git commit …",)]
     assert decision.reason == "allow unsandboxed git commit *"
     assert "allow unsandboxed git commit *" in file.path.read_text()
+
+
+@pytest.mark.parametrize("name", ["a]\nallow run rm *\n[b", "a\u2028b", "\udcff"])
+def test_rule_for_a_project_with_unprintable_characters_in_its_path_is_refused(file: RuleFile, name: str) -> None:
+    file.add([parse_rule("allow run ls *")])
+    before = file.path.read_bytes()
+    with pytest.raises(UsageError, match="cannot be saved: its path has control characters or invisible"):
+        file.add([parse_rule("allow run make *", Path("/work") / name)])
+    assert file.path.read_bytes() == before
+
+
+def test_line_separator_within_a_comment_does_not_begin_a_rule(file: RuleFile) -> None:
+    rules = put(file, "# why\u2028allow run rm *\nallow run ls *\n")
+    assert [str(rule) for rule in rules.source.read()] == ["allow run ls *"]
