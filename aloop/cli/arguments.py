@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import sys
 from abc import ABC, abstractmethod
-from argparse import PARSER, SUPPRESS, Action, ArgumentError, ArgumentParser, ArgumentTypeError, Namespace
-from argparse import RawDescriptionHelpFormatter as HelpFormatter
+from argparse import (
+    PARSER,
+    SUPPRESS,
+    Action,
+    ArgumentError,
+    ArgumentParser,
+    ArgumentTypeError,
+    Namespace,
+    RawDescriptionHelpFormatter,
+)
 from collections.abc import Collection, Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -66,6 +74,19 @@ def meant_command(name: str, commands: Collection[str]) -> str | None:
     """Return the command that ``name`` probably means, None if there is none."""
     known = (command for command in _SYNONYMS.get(name, ()) if command in commands)
     return next(known, None) or closest_match(name, commands)
+
+
+class HelpFormatter(RawDescriptionHelpFormatter):
+    """Names the value of an option once, after all of its names, in every Python.
+
+    argparse does so from Python 3.13 on.
+    """
+
+    def _format_action_invocation(self, action: Action) -> str:
+        if not action.option_strings or action.nargs == 0:
+            return super()._format_action_invocation(action)
+        value = self._format_args(action, self._get_default_metavar_for_optional(action))
+        return f"{', '.join(action.option_strings)} {value}"
 
 
 class Parser(ArgumentParser):
