@@ -15,7 +15,7 @@ from aloop.importers.agents import aider, cline, vibe
 from aloop.importers.databases.listing import newest
 from aloop.importers.draft import Imported
 from aloop.importers.formats import FORMATS
-from aloop.importers.places import files_of, is_here
+from aloop.importers.places import as_noted, files_of, is_here
 from aloop.importers.run import Scan, Selection
 from aloop.importers.source import Source
 from aloop.importers.store import session_id_of, title_of
@@ -145,7 +145,7 @@ def _may_be_in(tool: str, path: Path, folder: Path) -> bool:
     """Return False if a session, of which more than one file is read, is elsewhere."""
     if tool == "mistral-vibe":
         return vibe.may_be_in(path, folder)
-    return tool != "opencode" or json.dumps(str(folder), ensure_ascii=False).encode() in _head(path, _PIECE)[0]
+    return tool != "opencode" or json.dumps(as_noted(folder), ensure_ascii=False).encode() in _head(path, _PIECE)[0]
 
 
 def _beginning(tool: str, path: Path, folder: Path) -> Imported | None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from aloop.formatting import expand_home, home_folder
 from aloop.importers.values import mapping
+from aloop.text import clean_text
 
 _KIMI_FILES = ("context*.jsonl", "subagents/*/context.jsonl")
 
@@ -42,6 +43,14 @@ def _config() -> Path:
     return _home("XDG_CONFIG_HOME", ".config")
 
 
+def as_noted(folder: Path | str) -> str:
+    """Return the path of a folder as other tools note it.
+
+    In a name that is not UTF-8, they replace what cannot be decoded.
+    """
+    return clean_text(str(folder))
+
+
 def claude_slug(folder: Path) -> str:
     """Return the name of the folder that Claude Code makes for a project."""
     return re.sub(r"[^A-Za-z0-9]", "-", str(folder))
@@ -49,7 +58,7 @@ def claude_slug(folder: Path) -> str:
 
 def kimi_slug(folder: Path | str) -> str:
     """Return the name of the folder that kimi-cli makes for a project."""
-    return hashlib.md5(str(folder).encode(), usedforsecurity=False).hexdigest()
+    return hashlib.md5(as_noted(folder).encode(), usedforsecurity=False).hexdigest()
 
 
 def _pi_slug(folder: Path) -> str:
@@ -57,12 +66,12 @@ def _pi_slug(folder: Path) -> str:
 
 
 def _gemini_names(folder: Path) -> tuple[str, ...]:
-    names = [hashlib.sha256(str(folder).encode()).hexdigest()]
+    names = [hashlib.sha256(as_noted(folder).encode()).hexdigest()]
     try:
         known = json.loads((home_folder() / ".gemini/projects.json").read_text("utf-8"))
     except (OSError, ValueError):
         known = {}
-    slug = mapping(mapping(known).get("projects")).get(str(folder))
+    slug = mapping(mapping(known).get("projects")).get(as_noted(folder))
     if isinstance(slug, str) and slug and "/" not in slug:
         names.append(slug)
     return tuple(f"{name}/chats/*.json*" for name in names)

@@ -124,6 +124,19 @@ def goose_database(path: Path, folder: Path) -> None:
     ).close()
 
 
+def test_folder_whose_name_is_not_utf8_is_looked_up_as_other_tools_note_it(
+    private_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = Path(os.fsdecode(b"caf\xe9")).absolute()
+    try:
+        here.mkdir()
+    except OSError:
+        pytest.skip("names of files must be UTF-8 here")
+    monkeypatch.chdir(here)
+    opencode_database(private_home / ".local/share/opencode/opencode.db", here.with_name("caf\ufffd"))
+    assert [each.foreign_id for each in glimpses(here)] == ["ses_1"]
+
+
 def test_databases_are_listed_by_a_query_and_one_session_is_imported(private_home: Path) -> None:
     here = Path.cwd()
     opencode_database(private_home / ".local/share/opencode/opencode.db", here)

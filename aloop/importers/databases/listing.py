@@ -8,6 +8,7 @@ from pathlib import Path
 from aloop.export.tools.opencode import SLUG
 from aloop.importers.databases.sqlite import opened
 from aloop.importers.draft import Imported
+from aloop.importers.places import as_noted
 from aloop.importers.values import moment, text
 
 _TIMEOUT = 0.1
@@ -31,7 +32,7 @@ _QUERIES = {
 def newest(tool: str, path: Path, folder: Path, limit: int) -> Iterator[Imported]:
     """Yield the newest sessions for ``folder``; raises StorageError, sqlite3.Error."""
     with opened(path, _TIMEOUT) as connection:
-        found = connection.execute(_QUERIES[tool], {"folder": str(folder), "limit": limit}).fetchall()
+        found = connection.execute(_QUERIES[tool], {"folder": as_noted(folder), "limit": limit}).fetchall()
     for row in map(dict, found):
         if row.get("session_type") in ("sub_agent", "hidden"):
             continue
