@@ -112,7 +112,10 @@ def require_key(action: str, keys: str) -> str:
 
 
 def require_keys(table: Mapping[str, str]) -> Mapping[str, str]:
-    """Return the keys of actions that ``table`` sets; raises UsageError, or WrongKey for equal ones."""
+    """Return the keys of actions that ``table`` sets; raises UsageError.
+
+    It is WrongKey if two have the same key.
+    """
     actions = {action: require_key(action, keys) for action, keys in table.items()}
     order = [action for action in DEFAULT_KEYS if action not in actions] + list(actions)
     used: dict[tuple[str, ...], str] = {}

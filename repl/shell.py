@@ -98,6 +98,7 @@ class Shell:
         """The ID of a session to resume in the first turn, which asks about it."""
         self._cost: tuple[str, Cost] | None = None
         self._has_reported_titles = False
+        self._has_read_commands = False
         self._question = options.question
         self._queue = MessageQueue()
         self._prompt = Prompt(
@@ -301,6 +302,7 @@ class Shell:
         if outcome.prefill and not self._prompt.prefill(again):
             self._prompt.hint("The unanswered text is in the history. Press Up to bring it back.")
         self._catalogs.expire()
+        self._has_read_commands = False
         self._background.start(self._update_cost())
         if self._options.settings.titles == "model":
             self._background.start(self._update_title())
@@ -346,7 +348,21 @@ class Shell:
             context = self._engine.context
             return context.registry if context else builtin_commands()
 
-        return make_completer(self._catalogs, self._more_to_offer, registry)
+        return make_completer(self._catalogs, self._more_to_offer, registry, self._read_commands)
+
+    def _read_commands(self) -> None:
+        """Read the commands from files again, once for each line."""
+        if self._engine.context and not self._has_read_commands:
+            self._has_read_commands = True
+            self._background.start(self._offer_new_commands(self._engine.context))
+
+    async def _offer_new_commands(self, context: Context) -> None:
+        from commands.project.templates import load_commands  # here: the engine has imported it in its thread
+
+        known = context.registry
+        await asyncio.to_thread(load_commands, context)  # the line itself reports what is left out
+        if [each.name for each in context.registry.commands] != [each.name for each in known.commands]:
+            self._more_to_offer()
 
     def _make_view(self) -> View:
         # Imported here, in the engine's thread, with the parser of Markdown.

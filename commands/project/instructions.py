@@ -45,33 +45,33 @@ class Loaded:
     untrusted: tuple[FoundFile, ...] = ()
 
 
-def load_instructions(folder: Path, trust: TrustFile) -> Loaded:
-    """Read the instruction files that apply in ``folder``."""
+def load_instructions(folder: Path, trust: TrustFile, found: Iterable[FoundFile] | None = None) -> Loaded:
+    """Read the instruction files that apply in ``folder``, or those already ``found``."""
     files: list[InstructionFile] = []
     notices: list[str] = []
     untrusted: list[FoundFile] = []
     left = MOST_BYTES
-    for found in find_instruction_files(folder):
-        if found.project is not None and not trust.knows_project(found.project):
-            untrusted.append(found)
+    for file in find_instruction_files(folder) if found is None else found:
+        if file.project is not None and not trust.knows_project(file.project):
+            untrusted.append(file)
             continue
         if left <= 0:
-            notices.append(_left_out(found))
+            notices.append(_left_out(file))
             continue
         try:
-            text, is_whole = read_text(found, left)
+            text, is_whole = read_text(file, left)
         except Unreadable as error:
             notices.append(str(error))
             continue
         left -= len(text.encode())
         if not is_whole:
             left = 0
-            notices.append(f"Only the beginning of {found.shown} is used. {_LIMIT}" if text else _left_out(found))
+            notices.append(f"Only the beginning of {file.shown} is used. {_LIMIT}" if text else _left_out(file))
         shown, hidden = without_invisible(text)
         if hidden:
-            notices.append(f"{quantity(hidden, 'invisible character')} of {found.shown} left out.")
+            notices.append(f"{quantity(hidden, 'invisible character')} of {file.shown} left out.")
         if shown.strip():
-            files.append(InstructionFile(found.shown, shown))
+            files.append(InstructionFile(file.shown, shown))
     return Loaded(Instructions(tuple(files)), tuple(notices), tuple(untrusted))
 
 
@@ -84,10 +84,11 @@ def _left_out(found: FoundFile) -> str:
 
 async def refresh_instructions(context: Context) -> None:
     """Read instructions and skills for the next turn; ask once about a new project."""
-    await ask_about_project(context)
-    folder = context.agent.working_dir
-    loaded = await asyncio.to_thread(load_instructions, folder, context.trust)
-    skills = await asyncio.to_thread(load_skills, folder, context.trust)
+    folder, trust = context.agent.working_dir, context.trust
+    found = await asyncio.to_thread(_Found.of, folder)
+    await _ask_about(context, found)
+    loaded = await asyncio.to_thread(load_instructions, folder, trust, found.instructions)
+    skills = await asyncio.to_thread(load_skills, folder, trust, found.skills)
     report_once(context, (*loaded.notices, *skills.notices))
     context.agent.instructions, context.agent.skills = loaded.instructions, skills.offered
 
@@ -103,16 +104,29 @@ def report_once(context: Context, notices: Iterable[str]) -> bool:
 
 async def ask_about_project(context: Context) -> None:
     """Ask once about a project that has files for the agent and is not trusted."""
-    found = await asyncio.to_thread(_find_untrusted, context.agent.working_dir, context.trust)
-    if not found or (root := found[0].project) is None or root in context.project.declined:
+    await _ask_about(context, await asyncio.to_thread(_Found.of, context.agent.working_dir))
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The files for a folder; they are looked up once for each line."""
+
+    instructions: list[FoundFile]
+    commands: list[FoundFile]
+    skills: list[FoundFile]
+
+    @classmethod
+    def of(cls, folder: Path) -> _Found:
+        return cls(find_instruction_files(folder), find_command_files(folder), find_skill_files(folder))
+
+
+async def _ask_about(context: Context, found: _Found) -> None:
+    files = (*found.instructions, *found.commands, *found.skills)
+    untrusted = [file for file in files if file.project is not None and not context.trust.knows_project(file.project)]
+    if not untrusted or (root := untrusted[0].project) is None or root in context.project.declined:
         return
-    if not await _trusts(context, root, found):
+    if not await _trusts(context, root, untrusted):
         context.project.declined.add(root)
-
-
-def _find_untrusted(folder: Path, trust: TrustFile) -> list[FoundFile]:
-    files = (*find_instruction_files(folder), *find_command_files(folder), *find_skill_files(folder))
-    return [file for file in files if file.project is not None and not trust.knows_project(file.project)]
 
 
 async def _trusts(context: Context, root: Path, files: Collection[FoundFile]) -> bool:

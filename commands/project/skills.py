@@ -64,24 +64,27 @@ class LoadedSkills:
     untrusted: tuple[FoundFile, ...] = ()
 
 
-def load_skills(folder: Path, trust: TrustFile) -> LoadedSkills:
-    """Read the skills for ``folder``; of those with the same name, the nearest counts."""
+def load_skills(folder: Path, trust: TrustFile, found: Iterable[FoundFile] | None = None) -> LoadedSkills:
+    """Read the skills for ``folder``, or those already ``found``.
+
+    Of those with the same name, the nearest counts.
+    """
     files: dict[str, SkillFile] = {}
     notices: list[str] = []
     shadowed: list[str] = []
     untrusted: list[FoundFile] = []
-    for found in find_skill_files(folder):
-        if found.project is not None and not trust.knows_project(found.project):
-            untrusted.append(found)
+    for each in find_skill_files(folder) if found is None else found:
+        if each.project is not None and not trust.knows_project(each.project):
+            untrusted.append(each)
             continue
         try:
-            file = _read(found, notices)
+            file = _read(each, notices)
         except Unreadable as error:
             notices.append(str(error))
             continue
         first = files.setdefault(file.name, file)
         if first.skill.folder != file.skill.folder:
-            shadowed.append(f"{found.shown} is not used, because {first.file.shown} has the same name.")
+            shadowed.append(f"{each.shown} is not used, because {first.file.shown} has the same name.")
     offered = _choose_offered(files.values(), notices)
     return LoadedSkills(tuple(files.values()), offered, tuple(notices), tuple(shadowed), tuple(untrusted))
 

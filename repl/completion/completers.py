@@ -55,6 +55,10 @@ FindRegistry = Callable[[], Registry[Context]]
 """Returns the registry as it is now: commands from files come and go."""
 
 
+Refresh = Callable[[], None]
+"""Called when the name of a command is completed, to read those from files again."""
+
+
 def builtin_commands() -> Registry[Context]:
     """Return the registry without commands from files."""
     return REGISTRY
@@ -69,8 +73,10 @@ class CommandCompleter(Completer):
         catalogs: SessionCatalogs,
         models: ModelCatalog,
         now: Callable[[], datetime] = _now,
+        refresh: Refresh | None = None,
     ) -> None:
         self._find_registry = registry
+        self._refresh = refresh
         self._catalogs = catalogs
         self._models = models
         self._now = now
@@ -114,6 +120,8 @@ class CommandCompleter(Completer):
             yield from self._names(argument.lstrip().removeprefix("/"), "")
 
     def _names(self, typed: str, slash: str) -> Iterable[Completion]:
+        if self._refresh:
+            self._refresh()
         for command in self._find_registry().commands:
             name = _matching_name(command, typed.lower())
             if name is not None:
@@ -188,18 +196,25 @@ def _argument(path: str) -> str:
 
 
 def make_completer(
-    catalogs: SessionSources, changed: Callable[[], None], registry: FindRegistry = builtin_commands
+    catalogs: SessionSources,
+    changed: Callable[[], None],
+    registry: FindRegistry = builtin_commands,
+    refresh: Refresh | None = None,
 ) -> Completer:
     """Return the completer of the prompt.
 
     ``changed`` is called, from any thread, when there may be more completions than before.
     """
     models = ModelCatalog(load_models, changed, load_endpoint_models)
-    return merge_catalogs(catalogs, FileCatalog(changed), models, registry)
+    return merge_catalogs(catalogs, FileCatalog(changed), models, registry, refresh)
 
 
 def merge_catalogs(
-    catalogs: SessionSources, files: FileCatalog, models: ModelCatalog, registry: FindRegistry
+    catalogs: SessionSources,
+    files: FileCatalog,
+    models: ModelCatalog,
+    registry: FindRegistry,
+    refresh: Refresh | None = None,
 ) -> Completer:
     """Return the completer of commands, sessions, models and files."""
-    return merge_completers([CommandCompleter(registry, catalogs, models), FileCompleter(files)])
+    return merge_completers([CommandCompleter(registry, catalogs, models, refresh=refresh), FileCompleter(files)])

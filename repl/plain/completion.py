@@ -12,7 +12,7 @@ from prompt_toolkit.document import Document
 
 from aloop.sanitize import safe_line
 from aloop.width import fit, pad, text_width
-from repl.completion.completers import FindRegistry, builtin_commands, merge_catalogs
+from repl.completion.completers import FindRegistry, Refresh, builtin_commands, merge_catalogs
 from repl.completion.file_and_model_sources import FileCatalog, ModelCatalog, load_endpoint_models, load_models
 from repl.completion.session_source import SessionSources
 
@@ -26,11 +26,16 @@ _NAME_COLUMNS = 30
 class PlainCompleter:
     """Completes a line, waiting for what must be read from disk."""
 
-    def __init__(self, memory: Callable[[], MemoryManager], registry: FindRegistry = builtin_commands) -> None:
+    def __init__(
+        self,
+        memory: Callable[[], MemoryManager],
+        registry: FindRegistry = builtin_commands,
+        refresh: Refresh | None = None,
+    ) -> None:
         self._catalogs = SessionSources(memory, _run, changed=_ignore, counted=_ignore)
         self._files = FileCatalog(_ignore)
         self._models = ModelCatalog(load_models, _ignore, load_endpoint_models)
-        self._completer = merge_catalogs(self._catalogs, self._files, self._models, registry)
+        self._completer = merge_catalogs(self._catalogs, self._files, self._models, registry, refresh)
 
     def complete(self, before: str, width: int) -> tuple[str, list[str]]:
         """Return the text before the cursor, completed, and rows of choices.

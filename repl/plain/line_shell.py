@@ -78,7 +78,11 @@ async def _start(options: ShellOptions, lines: LineSource, view: PlainView) -> t
     agent.on_event, agent.ask = view.event, view.ask_permission
     context = Context(agent, view, REGISTRY, keeps_model=names_model(options), is_typed=sys.stdin.isatty())
     report_once(context, load_commands(context))
-    lines.complete_with(PlainCompleter(lambda: agent.memory, lambda: context.registry).complete)
+
+    def read_commands() -> None:
+        load_commands(context)  # the line itself reports what is left out
+
+    lines.complete_with(PlainCompleter(lambda: agent.memory, lambda: context.registry, read_commands).complete)
     await recover(context)
     first: list[str] = []
     if options.resume is not None:

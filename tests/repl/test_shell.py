@@ -177,6 +177,16 @@ async def test_tab_completes_a_command_and_enter_runs_it(stage: SetStage) -> Non
         await shell.see("This is already a new session.")
 
 
+async def test_command_file_added_while_the_shell_runs_is_offered(stage: SetStage) -> None:
+    async with stage() as shell:
+        await shell.rest()
+        folder = settings_folder() / "commands"
+        folder.mkdir(parents=True)
+        (folder / "tidy-up.md").write_text("Tidy up.")
+        shell.type("/tid\t")
+        await shell.see("> /tidy-up")
+
+
 async def test_bug_in_a_turn_is_shown_and_the_shell_continues(stage: SetStage) -> None:
     async with stage([ZeroDivisionError("a bug")], answer("Still here.")) as shell:
         shell.type("one\r")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from aloop.config import Settings
 from aloop.memory import SessionLibrary
 from aloop.memory.trust_file import TrustFile
 from commands.dispatch import dispatch
+from commands.project import folders, instructions, skills
 from commands.project.instructions import MOST_BYTES, load_instructions
 from repl.options import TaskOptions
 from repl.task import run_task
@@ -46,6 +48,26 @@ async def test_instructions_of_a_trusted_project_are_in_the_system_text(bench: S
     assert TrustFile.of_user().knows_project(project)
     await dispatch("Hi again", stage.context)
     assert len(stage.view.of("confirm")) == 1
+
+
+@pytest.mark.parametrize("agrees", [True, False])
+async def test_files_of_a_project_are_looked_up_once_for_a_message(
+    bench: SetUp, project: Path, agrees: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = bench(answer("Hello."))
+    stage.view.agrees = agrees
+    looked_up: list[str] = []
+    for name in ("find_instruction_files", "find_command_files", "find_skill_files"):
+        find = getattr(folders, name)
+
+        def count(folder: Path, name: str = name, find: Callable[[Path], object] = find) -> object:
+            looked_up.append(name)
+            return find(folder)
+
+        for module in (instructions, skills):
+            monkeypatch.setattr(module, name, count, raising=False)
+    await dispatch("Hi", stage.context)
+    assert sorted(looked_up) == ["find_command_files", "find_instruction_files", "find_skill_files"]
 
 
 async def test_project_that_is_not_trusted_is_asked_about_once_and_left_out(bench: SetUp, project: Path) -> None:

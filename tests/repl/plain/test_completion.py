@@ -9,6 +9,9 @@ import pytest
 
 from aloop.llm import create_llm
 from aloop.memory import MemoryManager
+from commands.builtin import REGISTRY
+from commands.context import Context
+from commands.registry import Command
 from repl.plain.completion import PlainCompleter
 from tests.saved_sessions import FIRST, SECOND, save
 
@@ -65,3 +68,17 @@ async def test_completion_reads_the_disk_again_inside_a_blocked_event_loop(
     assert completer.complete("/resume 0b", WIDTH) == ("/resume 0b", [])
     save(sessions_dir, "0badcafe-5678-40ab-8def-1234567890ab")
     assert completer.complete("/resume 0b", WIDTH) == ("/resume 0badcafe", [])
+
+
+def test_commands_are_read_again_before_their_names_are_completed(sessions_dir: Path) -> None:
+    registry = [REGISTRY]
+
+    async def handle(_context: Context, _argument: str) -> None:
+        """Do nothing."""
+
+    def read() -> None:
+        registry[0] = REGISTRY.with_more([Command("tidy-up", "Tidy up", handle)])
+
+    memory = MemoryManager(create_llm("offline"), sessions_dir=sessions_dir)
+    assert PlainCompleter(lambda: memory, lambda: registry[0], read).complete("/tid", WIDTH)[0] == "/tidy-up"
+    memory.close()
