@@ -194,10 +194,13 @@ def check_key(here: Environment) -> Verdict:
 
 def check_config(here: Environment) -> Verdict:
     path = config_path(here.env, here.home)
-    if not path.exists():
-        return Verdict("ok", f"{display_path(path)} does not exist (optional)")
     try:
+        path.lstat()
         read_config_file(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return Verdict("ok", f"{display_path(path)} does not exist (optional)")
+    except OSError as error:
+        return Verdict("fail", f"{display_path(path)} cannot be read: {error.strerror}", "Check who owns its folder.")
     except AloopError as error:
         return Verdict("fail", str(error), "Fix the file, or move it away.")
     return Verdict("ok", display_path(path))

@@ -141,7 +141,8 @@ def files_of(tool: str, folder: Path, *, everywhere: bool = False) -> list[Path]
     for place in places_of(tool, folder):
         patterns = place.patterns if everywhere or place.here is None else place.here(folder)
         for pattern in patterns:
-            if place.root.is_dir():
+            # A folder that cannot be read has nothing to import. Path.is_dir raises an error before Python 3.14.
+            if os.path.isdir(place.root):  # noqa: PTH112 - see above
                 found.update(dict.fromkeys(sorted(path for path in place.root.glob(pattern) if path.is_file())))
     return list(found)
 

@@ -359,3 +359,13 @@ def test_sandbox_check_reports_a_problem_of_the_folder(tmp_path: Path, monkeypat
     verdict = doctor.check_sandbox(GOOD)
     assert verdict.level == "warn"
     assert verdict.text.startswith(f"commands fail in this folder: {tmp_path}/.git is a link")
+
+
+def test_settings_in_a_folder_of_another_user_fail_the_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: Path) -> object:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "lstat", refuse)
+    verdict = doctor.check_config(replace(GOOD, home=tmp_path))
+    assert verdict.level == "fail"
+    assert "cannot be read: Permission denied" in verdict.text

@@ -202,7 +202,8 @@ def run_sessions(options: SessionsOptions) -> int:
     # One loop for all calls, not running during a question: a running loop swallows the first Ctrl-C.
     with asyncio.Runner() as runner:
         library = SessionLibrary(options.sessions_dir)
-        if options.sessions_dir is None and library.sessions_dir.is_dir():
+        # Path.is_dir raises an error without permission, before Python 3.14; the action explains it.
+        if options.sessions_dir is None and os.path.isdir(library.sessions_dir):  # noqa: PTH112 - see above
             Registry.of_user().add(library.sessions_dir)
         return _ACTIONS[options.action](options, library, runner)
 
