@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import signal
 import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aloop.errors import FAILURE, SUCCESS, AloopError, StorageError
+from aloop.errors import FAILURE, SHORT_ID, SUCCESS, AloopError, LLMError, StorageError
 from aloop.interrupts import restore_interrupts
 from aloop.memory.trust_file import TrustFile
 from aloop.terminal import OutputFailed
@@ -116,6 +117,14 @@ async def _run(options: TaskOptions, report: TaskReport, stop: _Stop) -> TaskRes
             # The answer could not be saved, but it can be shown.
             answer = agent.memory.messages[-1].content if agent.memory.message_count > before else None
             return TaskResult("failed", answer, str(error))
+        except LLMError as error:
+            if agent.memory.message_count == before:
+                raise
+            given = [] if options.sessions_dir is None else ["--sessions-dir", str(options.sessions_dir)]
+            command = shlex.join(
+                ["aloop", *given, "--resume", agent.memory.session_id[:SHORT_ID], "--task", "Continue"]
+            )
+            return TaskResult("failed", error=f"{error} The steps so far are saved. To resume: {command}")
     finally:
         await agent.llm.aclose()
 

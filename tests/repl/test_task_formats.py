@@ -71,6 +71,15 @@ def test_json_format_reports_a_failure_as_a_result(stub: StubServer) -> None:
     assert "API key was refused" in err
 
 
+def test_failure_after_a_step_names_the_command_that_resumes(stub: StubServer) -> None:
+    stub.script(SUM, HTTPError(500))
+    code, out, err = run("--task", "2+2?", "--output-format", "json", env=stub.env)
+    (result,) = records(out)
+    assert (code, result["status"]) == (1, "failed")
+    assert f"To resume: aloop --resume {result['session_id'][:8]} --task Continue" in err
+    assert run("--resume", result["session_id"][:8], "--task", "Continue", env=stub.env)[0] == 0
+
+
 def test_stream_json_format_reports_a_failure_before_the_turn() -> None:
     code, out, _ = run("--resume", "--task", "Go on", "--output-format", "stream-json")
     (result,) = records(out)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
+from aloop.__main__ import main
 from aloop.cli.parser import parse_arguments
 from aloop.cli.sessions.actions import run_sessions
 from aloop.cli.sessions.command import SessionsAction as Action
@@ -267,3 +269,24 @@ def test_search_requires_words() -> None:
     )
     with pytest.raises(UsageError, match="WORDS"):
         parse_arguments(["sessions", "search"])
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("sessions list", ["list"]),
+        ("sessions search", ["search", "sky"]),
+        ("sessions show", ["show", FIRST[:8]]),
+        ("sessions stats", ["stats", FIRST[:8]]),
+        ("sessions delete", ["delete", FIRST[:8], "--yes"]),
+    ],
+)
+def test_json_records_have_the_documented_keys(
+    name: str, arguments: list[str], sessions_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save(sessions_dir, FIRST, says="The sky is blue.")
+    assert main(["sessions", *arguments, "--json", "--sessions-dir", str(sessions_dir)]) == 0
+    record = json.loads(capsys.readouterr().out.splitlines()[0])
+    page = (Path(__file__).parents[3] / "docs/cli.md").read_text(encoding="utf-8")
+    (row,) = re.findall(rf"^\| `{name}`[^|]*\|([^|;]*)", page, re.MULTILINE)
+    assert set(re.findall("`([a-z_]+)`", row)) <= record.keys()
