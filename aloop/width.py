@@ -165,17 +165,22 @@ def row_ends(text: str, width: int) -> list[int]:
 def wrap(text: str, width: int) -> list[str]:
     """Return safe ``text`` as rows of at most ``width`` cells, broken between words.
 
-    A longer word, such as a path, is left for the terminal to wrap, so that it can be copied in one piece.
+    Chinese and Japanese are broken between characters. A longer word, such as a path, is left for the terminal to
+    wrap, so that it can be copied in one piece.
     """
     found: list[str] = []
     for paragraph in text.split("\n"):
-        row = ""
+        row, used = "", 0
         for word in paragraph.split(" "):
-            if row and text_width(row) + 1 + text_width(word) > width:
-                found.append(row)
-                row = word
-            else:
-                row = f"{row} {word}" if row else word
+            gap = " " if row else ""
+            for piece in [word] if word.isascii() else _piece().findall(word) or [word]:
+                taken = text_width(piece)
+                if row and used + len(gap) + taken > width:
+                    found.append(row)
+                    row, used = piece, taken
+                else:
+                    row, used = row + gap + piece, used + len(gap) + taken
+                gap = ""
         found.append(row)
     return found
 

@@ -53,7 +53,7 @@ PickMessage = Callable[[Questions], Awaitable[tuple[Question, bool] | None]]
 
 _MORE = f" · {SHOW_ALL} shows all"
 _BECAUSE = "No, because: "
-_BECAUSE_HELP = "Enter sends the reason to the model; without one it is just no · Esc stops"
+_BECAUSE_HELP = "Enter sends the reason, if any, to the model · Esc stops"
 
 _YES_OR_NO = (Choice("y", "Yes"), Choice("n", "No"))
 

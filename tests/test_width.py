@@ -134,3 +134,9 @@ def test_flag_takes_two_cells_also_in_the_prompt() -> None:
 )
 def test_fit_ends_drops_middle_parts_and_keeps_the_last(width: int, shown: str) -> None:
     assert fit_ends("Enter use · type to filter · Esc", width) == shown
+
+
+def test_wrap_breaks_chinese_and_japanese_between_characters_and_paths_never() -> None:
+    assert wrap("日本語の質問です。次の文", 8) == ["日本語の", "質問で", "す。次の", "文"]
+    assert wrap("看 /a/long/path/that/is/copied 文件", 8) == ["看", "/a/long/path/that/is/copied", "文件"]
+    assert wrap("  two  blanks", 80) == ["two  blanks"]

@@ -15,6 +15,7 @@ from typing import Any
 from aloop.formatting import progress_text
 from aloop.sanitize import visible
 from aloop.terminal import is_dumb
+from aloop.width import wrap
 
 
 def output_width() -> int | None:
@@ -56,6 +57,19 @@ def print_note(sentence: str) -> None:
     print(visible(sentence), file=sys.stderr)
 
 
+def print_paragraph(text: str, hang: int = 0) -> None:
+    """Print a note as wide as the terminal, broken between words.
+
+    The first row keeps its indentation, the others have one of ``hang`` cells.
+    """
+    columns = shutil.get_terminal_size().columns - 1 if sys.stderr.isatty() else _WIDEST
+    words = text.lstrip(" ")
+    first, *more = wrap(visible(words), max(min(columns, _WIDEST) - hang, 1))
+    for row in (f"{' ' * (len(text) - len(words))}{first}", *(f"{' ' * hang}{row}" for row in more)):
+        print(row, file=sys.stderr)
+
+
+_WIDEST = 79  # cells
 _DELAY = 0.5  # seconds before a bar is drawn: most work is done by then
 _INTERVAL = 0.1
 _CTRL_C = "^C"

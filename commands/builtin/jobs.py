@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from aloop.errors import UsageError
+from commands.pages import Facts
 from commands.registry import Argument, Command
 
 if TYPE_CHECKING:
@@ -35,9 +37,9 @@ async def jobs(context: Context, argument: str) -> None:
         if len(lines) > _MOST_LINES:
             view.info(f"The last {_MOST_LINES} lines:")
         view.info("\n".join(lines[-_MOST_LINES:]) if job.recent.strip() else f"Job {job.number} has printed nothing.")
-        view.info(_row(job))
+        await view.show(_page([job]))
     elif table.jobs:
-        view.info("\n".join(map(_row, table.jobs)))
+        await view.show(_page(table.jobs))
         view.info(
             "/jobs N shows the last output of job N, and /jobs stop N stops it. All jobs end when you leave aloop."
         )
@@ -52,8 +54,10 @@ def _find(known: list[Job], text: str) -> Job:
     raise UsageError(f"Job {text!r} does not exist. /jobs lists the jobs.")
 
 
-def _row(job: Job) -> str:
-    return f"{job.number}  {job.state}, {job.seconds:.0f} s  {' '.join(job.command.split())}"
+def _page(known: Sequence[Job]) -> Facts:
+    names = (f"{job.number}  {job.state}, {job.seconds:.0f} s" for job in known)
+    commands = (" ".join(job.command.split()) for job in known)
+    return Facts(list(zip(names, commands, strict=True)), most_rows=2)
 
 
 COMMAND = Command(

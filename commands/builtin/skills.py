@@ -32,7 +32,7 @@ async def skills(context: Context, _argument: str) -> None:
             command = context.registry.find(file.name)
             if command is not None and command.group != SKILLS_GROUP:
                 mark += f" · /{file.name} runs another command"
-            rows.append((file.name, f"{file.file.shown}{mark} · {file.skill.description}"))
+            rows += [(file.name, file.skill.description), ("", f"{file.file.shown}{mark}")]
         await context.view.show(Facts(rows, most_rows=2))
         tokens = estimate_tokens(loaded.offered.section) if offered else 0
         count = quantity(len(offered), "skill")

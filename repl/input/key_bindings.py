@@ -164,6 +164,12 @@ def bind_keys(prompt: Actions, changed: Mapping[str, str]) -> KeyBindings:
         buffer.cursor_position += buffer.document.get_cursor_left_position()
         event.app.vi_state.input_mode = InputMode.NAVIGATION
 
+    keys_shown = Condition(lambda: shows_keys(get_app().current_buffer.text))
+
+    @keys.add("escape", filter=at_input & keys_shown & escape_alone, eager=True)
+    def _close_help(event: KeyPressEvent) -> None:
+        event.current_buffer.reset()
+
     @keys.add("up", filter=at_input & ~has_completions & ~has_selection)
     def _up(_event: KeyPressEvent) -> None:
         prompt.move_up()
@@ -224,6 +230,11 @@ def bind_keys(prompt: Actions, changed: Mapping[str, str]) -> KeyBindings:
 def _last_clusters(text: str, count: int) -> list[str]:
     # A cluster is short; only the end of a long line is split.
     return list(clusters(text[-_LONGEST_CLUSTERS:]))[-max(count, 1) :]
+
+
+def shows_keys(text: str) -> bool:
+    """Return True if the keys are shown below the input ``text``."""
+    return text == "?"
 
 
 def wants_new_line(document: Document) -> bool:

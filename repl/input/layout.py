@@ -13,7 +13,7 @@ from prompt_toolkit.application.current import get_app
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.filters import Condition, has_completions, is_done
 from prompt_toolkit.formatted_text import StyleAndTextTuples
-from prompt_toolkit.formatted_text.utils import fragment_list_to_text
+from prompt_toolkit.formatted_text.utils import fragment_list_to_text, fragment_list_width
 from prompt_toolkit.layout import (
     BufferControl,
     ConditionalContainer,
@@ -23,6 +23,7 @@ from prompt_toolkit.layout import (
     Layout,
     VSplit,
     Window,
+    menus,
 )
 from prompt_toolkit.layout.menus import CompletionsMenu
 from prompt_toolkit.layout.processors import (
@@ -131,6 +132,26 @@ Char.display_mappings = _Mappings(
 # prompt_toolkit measures each character with wcwidth. It has no public way to correct that.
 for letter in FLAG_LETTERS:
     _CHAR_SIZES_CACHE[letter] = text_width(letter)
+
+
+def _cut(formatted_text: StyleAndTextTuples, max_width: int) -> tuple[StyleAndTextTuples, int]:
+    """Return a text, cut with an ellipsis to ``max_width`` cells, and its width."""
+    whole = fragment_list_width(formatted_text)
+    if whole <= max_width:
+        return formatted_text, whole
+    kept: StyleAndTextTuples = []
+    used = 0
+    for fragment in explode_text_fragments(formatted_text):
+        taken = fragment_list_width([fragment])
+        if used + taken >= max_width:
+            break
+        kept.append(fragment)
+        used += taken
+    return ([*kept, ("", "…")], used + 1) if max_width > 0 else ([], 0)
+
+
+# It would cut the texts of the completion menu with three dots, and has no public way to change that.
+menus._trim_formatted_text = _cut
 
 _MENU_ROWS = 8
 

@@ -48,6 +48,7 @@ _REPORT_FOCUS, _IGNORE_FOCUS = "\x1b[?1004h", "\x1b[?1004l"
 _MODIFY_KEYS, _RESET_KEYS = "\x1b[>4;1m", "\x1b[>4m"
 """Let xterm and tmux send modified keys such as Shift-Enter, which they send as Enter otherwise, and stop that."""
 
+_SAVE_CURSOR, _RESTORE_CURSOR = "\x1b7", "\x1b8"
 _BEGIN_FRAME, _END_FRAME = "\x1b[?2026h", "\x1b[?2026l"
 
 
@@ -218,14 +219,16 @@ class LiveRenderer(Renderer):
         if self._in_alternate_screen:
             output.cursor_goto(1, 1)
             self._cursor_pos = Point(0, 0)
-        elif up:
+        else:
             output.cursor_backward(self._cursor_pos.x)
             output.cursor_up(up)
             # Never erase from the top left corner: tmux would keep the erased text in its history.
             output.erase_end_of_line()
+            # A terminal that has become less high may have no row below, so the way back is not one row up.
+            output.write_raw(_SAVE_CURSOR)
             output.cursor_down(1)
             output.erase_down()
-            output.cursor_up(1)
+            output.write_raw(_RESTORE_CURSOR)
             self._cursor_pos = Point(0, 0)
         self._drawn = []
         super().erase(leave_alternate_screen)

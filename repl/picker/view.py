@@ -114,8 +114,10 @@ _MANY_ROWS = 16
 """Rows of a screen from which on all keys are shown, if need be in two rows."""
 
 _FILTER_KEY = "/ filter"
-_BROWSE_KEYS = f"d trash · r rename · f fork · {_FILTER_KEY}"
+_BROWSE_KEYS = "d trash · r rename · f fork"
 _FILTER_KEYS = "^D trash · ^R rename · ^F fork"
+_WIDEST_KEYS = len(f"{_FILTER_KEY} · Tab search text · ^A this folder · Esc")
+"""The cells that each of the two rows of keys needs at most."""
 _LEGENDS = {
     Mode.RENAME: ("Enter rename · Esc cancel",),
     Mode.TRASH: ("Enter move {} to the trash · Esc cancel", "Enter move to the trash · Esc cancel"),
@@ -156,16 +158,18 @@ def legend_rows(
 ) -> list[str]:
     """Return the keys: all of them in a tall window, else those that fit in one row.
 
-    Keys for the highlighted session are left out unless the list ``has_rows``.
+    Keys for the highlighted session are left out unless the list ``has_rows``. If there are two rows, they have the
+    first one.
     """
     search = f"Tab {'titles' if is_search else 'search text'}"
-    resume, keys = "Enter resume · ", f"{_BROWSE_KEYS if mode is Mode.BROWSE else _FILTER_KEYS} · "
-    if not has_rows:
-        resume, keys = "", f"{_FILTER_KEY} · " if mode is Mode.BROWSE else ""
+    resume = "Enter resume · " if has_rows else ""
     folders = f"^A {'this folder' if is_all else 'all folders'}"
     width = size.columns - 1
     if size.rows >= _MANY_ROWS:
-        return flow(f"{resume}{keys}{search} · {folders} · Esc", width)
+        own = f"{resume}{_BROWSE_KEYS if mode is Mode.BROWSE else _FILTER_KEYS}" if has_rows else ""
+        others = f"{f'{_FILTER_KEY} · ' if mode is Mode.BROWSE else ''}{search} · {folders} · Esc"
+        whole = f"{own} · {others}" if own else others
+        return [own, others] if own and text_width(whole) > width >= _WIDEST_KEYS else flow(whole, width)
     whole = f"{resume}{search} · Esc"
     return [whole if text_width(whole) <= width else fit(f"{resume}Esc", width)]
 

@@ -179,7 +179,7 @@ def permission_title(request: PermissionRequest) -> str:
     elif "write" in request.kinds:
         what = "Make this change"
     else:
-        what = "Allow this"
+        return "Allow this?"  # the row above names the place
     place = "sandbox" if request.is_unsandboxed else "working directory"
     return f"{what}{f' outside the {place}' if 'outside' in request.kinds else ''}?"
 

@@ -282,3 +282,28 @@ def test_unsaved_answer_is_reported(
     type_in(monkeypatch, "3")
     assert onboarding.choose(Settings.from_env()) is not None
     assert "Your answer was not saved" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("columns", [40, 60])
+def test_question_breaks_its_rows_between_words(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], columns: int
+) -> None:
+    monkeypatch.setattr("shutil.get_terminal_size", lambda: os.terminal_size((columns, 20)))
+    type_in(monkeypatch, "3")
+    assert onboarding.choose(Settings.from_env()) is not None
+    shown = capsys.readouterr().err
+    assert all(len(row) < columns for row in shown.splitlines())
+    assert (columns == 60) == ("  1  Claude: enter an API key for this run\n" in shown)
+    assert columns == 60 or "  1  Claude: enter an API key for\n     this run\n" in shown
+
+
+def test_offer_of_the_small_model_breaks_its_rows_between_words(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("shutil.get_terminal_size", lambda: os.terminal_size((40, 20)))
+    type_in(monkeypatch, "2", "n", "3")
+    onboarding.choose(Settings.from_env())
+    rows = capsys.readouterr().err.splitlines()
+    assert "These packages contain a small language" in rows
+    # The terminal wraps an address, so that it can be copied, and the user ends the row of a question.
+    assert [row for row in rows if len(row) >= 40 and "https://" not in row and "[y/N]" not in row] == []

@@ -38,7 +38,7 @@ def test_picker_fits_the_screen_and_disappears_on_escape(shell: Open, columns: i
     fill(25)
     aloop = shell(columns=columns, rows=height)
     aloop.send_line("/resume")
-    aloop.wait_for("Enter resume · d trash · r rename · f fork · / filter")
+    aloop.wait_for("Enter resume · d trash · r rename · f fork")
     aloop.wait_until(lambda: "\nIt is\n4." in aloop.screen(), "the end of the newest")
     assert numbers(aloop) == [*range(25, 25 - listed, -1)]
     assert max(map(get_cwidth, aloop.screen().splitlines())) < columns

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.document import Document
 from prompt_toolkit.formatted_text.utils import fragment_list_to_text
-from prompt_toolkit.layout import BufferControl
+from prompt_toolkit.layout import BufferControl, menus
 from prompt_toolkit.layout.processors import TransformationInput
 
 from aloop.width import rows, text_width
@@ -52,3 +52,16 @@ def test_cursor_after_a_full_row_is_beside_its_last_word(text: str) -> None:
     shown, places = wrapped(text)
     last_row = places[-1] // ROOM
     assert shown[last_row * ROOM : places[-1]].strip()
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "shown"),
+    [
+        ("Open a saved session", 20, "Open a saved session"),
+        ("Open a saved session", 8, "Open a …"),
+        ("日本語", 5, "日本…"),
+    ],
+)
+def test_text_in_the_completion_menu_is_cut_with_an_ellipsis(text: str, width: int, shown: str) -> None:
+    fragments, used = menus._trim_formatted_text([("", text)], width)
+    assert (fragment_list_to_text(fragments), used) == (shown, text_width(shown))

@@ -286,6 +286,16 @@ async def test_question_mark_alone_shows_the_keys_until_more_is_typed(stage: Sta
     await stage.terminal.wait_until(lambda: stage.terminal.screen[-1] == "the toolbar", "the toolbar")
 
 
+@pytest.mark.parametrize("is_busy", [False, True])
+async def test_escape_hides_the_keys(stage: Stage, is_busy: bool) -> None:
+    stage.owner.is_busy = is_busy
+    stage.type("?")
+    await stage.terminal.wait_for("Esc Esc go back to an earlier message")
+    stage.type("\x1b")
+    await stage.terminal.wait_until(lambda: stage.terminal.screen[-1] == "the toolbar", "the toolbar")
+    assert (stage.prompt.draft, stage.owner.interruptions) == ("", 0)
+
+
 UP, DOWN = "\x1b[A", "\x1b[B"
 
 

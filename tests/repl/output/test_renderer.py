@@ -122,6 +122,20 @@ async def test_erase_counts_rows_wrapped_by_a_resize(
     assert f"\x1b[{rows}A" in "".join(stage.terminal.writes[seen:])
 
 
+@pytest.mark.parametrize("draft", ["", "draft"])
+async def test_prompt_in_the_first_row_is_not_erased_from_the_corner(stage: Stage, draft: str) -> None:
+    """After Ctrl-L; tmux would keep the whole prompt in its history."""
+    stage.live.end()
+    stage.screen.refresh()
+    stage.prompt.prefill(Entry(draft))
+    stage.prompt.app.renderer.clear()
+    stage.screen.write("")
+    seen = len(stage.terminal.writes)
+    stage.prompt.app.renderer.erase()
+    sent = "".join(stage.terminal.writes[seen:])
+    assert sent.index("\x1b[K") < sent.index("\x1b7") < sent.index("\x1b[J") < sent.index("\x1b8")
+
+
 async def test_printed_rows_stay_if_the_terminal_is_less_high_than_it_has_reported(stage: Stage) -> None:
     stage.screen.write("one\ntwo\nthree\n")
     stage.stream("four")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import threading
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from tests.commands.conftest import store
 from tests.repl.conftest import SetStage, Stage
 from tests.saved_sessions import FIRST, SECOND, THIRD, save
 
-LEGEND = "Enter resume · d trash · r rename · f fork · / filter · Tab search text"
+LEGEND = "Enter resume · d trash · r rename · f fork"
 
 
 @pytest.fixture(autouse=True)
@@ -518,6 +519,25 @@ def test_legend_of_one_row_keeps_esc_at_any_width(columns: int) -> None:
     assert row.startswith("Enter resume · ")
     assert row.endswith(" · Esc")
     assert len(row) < columns
+
+
+def test_legend_in_two_rows_has_the_keys_of_the_session_first() -> None:
+    assert legend_rows(Size(rows=24, columns=80)) == [
+        "Enter resume · d trash · r rename · f fork",
+        "/ filter · Tab search text · ^A all folders · Esc",
+    ]
+    assert len(legend_rows(Size(rows=24, columns=120))) == 1
+
+
+def test_legend_of_every_mode_fits_into_the_rows_that_are_kept_free() -> None:
+    for columns in range(20, 121):
+        size = Size(rows=24, columns=columns)
+        for is_search, is_all, has_rows in itertools.product((True, False), repeat=3):
+            for mode in (Mode.BROWSE, Mode.FILTER):
+                keys = legend_rows(size, mode, is_search=is_search, is_all=is_all, has_rows=has_rows)
+                assert len(keys) <= len(legend_rows(size))
+                assert all(len(row) < columns for row in keys)
+                assert keys[-1].endswith("Esc")
 
 
 @pytest.mark.parametrize("rows", [12, 24])
