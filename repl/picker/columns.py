@@ -106,7 +106,10 @@ def fit_columns(width: int, *, folder: int, messages: int, model: int) -> Column
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """The texts of a row; ``hit`` is shown beside the title."""
+    """The texts of a row; ``hit`` is shown beside the title.
+
+    ``is_title_only`` if no counts will ever follow the title, which may then be as long as the row.
+    """
 
     session: SessionTitle
     number: str = ""
@@ -115,6 +118,7 @@ class Row:
     messages: str = ""
     model: str = ""
     hit: Hit | None = None
+    is_title_only: bool = False
 
 
 def row_of(
@@ -125,11 +129,12 @@ def row_of(
     is_current: bool = False,
     folder: str = "",
     hit: Hit | None = None,
+    is_title_only: bool = False,
 ) -> Row:
     """Return the row of a session, without its counts if they are not known yet."""
     messages = quantity(summary.message_count, "message") if summary and not summary.problem else ""
     model = short_model(summary.model or "") if summary else ""
-    return Row(session, number, is_current, folder, messages, model, hit)
+    return Row(session, number, is_current, folder, messages, model, hit, is_title_only)
 
 
 _LONG_NAME = re.compile(r"^claude-|-\d{8}$")
@@ -155,6 +160,9 @@ def row_spans(
         start += pad(age(session.updated_at, now), columns.age) + _GAP
     fragments: StyleAndTextTuples = [(quiet, start)]
     title = unjoined(safe_line(session.title)) or "(no title)"
+    if row.is_title_only:
+        after = sum(cells + len(_GAP) for cells in (columns.folder, columns.model, columns.messages) if cells)
+        return [*fragments, (base, pad(title, columns.title + after))]
     if row.hit is None:
         shown = pad(title, columns.title)
         fragments += _marked(shown, matched(shown), base, bold)

@@ -20,7 +20,7 @@ from aloop.memory.search.search import Hit
 from aloop.memory.session import SessionTitle
 from aloop.sanitize import safe_line
 from aloop.width import fit, flow, text_width, unjoined
-from commands.session_browser import SessionBrowser
+from commands.session_browser import ROW, SessionBrowser
 from repl.output.markdown import markdown_lines
 from repl.output.rich_lines import wrap_line
 from repl.output.styled import Line, line
@@ -229,6 +229,7 @@ def _rows(shown: Shown) -> StyleAndTextTuples:
             is_current=session.key == picker.current,
             folder=unjoined(safe_line(shown.browser.project(session))) if shown.is_all() else "",
             hit=picker.hits[session.key][0] if picker.hits else None,
+            is_title_only=session.id == ROW,
         )
         for session, _ in window
     ]

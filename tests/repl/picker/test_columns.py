@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -48,6 +49,12 @@ def test_narrow_rows_leave_out_columns_and_keep_the_title(width: int, row: str) 
 def test_row_has_exactly_the_width(width: int, hit: Hit | None) -> None:
     row = row_of(SESSION, SUMMARY, number="1", folder="/work/some/long/project", hit=hit)
     assert text_width(shown(row, width)) == width
+    assert text_width(shown(replace(row, hit=None, is_title_only=True), width)) == width
+
+
+def test_title_without_counts_has_their_room() -> None:
+    row = replace(row_of(SESSION, SUMMARY), is_title_only=True)
+    assert "About the weather in May, at some length" in shown(row, 79)
 
 
 def test_folder_has_precedence_over_counts_and_shows_its_end() -> None:
