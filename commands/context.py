@@ -126,8 +126,8 @@ class View(Protocol):
         """
         ...
 
-    def send_to_clipboard(self, text: str) -> bool:
-        """Send ``text`` to the clipboard of the terminal; False if that is impossible."""
+    def send_to_clipboard(self, text: str) -> str:
+        """Send ``text`` to the clipboard of the terminal; return the reason if it cannot."""
         ...
 
     async def announce(self, notice: str, question: str) -> bool:

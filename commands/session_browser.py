@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 ROW = "import"
 """The ID of the row, which no session can have."""
+_LAST = 50
+"""Sessions that fill a screen until all others have been read."""
 _WAIT = 0.5
 """The longest wait for the files of other tools; later they are ready for the next use."""
 
@@ -64,6 +66,10 @@ class SessionBrowser:
     async def titles(self) -> Sequence[SessionTitle]:
         """Return all sessions, newest first."""
         return await self._memory.library.list_titles()
+
+    async def last_titles(self) -> Sequence[SessionTitle]:
+        """Return some of the newest sessions, in a moment however many there are."""
+        return await self._memory.library.list_titles(_LAST)
 
     def number(self, titles: Sequence[SessionTitle]) -> None:
         """Give row numbers to the first of ``titles``."""
@@ -237,6 +243,9 @@ class ForeignBrowser(SessionBrowser):
             SessionTitle(each.session_id, each.updated_at, f"{FORMATS[each.tool].label} · {each.title}")
             for each in found
         ]
+
+    async def last_titles(self) -> Sequence[SessionTitle]:
+        return ()
 
     async def first_questions(self) -> Mapping[str, str]:
         return {}

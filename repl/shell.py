@@ -486,10 +486,13 @@ class Shell:
             self._more_to_offer()
             from commands.project.templates import refresh_commands  # here: the engine has imported it in its thread
 
+            # First, because with thousands of sessions the rest takes longer than a user takes to type /resume.
+            await self._catalogs.refresh()
             has_recovered = await recover(context)
+            if has_recovered:
+                self._catalogs.expire()
             if await refresh_commands(context) or has_recovered:
                 self._screen.write("\n")
-            await self._catalogs.refresh()
             await self._update_cost()
         except Exception as error:  # noqa: BLE001 - any failure of the engine ends the shell
             self._report(str(error) if isinstance(error, AloopError) else bug_text(error))

@@ -148,7 +148,7 @@ class TerminalView:
         with self._live.hidden():
             return await self._choose_message(page)
 
-    def send_to_clipboard(self, text: str) -> bool:
+    def send_to_clipboard(self, text: str) -> str:
         return self._screen.send_to_clipboard(text)
 
     async def announce(self, notice: str, question: str) -> bool:

@@ -35,14 +35,14 @@ async def copy(context: Context, argument: str) -> None:
                 f"The last answer has {quantity(len(blocks), 'code block') if blocks else 'no code block'}."
             )
         what, text = f"code block {number}", blocks[number - 1]
-    program, is_sent = await copy_with_program(text), context.view.send_to_clipboard(text)
+    program, reason = await copy_with_program(text), context.view.send_to_clipboard(text)
     lines = quantity(text.count("\n") + 1, "line")
     if program:
         context.view.info(f"Copied {what} ({lines}) with {program}.")
-    elif is_sent:
+    elif not reason:
         context.view.info(f"Sent {what} ({lines}) to the clipboard of your terminal, if it supports OSC 52.")
     else:
-        raise AloopError("Cannot copy: install wl-clipboard, xclip or xsel, or use a terminal without --plain.")
+        raise AloopError(f"Cannot copy: {reason}. Install wl-clipboard, xclip or xsel to copy with it.")
 
 
 def code_blocks(text: str) -> list[str]:

@@ -80,7 +80,7 @@ def toolbar_parts(
     texts = {
         "model": safe_line(title_of(model)),
         "title": fit(title or "(no title)", _LONGEST_TITLE),
-        "messages": f"{count} {'message' if count == 1 else 'messages'}",
+        "messages": quantity(count, "message"),
         "cost": str(cost) if cost and cost.dollars else "",
         "branch": safe_line(branch),
     }

@@ -85,17 +85,17 @@ class Screen:
         """True if the terminal sends keys by the kitty protocol."""
         return isinstance(self.output, TerminalOutput) and self.output.has_kitty_keys
 
-    def send_to_clipboard(self, text: str) -> bool:
-        """Let the terminal copy ``text`` (OSC 52); False if it is too long for that."""
+    def send_to_clipboard(self, text: str) -> str:
+        """Let the terminal copy ``text`` (OSC 52); return the reason if it cannot."""
         # Imported here: the prompt is drawn without it.
         from base64 import b64encode
 
         encoded = b64encode(text.encode(errors="replace")).decode()
         if len(encoded) > _LONGEST_COPY:
-            return False
+            return "the text is too long for the terminal's clipboard"
         self.output.write_raw(f"\x1b]52;c;{encoded}\x07")
         self.output.flush()
-        return True
+        return ""
 
     def ask_terminal(self) -> None:
         """Ask the terminal what it can do; ``take_report`` gets its answers, if any."""

@@ -148,7 +148,7 @@ class PickerSession:
 
     async def open(self, known: Sequence[SessionTitle]) -> bool:
         """Start reading the sessions; return False if there turn out to be none."""
-        self._reading = self._start(self._read())
+        self._reading = self._start(self._read(has_some=bool(known)))
         if known:
             await self._take(known)
         else:
@@ -310,9 +310,15 @@ class PickerSession:
         if self.picker.mode in {Mode.BROWSE, Mode.FILTER} and self._line.text != self.picker.filter:
             self._stop_search()
             self.picker.set_filter(self._line.text)
-            if not self.picker.count and self._is_read and len(self.picker.filter.strip()) >= _LEAST_SEARCHED:
-                self._begin_search(_SEARCH_DELAY)
+            self._search_if_none()
             self._show_highlighted()
+
+    def _search_if_none(self) -> None:
+        """Search the messages, soon, for text that no title has."""
+        picker = self.picker
+        is_new = picker.mode is Mode.FILTER and picker.hits is None
+        if is_new and not picker.count and self._is_read and len(picker.filter.strip()) >= _LEAST_SEARCHED:
+            self._begin_search(_SEARCH_DELAY)
 
     def _write(self, text: str) -> None:
         self._line.document = Document(text, len(text))
@@ -342,13 +348,16 @@ class PickerSession:
         self._show_highlighted()
         self._note = message
 
-    async def _read(self) -> None:
+    async def _read(self, *, has_some: bool) -> None:
+        if not has_some and (titles := await self._browser.last_titles()):
+            await self._take(titles)
         titles = await self._browser.titles()
         self._is_read = True
         if not titles:
             self._leave(None)
             return
         await self._take(titles)
+        self._search_if_none()  # for what was typed before
         self._show_highlighted()
         messages = await self._browser.first_questions()
         self._questions = await asyncio.to_thread(lambda: {key: text.casefold() for key, text in messages.items()})

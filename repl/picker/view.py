@@ -212,7 +212,8 @@ def _prompt(picker: Picker) -> str:
 
 def _count(shown: Shown) -> StyleAndTextTuples:
     picker = shown.picker
-    count = f"{picker.count:,} of {picker.total:,}" if picker.filter else f"{picker.total:,}"
+    total = f"{picker.total:,}{'+' if picker.total and shown.is_reading() else ''}"
+    count = f"{picker.count:,} of {total}" if picker.filter else total
     return [("class:toolbar", f" {count} ")]
 
 

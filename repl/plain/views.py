@@ -124,8 +124,8 @@ class PlainView:
         self.info("/rewind N goes back to message N.")
         return None
 
-    def send_to_clipboard(self, text: str) -> bool:  # noqa: ARG002 - no escape codes are printed
-        return False
+    def send_to_clipboard(self, text: str) -> str:  # noqa: ARG002 - no escape codes are printed
+        return "a plain shell sends nothing to the terminal's clipboard"
 
     async def announce(self, notice: str, question: str) -> bool:  # noqa: ARG002 - there is no one to answer
         self._write(self._err, [line(row) for row in notice.split("\n")])

@@ -91,9 +91,9 @@ class RecordingView:
         await self.show(page)
         return self.picks_message
 
-    def send_to_clipboard(self, text: str) -> bool:
+    def send_to_clipboard(self, text: str) -> str:
         self.shown.append(("clipboard", text))
-        return self.has_clipboard
+        return "" if self.has_clipboard else "this is a test"
 
     async def announce(self, notice: str, question: str) -> bool:
         self.shown.append(("announce", notice))

@@ -108,3 +108,13 @@ async def test_edit_reports_a_failed_editor(stage: Stage, monkeypatch: pytest.Mo
     assert not await stage.view.edit(tmp_path / "file", 1)
     assert "exited with code 1." in stage.terminal.scrollback
     assert stage.paging == [True, False]
+
+
+async def test_copied_text_is_sent_as_osc_52_unless_it_is_too_long(stage: Stage) -> None:
+    assert stage.view.send_to_clipboard("héllo\n") == ""
+    assert "".join(stage.terminal.writes) == "\x1b]52;c;aMOpbGxvCg==\x07"
+    stage.terminal.writes.clear()
+    longest = 74_994 // 4 * 3
+    assert stage.view.send_to_clipboard("x" * longest) == ""
+    assert "too long" in stage.view.send_to_clipboard("x" * (longest + 1))
+    assert len("".join(stage.terminal.writes)) == len("\x1b]52;c;\x07") + longest // 3 * 4

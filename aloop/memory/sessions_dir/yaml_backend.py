@@ -217,6 +217,9 @@ class YamlBackend:
     def _recover_folder(self, name: str) -> list[str]:
         folder = self.sessions_dir / name
         with self._explained("recover an interrupted turn"), contextlib.suppress(SessionBusy):  # its writer is alive
+            names = set(self.fs.names(folder))
+            if FILE_NAME in names and names <= {FILE_NAME, *LOCK_NAMES}:
+                return []  # as nearly all: this one look is what a start with thousands of sessions pays for
             self._sweep(folder)
             for inner in (folder / OUTPUTS, folder / FILES):
                 with contextlib.suppress(FileNotFoundError, NotADirectoryError):

@@ -59,7 +59,7 @@ async def test_missing_answer_block_or_clipboard_is_an_error(bench: SetUp) -> No
     await dispatch("/copy 3", stage.context)
     await dispatch("/copy", stage.context)
     assert stage.view.of("error")[0] == "The last answer has 2 code blocks."
-    assert str(stage.view.of("error")[1]).startswith("Cannot copy:")
+    assert str(stage.view.of("error")[1]).startswith("Cannot copy: this is a test. Install wl-clipboard, xclip")
 
 
 @pytest.mark.parametrize(

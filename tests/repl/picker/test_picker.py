@@ -202,6 +202,42 @@ async def test_picker_opens_before_sessions_are_read(stage: SetStage, may_read: 
         await shell.see("Resumed a1b2ffff")
 
 
+async def test_text_typed_before_all_sessions_are_read_is_looked_for_in_messages_then(
+    stage: SetStage, may_read: asyncio.Event
+) -> None:
+    async with stage() as shell:
+        await open_before_reading(shell, may_read)
+        await wait_for_row(shell, " 1  0badcafe")
+        shell.type("it is 4")
+        await wait_for_row(shell, "find: it is 4")
+        await wait_for_row(shell, "Reading sessions…")
+        may_read.set()
+        await wait_for_row(shell, "text: it is 4")
+        await wait_for_row(shell, "#4 assistant  It is 4.")
+
+
+async def test_newest_sessions_are_shown_before_all_have_been_read(
+    stage: SetStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_read_all, read = asyncio.Event(), SessionLibrary.list_titles
+
+    async def wait_for_all(library: SessionLibrary, last_made: int | None = None) -> list[SessionTitle]:
+        if last_made is None:
+            await may_read_all.wait()
+            return await read(library)
+        return await read(library, 2)
+
+    monkeypatch.setattr(SessionLibrary, "list_titles", wait_for_all)
+    async with stage() as shell:
+        shell.type("/resume\r")
+        await wait_for_row(shell, " 1  0badcafe")
+        await wait_for_row(shell, " 2  a1b2ffff")
+        assert shell.terminal.screen[0].endswith(" 2+")
+        may_read_all.set()
+        await wait_for_row(shell, " 3  a1b2c3d4")
+        assert shell.terminal.screen[0].endswith(" 3")
+
+
 @pytest.mark.slow
 async def test_highlight_and_changes_survive_a_late_list(
     stage: SetStage, sessions_dir: Path, may_read: asyncio.Event
