@@ -36,10 +36,18 @@ def _is_same(kept: LLMMessage, fresh: LLMMessage) -> bool:
         return True  # the wording about the origin may change with the version
     if kept.output_file:
         return (fresh.content or "").startswith((kept.content or "")[: MAX_RESULT_BYTES // 10])
-    calls = ([(call.id, call.name, _plain(call.arguments)) for call in each.tool_calls] for each in (kept, fresh))
+    # Nearly all are equal as they are.
+    has_same_text = (kept.content, kept.parts) == (fresh.content, fresh.parts) or _words(kept) == _words(fresh)
+    return has_same_text and (kept.tool_calls == fresh.tool_calls or _calls(kept) == _calls(fresh))
+
+
+def _words(message: LLMMessage) -> str:
     # An image was a mark in the text before it was a part.
-    texts = {_MARKS.sub("", marked_text(each.content, each.parts)).replace("\n", "") for each in (kept, fresh)}
-    return len(texts) == 1 and next(calls) == next(calls)
+    return _MARKS.sub("", marked_text(message.content, message.parts)).replace("\n", "")
+
+
+def _calls(message: LLMMessage) -> list[tuple[str, str, Any]]:
+    return [(call.id, call.name, _plain(call.arguments)) for call in message.tool_calls]
 
 
 def _plain(arguments: str) -> Any:
