@@ -106,17 +106,17 @@ def _import(options: ImportOptions, scan: Scan, found: Iterable[Imported], total
         try:
             for imported in found:
                 try:
-                    with DelayedInterrupt():  # a conversation is written as a whole
+                    with DelayedInterrupt():  # a conversation is written as a whole, and counted
                         outcome = store.put(imported)
+                        done[outcome.action] += 1
+                        if outcome.action in ("imported", "updated"):
+                            lost.update(imported.losses)
+                            added[outcome.action] += outcome.added
                 except StorageError as error:
                     if error.cause is None or error.cause.errno in _FOR_ALL:
                         raise
                     scan.problems[str(error).rstrip(".")] += 1
                     continue
-                done[outcome.action] += 1
-                if outcome.action in ("imported", "updated"):
-                    lost.update(imported.losses)
-                    added[outcome.action] += outcome.added
                 bar.clear()
                 _report(options, table, imported, outcome)
         except KeyboardInterrupt:

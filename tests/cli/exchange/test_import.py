@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import os
+import signal
 import sys
 import zipfile
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from aloop.importers.databases import sqlite
 from aloop.importers.draft import Imported
 from aloop.importers.places import claude_slug
 from aloop.importers.run import Scan
+from aloop.importers.store import ImportStore, Outcome
 from aloop.memory import Session
 from aloop.memory.sessions_dir.yaml_backend import YamlBackend
 from aloop.memory.trust_file import TrustFile
@@ -202,6 +204,25 @@ def test_ctrl_c_keeps_what_was_imported(
     monkeypatch.setattr(Scan, "read", interrupted)
     assert run(str(chat(tmp_path / "c.json", 3)), "--sessions-dir", str(sessions_dir)) == 130
     assert "run the same command again" in capsys.readouterr().err
+    assert len(list(sessions_dir.glob("2*"))) == 1
+
+
+def test_ctrl_c_while_a_conversation_is_written_counts_it(
+    tmp_path: Path, sessions_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put = ImportStore.put
+
+    def interrupted(store: ImportStore, imported: Imported) -> Outcome:
+        signal.raise_signal(signal.SIGINT)
+        return put(store, imported)
+
+    monkeypatch.setattr(ImportStore, "put", interrupted)
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs of a shell ignore it
+    try:
+        assert run(str(chat(tmp_path / "c.json", 3)), "--sessions-dir", str(sessions_dir)) == 130
+    finally:
+        signal.signal(signal.SIGINT, previous)
+    assert "1 conversation: 1 imported (1 message)." in capsys.readouterr().err
     assert len(list(sessions_dir.glob("2*"))) == 1
 
 
