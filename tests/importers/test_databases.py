@@ -190,6 +190,18 @@ def test_goose_messages_keep_the_order_in_which_they_were_stored(tmp_path: Path)
     assert imported.kind == "subagent"
 
 
+def test_goose_context_of_a_turn_is_skipped(tmp_path: Path) -> None:
+    said = "<turn-context>\n<current-time>2026-11-29</current-time>\n</turn-context>"
+    texts = ("Look", said, f"{said} means what?")
+    rows = (("user", [{"type": "text", "text": each}], 1767225600 + at) for at, each in enumerate(texts))
+    imported = read_one(goose(tmp_path / "sessions.db", *rows), "goose")
+    assert [(each.content, each.skip) for each in imported.messages] == [
+        ("Look", False),
+        (said, True),
+        (texts[2], False),
+    ]
+
+
 def test_goose_parts_that_are_not_content_are_counted_and_not_shown(tmp_path: Path) -> None:
     parts = [
         {"type": "redactedThinking", "data": "sealed"},

@@ -224,7 +224,8 @@ def test_session_that_goose_wrote_is_imported_in_full(
     assert (imported.tool, imported.title, imported.cwd, imported.model) == ("goose", "talk", str(project), MODEL)
     assert not scan.problems
     assert not imported.losses
-    texts = [(each.role, each.content) for each in imported.messages if each.role != "tool" and each.content]
+    sent = [each for each in imported.messages if not each.skip]
+    texts = [(each.role, each.content) for each in sent if each.role != "tool" and each.content]
     assert texts == [
         ("user", "Read notes.txt"),
         ("assistant", "I look."),

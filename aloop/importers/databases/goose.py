@@ -15,6 +15,8 @@ from aloop.importers.values import arguments_text, json_text, mapping, moment, o
 
 TOOL = "goose"
 _NOTES = ("toolConfirmationRequest", "actionRequired", "systemNotification", "conversationCompacted")
+_CONTEXT = "<turn-context>"
+"""The start of a message in which goose 1.52 gives the model the time and the folder."""
 
 
 def read(source: Source) -> Iterator[Imported]:
@@ -81,7 +83,8 @@ def _add(builder: Builder, role: str, content: object, at: datetime | None, fact
         else:
             draft.add_text(content_text(builder, [part]))
     if role != "assistant" and draft.text:
-        builder.user(draft.text, at, skip=skip)
+        is_inserted = draft.text.startswith(_CONTEXT) and draft.text.rstrip().endswith(_CONTEXT.replace("<", "</"))
+        builder.user(draft.text, at, skip=skip or is_inserted)
 
 
 def _result(builder: Builder, result: Mapping[str, Any]) -> tuple[str, bool]:
