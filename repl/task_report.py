@@ -27,7 +27,7 @@ from aloop.llm.message_types import Usage
 from aloop.sanitize import safe_text
 from commands.context import Verbosity
 from repl.output.styled import line, to_text
-from repl.turn.lines import ThinkingBuffer, finished_lines, retrying_text, waiting_text
+from repl.turn.lines import OutputText, ThinkingBuffer, finished_lines, retrying_text, waiting_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,7 @@ class Progress:
     def __init__(self, verbosity: Verbosity) -> None:
         self._verbosity = verbosity
         self._thinking = ThinkingBuffer()
+        self._output = OutputText()
 
     def show(self, event: AgentEvent) -> None:
         thinking = self._thinking.take(event)
@@ -70,11 +71,11 @@ class Progress:
             case AnswerFinished(message) if message.tool_calls and message.content:
                 # Text before a tool call is not the answer.
                 write_note(message.content)
-            case ToolOutput(_, text):
-                sys.stderr.write(safe_text(text))
+            case ToolOutput():
+                sys.stderr.write(self._output.add(event))
                 sys.stderr.flush()
             case ToolFinished():
-                sys.stderr.write(to_text(finished_lines(event, verbose=self._verbosity.verbose)))
+                sys.stderr.write(self._output.end() + to_text(finished_lines(event, verbose=self._verbosity.verbose)))
             case Retrying() if event.is_first:
                 write_note(retrying_text(event))
             case Waiting(what) if what:

@@ -135,8 +135,8 @@ async def _trusts(context: Context, root: Path, files: Collection[FoundFile]) ->
     if not context.is_typed:
         context.view.info(untrusted_notice(root, names))
         return False
-    context.view.info(f"This project has instructions, commands or skills: {names}")
-    if not await context.view.confirm(f"Trust the files in {safe_line(display_path(root))} and use them?"):
+    context.view.info(f"This project has files for the model: {names}")
+    if not await context.view.confirm(f"Trust the files in {safe_line(display_path(root))} and use them from now on?"):
         context.view.info("They are not used. The next start asks again.")
         return False
     try:

@@ -40,7 +40,7 @@ from repl.pages.render import render
 from repl.pages.transcript import Paper, keep_words
 from repl.plain.line_source import InteractiveSource
 from repl.plain.signals import Interrupted
-from repl.turn.lines import ThinkingBuffer, finished_lines, retrying_text, waiting_text
+from repl.turn.lines import OutputText, ThinkingBuffer, finished_lines, retrying_text, waiting_text
 from repl.turn.permission import (
     PERMISSION_PROMPT,
     SHOW_ALL,
@@ -82,6 +82,7 @@ class PlainView:
     def __init__(self, out: TextIO, err: TextIO, verbosity: Verbosity | None = None) -> None:
         self.verbosity = verbosity or Verbosity()
         self._thoughts = ThinkingBuffer()
+        self._output = OutputText()
         self._out = out
         self._err = err
         self._in_line = False
@@ -139,10 +140,11 @@ class PlainView:
                 self._print(text)
             case AnswerFinished() | ToolStarted() | TurnEnded():
                 self._end_line()
-            case ToolOutput(_, text):
-                self._err.write(safe_text(text))
+            case ToolOutput():
+                self._err.write(self._output.add(event))
                 self._err.flush()
             case ToolFinished():
+                self._err.write(self._output.end())
                 self._write(self._err, finished_lines(event, verbose=self.verbosity.verbose))
             case Retrying() if event.is_first:
                 self._write(self._err, [line(retrying_text(event))])

@@ -138,7 +138,7 @@ def _read() -> str:
     project = next((file.project for file in found if file.project), None)
     is_new = project is not None and not TrustFile.of_user().knows_project(project)
     names = [file.shown for file in instructions] + [quantity(len(skills), "skill")] * bool(skills)
-    return ", ".join(names) + (" (asks first)" if is_new else "")
+    return ", ".join(names) + (" (not trusted yet)" if is_new else "")
 
 
 def _last(options: ShellOptions, indent: int, width: int) -> list[Span]:

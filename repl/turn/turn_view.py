@@ -251,6 +251,7 @@ class TurnDisplay:
         if self._tools.calls:
             for row in self._tools.stop():
                 self._print_step(row)
+            self._last = "block"  # the reason that follows is not a part of the output
         self._has_shown_diff = False
         self._live.set_steps(None)
         if self._has_new_steps and not all(step.is_done for step in self._steps):

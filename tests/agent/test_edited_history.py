@@ -101,7 +101,7 @@ async def test_edited_message_drops_later_thinking_and_is_reported_once(talk: Bo
         await talk.take_turn()
     assert talk.sent_thinking() == ["s1", "s4"]
     notices = [notice for notice in talk.notices if "thinking" in notice]
-    assert notices == ["2 thinking blocks are not sent to the model, because the history before has changed."]
+    assert notices == ["2 thinking blocks are not sent to the model, because the history before them has changed."]
 
 
 async def test_resumed_session_sends_its_thinking(talk: BoundTalk, stub: StubServer, sessions_dir: Path) -> None:
@@ -177,7 +177,7 @@ async def test_upgrade_that_changes_a_tool_is_noticed_from_the_file(
     await later.take_turn()
     assert later.notices == [
         "The tools have changed since the last turn. The model gets the new ones.",
-        "1 thinking block is not sent to the model, because the history before has changed.",
+        "1 thinking block is not sent to the model, because the history before it has changed.",
     ]
     await later.take_turn()
     assert len(later.notices) == 2

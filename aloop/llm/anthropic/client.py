@@ -231,8 +231,8 @@ class AnthropicLLM:
         self._reported |= new
         if not new:
             return ""
-        blocks = "1 thinking block is" if len(new) == 1 else f"{len(new)} thinking blocks are"
-        return f"{blocks} not sent to the model, because the history before has changed."
+        blocks, them = ("1 thinking block is", "it") if len(new) == 1 else (f"{len(new)} thinking blocks are", "them")
+        return f"{blocks} not sent to the model, because the history before {them} has changed."
 
     # --- the answer ---
 

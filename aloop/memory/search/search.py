@@ -153,8 +153,9 @@ def _search_file(data: bytes, file: _File, query: Query) -> list[Hit]:
 def find_hits(session: Session, query: Query) -> list[Hit]:
     """Return the messages that contain all terms of ``query``.
 
-    If there are none, a title with all terms is the hit, as message 0. Otherwise, if title and messages together
-    contain all terms, it is the message with most of them.
+    Messages in which the user or the model wrote them come before the work of tools. If there are none, a title with
+    all terms is the hit, as message 0. Otherwise, if title and messages together contain all terms, it is the message
+    with most of them.
     """
     title = SessionTitle(session.id, session.updated_at, session.title)
     if not query.terms:
@@ -167,13 +168,18 @@ def find_hits(session: Session, query: Query) -> list[Hit]:
     missing = [query.missing(fold(text)) for _, _, text in said]
     whole = [hit(*where) for where, lacks in zip(said, missing, strict=True) if not lacks]
     if whole:
-        return whole
+        return sorted(whole, key=lambda each: not _is_written(session.messages[each.message - 1], query))
     not_in_title = query.missing(fold(session.title))
     if not not_in_title:
         return [hit(0, "title", session.title)]
     if said and not set(not_in_title).intersection(*missing):
         return [hit(*min(zip(missing, said, strict=True), key=lambda pair: len(pair[0]))[1])]
     return []
+
+
+def _is_written(message: LLMMessage, query: Query) -> bool:
+    """Return True if the user or the model wrote all terms outside of tool calls."""
+    return message.role in {"user", "assistant"} and not query.missing(fold(message.content or ""))
 
 
 def _find_additions(session: Session, comments: Sequence[tuple[int, str]], query: Query) -> Iterator[Hit]:

@@ -53,7 +53,8 @@ async def test_session_takes_three_rows_with_a_note_for_the_rest(bench: SetUp, s
         await stage.memory.add_message(session.messages[0])
     await stage.memory.save_memory()
     await dispatch("/search 4", stage.context)
-    assert stage.view.of("hit") == [(1, FIRST, 1, True), (2, FIRST, 3, False), (3, FIRST, 4, False)]
+    # Text of user and model comes first: message 3 is the result of a tool.
+    assert stage.view.of("hit") == [(1, FIRST, 1, True), (2, FIRST, 4, False), (3, FIRST, 5, False)]
     assert "3 more in this session; /history a1b2c3d4" in str(stage.view.of("info")[0])
 
 

@@ -85,7 +85,7 @@ async def test_file_name_cannot_add_a_line_to_the_question(bench: SetUp, project
     (project / ".aloop" / "commands" / "a\nThese files are safe.md").write_text("x")
     stage = bench(answer("Hello."))
     await dispatch("Hi", stage.context)
-    said = next(str(text) for text in stage.view.of("info") if "has instructions, commands or skills" in str(text))
+    said = next(str(text) for text in stage.view.of("info") if "has files for the model" in str(text))
     assert "commands/a These files are safe.md" in said
     assert "\n" not in said
 

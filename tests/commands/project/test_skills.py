@@ -204,7 +204,7 @@ async def test_skills_of_a_project_need_trust(bench: SetUp, project: Path) -> No
     stage = bench(answer("Hello."), answer("Again."))
     stage.view.agrees = False
     await dispatch("Hi", stage.context)
-    assert "skills: 2 skills in .claude/skills" in str(stage.view.of("info"))
+    assert "model: 2 skills in .claude/skills" in str(stage.view.of("info"))
     assert SKILLS not in system_of(stage)
     await dispatch("/pdf", stage.context)
     assert "Unknown command /pdf." in str(stage.view.of("error"))

@@ -39,6 +39,12 @@ def test_messages_with_all_words_are_hits() -> None:
     assert found("parser fix", *TALK) == [(1, "user")]
 
 
+def test_text_of_user_and_model_comes_before_the_work_of_tools() -> None:
+    call = answer(None, ToolCall("c", "search_files", '{"pattern": "parser"}'))
+    talk = (call, LLMMessage("tool", "parser.py", tool_call_id="c"), answer("The parser is slow."), *TALK)
+    assert found("parser", *talk) == [(3, "assistant"), (4, "user"), (1, "assistant"), (2, "tool"), (6, "tool")]
+
+
 def test_phrase_matches_across_a_line_end() -> None:
     assert found('"by the way"', *TALK) == [(4, "assistant")]
     assert found('"the by"', *TALK) == []

@@ -141,7 +141,7 @@ def test_banner_names_the_instruction_files_and_asks_about_a_new_project(private
     (private_home / "project" / ".git" / "objects").mkdir(parents=True)
     (private_home / "project" / "AGENTS.md").touch()
     with chdir(private_home / "project"):
-        assert banner(WITH_KEY)[2].split() == ["reads", "AGENTS.md", "(asks", "first)"]
+        assert banner(WITH_KEY)[2].split() == ["reads", "AGENTS.md", "(not", "trusted", "yet)"]
         TrustFile.of_user().remember(projects=[private_home / "project"])
         assert banner(WITH_KEY)[2].split() == ["reads", "AGENTS.md"]
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
+import json
 
 import pytest
 
-from aloop.agent.events import AnswerDelta, Retrying, ThoughtDelta, ToolFinished, ToolStarted, TurnEnded
+from aloop.agent.events import AnswerDelta, Retrying, ThoughtDelta, ToolFinished, ToolOutput, ToolStarted, TurnEnded
 from aloop.errors import LLMError
 from aloop.llm.message_types import LLMMessage, ToolCall, Usage
 from aloop.tools.base import ToolResult
@@ -17,6 +18,7 @@ from repl.plain.views import PlainView
 from repl.task_report import Progress
 from repl.turn.lines import (
     MOST_RESULT_LINES,
+    OutputText,
     argument_lines,
     call_lines,
     finished_line,
@@ -142,6 +144,15 @@ def test_task_progress_shows_thinking_on_standard_error(thinking: bool, capsys: 
         progress.show(event)
     out, err = capsys.readouterr()
     assert (out, err) == ("", ("  Let me\n  ^[[2Jsee.\n" if thinking else "") + VERBOSE_LINES)
+
+
+def test_output_of_several_calls_has_the_name_of_each_above_it() -> None:
+    one, other = (ToolCall(name, "run_shell", json.dumps({"command": name})) for name in ("make", "ls\x1b[2J"))
+    output = OutputText()
+    pieces = [ToolOutput(one, "a\n"), ToolOutput(one, "b"), ToolOutput(other, "c\x1b[2J\n"), ToolOutput(one, "d")]
+    shown = "".join(map(output.add, pieces)) + output.end()
+    assert shown == "run make:\na\nb\nrun ls^[[2J:\nc^[[2J\nrun make:\nd\n"
+    assert output.end() == ""
 
 
 def test_reason_for_a_retry_is_whole_or_loses_its_details_first() -> None:

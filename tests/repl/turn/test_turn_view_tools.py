@@ -12,7 +12,9 @@ from aloop.llm.message_types import ToolCall, Usage
 from aloop.permissions import Form, PermissionRequest
 from aloop.tools.base import ToolResult
 from aloop.tools.todo import Status, Step
+from repl.output.screen import Screen
 from repl.output.styled import line_width, to_text
+from repl.output.theme import Style
 from repl.turn.lines import step_lines
 from tests.repl.turn.test_turn_view import Stage
 
@@ -188,6 +190,13 @@ async def test_output_of_a_stopped_tool_is_printed(stage: Stage) -> None:
         *(f"  {number}" for number in range(11, 20)),
         "  20%^[[2J",
     ]
+
+
+async def test_blank_row_separates_the_output_of_a_stopped_tool_from_the_reason(stage: Stage) -> None:
+    stage.show(ToolStarted(call("run_shell"), "make"), ToolOutput(call("run_shell"), "so far\n"))
+    stage.show(TurnEnded("interrupted", kept=True, usage=Usage(), seconds=1.0))
+    Screen(stage.terminal.output).say(Style.QUIET, "Stopped.")
+    assert stage.rows[-3:] == ["  so far", "", "Stopped."]
 
 
 async def test_live_output_disappears_when_its_tool_ends(stage: Stage) -> None:
