@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from aloop.memory.context import UNANSWERED
 from aloop.sanitize import safe_line, safe_text
 from aloop.tools.approval import DENIED
 from aloop.tools.base import ToolResult
@@ -63,7 +64,7 @@ def first_row(result: ToolResult) -> str:
     row = rows[-1].strip("[]") if result.form == "output" else rows[0]
     if result.is_error and row.startswith(DENIED):
         row = f"denied{row.removeprefix(DENIED).rstrip('.')}"
-    row = safe_line(row)
+    row = "stopped" if row == UNANSWERED else safe_line(row)
     return (row if len(row) <= _LONGEST else f"{row[: _LONGEST - 1]}…") or "(no output)"
 
 

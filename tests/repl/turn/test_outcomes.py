@@ -6,6 +6,7 @@ import pytest
 
 from aloop.agent.events import ToolFinished
 from aloop.llm.message_types import ToolCall
+from aloop.memory.context import UNANSWERED
 from aloop.permissions import Form
 from aloop.tools.base import ToolResult
 from repl.output.styled import to_text
@@ -69,6 +70,10 @@ def test_denied_call_shows_the_reason_of_the_user_and_not_the_advice_for_the_mod
     assert to_text([finished_line(bare, 80)]) == "✗ write it → denied\n"
     assert finished_text(bare) == "write it failed: denied"
     assert not has_more(bare)
+
+
+def test_call_without_a_result_was_stopped() -> None:
+    assert to_text([finished_line(finished("run_shell", UNANSWERED, is_error=True))]) == "✗ run it → stopped\n"
 
 
 def test_blank_rows_above_the_last_rows_of_an_output_are_left_out_and_counted() -> None:
