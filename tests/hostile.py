@@ -38,11 +38,12 @@ PAYLOADS = {
 ALL = " ".join(f"[{text}]" for text in PAYLOADS.values())
 
 # The codes that aloop sends: colors, short cursor moves, erasing, inserting and removing rows, showing and hiding the
-# cursor, line wrap, bracketed paste, normal keypad mode, cursor shape, keys of kitty, and questions to the terminal.
+# cursor, saving and restoring its place, line wrap, bracketed paste, normal keypad mode, cursor shape, keys of kitty,
+# and questions to the terminal.
 _COLOR = "(?:[0-479]|3[1-6]|9[145]|38;5;(?:28|130|24[45])|48;5;[0-9]{1,3}|48;2(?:;[0-9]{1,3}){3})"
 _OURS = re.compile(
     rf"\x1b\[(?:(?:{_COLOR}(?:;{_COLOR})*)?m|[0-9]{{0,2}}[ABCDLM]|[JK]|\?(?:7|12|25|1004|2004)[hl]|\?1l|[0-6] q"
-    r"|\?u|>1u|<u|\?20(?:04|26)\$p|2[23];2t|c)|\x1b\]11;\?\x1b\\|\x1b\]2;[^\x00-\x1f\x7f-\x9f]*\x07"
+    r"|\?u|>1u|<u|\?20(?:04|26)\$p|2[23];2t|c)|\x1b[78]|\x1b\]11;\?\x1b\\|\x1b\]2;[^\x00-\x1f\x7f-\x9f]*\x07"
 )
 _TRICKS = re.compile("over\r(?!\n)|\b{2}")
 _JOINERS = "\u200c\u200d"
