@@ -34,6 +34,7 @@ _WIDE = 60  # cells of a screen with room for the key
 _SHOWS_ALL = " · Ctrl-O"
 _SHORTEST_RESULT = 8  # cells of a result beside its call
 _LONGEST_REASON = 38  # leaves room, in 80 columns, for how to stop
+_BESIDE_REASON = 80 - _LONGEST_REASON
 _IN_PARENTHESES = re.compile(r"\s*\([^()]*\)")
 
 VERBS = {
@@ -220,17 +221,18 @@ def waiting_text(what: str) -> str:
     return f"{what[:1].upper()}{what[1:]} …"
 
 
-def retrying_text(event: Retrying, *, is_short: bool = False) -> str:
+def retrying_text(event: Retrying, *, is_short: bool = False, width: int = 0) -> str:
     """Return the reason for a retry, the seconds left and the number of the try.
 
-    The text is empty when the wait is over. If it ``is_short``, details of a long reason are left out,
-    and it comes last, where a narrow window cuts the text.
+    The text is empty when the wait is over. If it ``is_short``, details of a reason that is long for
+    ``width`` are left out, and it comes last, where a narrow window cuts the text.
     """
     if event.left <= 0:
         return ""
     reason = safe_line(str(event.error)).partition(". ")[0].rstrip(".")
-    if is_short and len(reason) > _LONGEST_REASON:
-        reason = _cut(_IN_PARENTHESES.sub("", reason), _LONGEST_REASON)
+    longest = max(_LONGEST_REASON, width - _BESIDE_REASON)
+    if is_short and len(reason) > longest:
+        reason = _cut(_IN_PARENTHESES.sub("", reason), longest)
     reason = _cut(reason, _LONGEST_LINE)
     wait = f"retry in {math.ceil(event.left)} s ({event.number}/{event.tries})"
     return f"{wait}: {reason}" if is_short else f"{reason}: {wait}"

@@ -155,7 +155,7 @@ class TurnDisplay:
                 self._finish_tool(event)
             case Retrying():
                 self._end_answer()
-                self._set_status(retrying_text(event, is_short=True) or self._waiting)
+                self._set_status(retrying_text(event, is_short=True, width=self._screen.text_width) or self._waiting)
             case Waiting(what):
                 self._set_status(what or self._waiting)
             case ReadingQuestion(share):

@@ -160,3 +160,6 @@ def test_reason_for_a_retry_is_whole_or_loses_its_details_first() -> None:
     event = Retrying(error, 2, 5, 1.0, 1.0)
     assert retrying_text(event) == "127.0.0.1 is overloaded (overloaded_error, request 12): retry in 1 s (2/5)"
     assert retrying_text(event, is_short=True) == "retry in 1 s (2/5): 127.0.0.1 is overloaded"
+    assert retrying_text(event, is_short=True, width=80) == "retry in 1 s (2/5): 127.0.0.1 is overloaded"
+    whole = "retry in 1 s (2/5): 127.0.0.1 is overloaded (overloaded_error, request 12)"
+    assert retrying_text(event, is_short=True, width=120) == whole
