@@ -1,8 +1,7 @@
 """The records of a conversation, in the format of session.yaml.
 
 It is the OpenAI chat format (roles, ``tool_calls`` with JSON text in ``arguments``, ``tool_call_id``) with a few more
-optional fields. All records are immutable, which the type checker enforces. ``extra`` of a record holds the keys of the
-file that aloop does not know.
+optional fields. All records are immutable. ``extra`` of a record holds the keys of the file that aloop does not know.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
 from aloop.llm.content.parts import ContentPart, normal_parts
 from aloop.llm.content.provenance import (
@@ -30,18 +29,6 @@ from aloop.text import clean_text
 
 Role = Literal["system", "user", "assistant", "tool"]
 ROLES: frozenset[str] = frozenset(get_args(Role))
-
-if TYPE_CHECKING:
-    from dataclasses import dataclass as record
-else:
-
-    def record(*, frozen, slots):
-        """Make a dataclass whose fields only the type checker protects.
-
-        A frozen one sets each field with a call. That took most of the time of making a message, of which a long
-        session has a million.
-        """
-        return dataclass(slots=slots, unsafe_hash=frozen)
 
 
 def _keep_extra(record: ToolCall | ThinkingBlock | LLMMessage, reserved: Collection[str], has_parts: str = "") -> None:
@@ -77,7 +64,7 @@ _TELLING = ("path", "file_path", "command", "expression", "pattern", "query", "j
 """The arguments that say what a call does, in the tools of aloop and of other agents."""
 
 
-@record(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class ToolCall:
     """One tool call; ``arguments`` is JSON text.
 
@@ -120,7 +107,7 @@ class ToolCall:
         return self.arguments if arguments else ""
 
 
-@record(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Usage:
     """The tokens of one answer, as counted by the API.
 
@@ -159,7 +146,7 @@ class Usage:
         )
 
 
-@record(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class ThinkingBlock:
     """A block of the model's thinking, to be sent back unaltered and in its place.
 
@@ -182,7 +169,7 @@ class ThinkingBlock:
             _keep_extra(self, THINKING_KEYS)
 
 
-@record(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class LLMMessage:
     """One message; raises ValueError for its role, TypeError if a field is not text.
 

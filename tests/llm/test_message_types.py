@@ -23,9 +23,13 @@ def test_brief_is_the_path_or_command_or_the_json(arguments: str, brief: str) ->
     assert ToolCall("1", "x", arguments).brief == brief
 
 
-@pytest.mark.parametrize("record", [LLMMessage, ThinkingBlock, ToolCall, Usage])
-def test_fields_of_records_are_set_without_a_call(record: type) -> None:
-    assert "__setattr__" not in vars(record)
+@pytest.mark.parametrize(
+    "record", [LLMMessage("user", "a"), ThinkingBlock("thinking", "a"), ToolCall("1", "x"), Usage()]
+)
+def test_record_refuses_an_assignment(record: object) -> None:
+    name = next(iter(vars(type(record))["__match_args__"]))
+    with pytest.raises(AttributeError):
+        setattr(record, name, "changed")
 
 
 def test_equal_messages_have_equal_hashes() -> None:
