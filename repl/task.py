@@ -11,7 +11,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aloop.errors import FAILURE, SHORT_ID, SUCCESS, AloopError, LLMError, StorageError
+from aloop.agent.loop import STOPPED_TURNS
+from aloop.config import MAX_STEPS
+from aloop.errors import FAILURE, SHORT_ID, SUCCESS, AloopError, CostLimitReached, LLMError, StorageError
+from aloop.formatting import quantity
 from aloop.interrupts import restore_interrupts
 from aloop.memory.trust_file import TrustFile
 from aloop.terminal import OutputFailed
@@ -112,21 +115,36 @@ async def _run(options: TaskOptions, report: TaskReport, stop: _Stop) -> TaskRes
         report.begin(agent)
         before = agent.memory.message_count
         try:
-            return TaskResult("completed", await agent.run(*await _with_files(options, agent)))
+            answer: str | None = await agent.run(*await _with_files(options, agent))
+            stop_reason = agent.memory.messages[-1].stop_reason
+            if sentence := STOPPED_TURNS.get(stop_reason or ""):
+                reason = sentence.format(limit=quantity(options.max_steps, "step"))
+                return TaskResult("failed", None, f"{reason} {_how_to_resume(options, agent)}", stop_reason)
+            return TaskResult("completed", answer)
         except StorageError as error:
             # The answer could not be saved, but it can be shown.
             answer = agent.memory.messages[-1].content if agent.memory.message_count > before else None
             return TaskResult("failed", answer, str(error))
-        except LLMError as error:
+        except (LLMError, CostLimitReached) as error:
+            reached = "max_cost" if isinstance(error, CostLimitReached) else None
+            advice = f" {_how_to_resume(options, agent)}" if agent.memory.message_count != before else ""
+            return TaskResult("failed", None, f"{error}{advice}", reached)
+        except asyncio.CancelledError:
             if agent.memory.message_count == before:
                 raise
-            given = [] if options.sessions_dir is None else ["--sessions-dir", str(options.sessions_dir)]
-            command = shlex.join(
-                ["aloop", *given, "--resume", agent.memory.session_id[:SHORT_ID], "--task", "Continue"]
-            )
-            return TaskResult("failed", error=f"{error} The steps so far are saved. To resume: {command}")
+            return TaskResult("interrupted", error=f"Interrupted. {_how_to_resume(options, agent)}")
     finally:
         await agent.llm.aclose()
+
+
+def _how_to_resume(options: TaskOptions, agent: ReActAgent) -> str:
+    """Return how to resume the task with the same permissions and limits."""
+    given = [] if options.sessions_dir is None else ["--sessions-dir", str(options.sessions_dir)]
+    given += ["--resume", agent.memory.session_id[:SHORT_ID]]
+    given += ["--allow", ",".join(options.allow)] if options.allow else []
+    given += ["--max-steps", str(options.max_steps)] if options.max_steps != MAX_STEPS else []
+    given += ["--max-cost", f"{options.settings.max_cost}"] if options.settings.max_cost is not None else []
+    return f"The steps so far are saved. To resume: {shlex.join(['aloop', *given, '--task', 'Continue'])}"
 
 
 async def _with_files(options: TaskOptions, agent: ReActAgent) -> tuple[str, Sequence[MediaFile]]:

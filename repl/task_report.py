@@ -21,6 +21,7 @@ from aloop.agent.events import (
     TurnEnded,
     Waiting,
 )
+from aloop.agent.loop import STOPPED_TURNS
 from aloop.cli.console import json_line
 from aloop.config import OutputFormat
 from aloop.llm.message_types import Usage
@@ -32,11 +33,15 @@ from repl.turn.lines import OutputText, ThinkingBuffer, finished_lines, retrying
 
 @dataclass(frozen=True, slots=True)
 class TaskResult:
-    """The end of a task, with an ``answer`` or an ``error``."""
+    """The end of a task, with an ``answer`` or an ``error``.
+
+    ``stop_reason`` is set if a limit or the model ended it early.
+    """
 
     status: Literal["completed", "failed", "interrupted"]
     answer: str | None = None
     error: str | None = None
+    stop_reason: str | None = None
 
 
 class TaskReport(Protocol):
@@ -133,7 +138,7 @@ class JsonReport:
     def event(self, event: AgentEvent) -> None:
         self._progress.show(event)
         match event:
-            case AnswerFinished(message):
+            case AnswerFinished(message) if message.stop_reason not in STOPPED_TURNS:
                 self._answers += 1
                 self._stop_reason = message.stop_reason
                 if message.content:
@@ -152,8 +157,7 @@ class JsonReport:
         agent = self._agent
         self._print(
             "result",
-            **asdict(result),
-            stop_reason=self._stop_reason,
+            **(asdict(result) | {"stop_reason": result.stop_reason or self._stop_reason}),
             session_id=agent.memory.session_id if agent and agent.memory.path else None,
             model=agent.llm.model if agent else None,
             steps=self._answers,

@@ -80,8 +80,9 @@ class Budget:
         limit = format_dollars(self.limit)
         if cost.dollars >= self.limit:
             raise CostLimitReached(
-                f"This run has cost {cost}, and its limit is {limit}, so no further request was sent. To continue, "
-                "resume the session with a higher --max-cost, or raise max_cost in the config file."
+                f"This run has cost {cost}, and its limit is {limit}, so no further request was sent. The limit "
+                "is for one run of aloop: to continue, resume the session in a new one. --max-cost, or max_cost in the "
+                "config file, sets the limit."
             )
         unknown = [name for name in (cost + asked).unknown_models if name not in self._unknown]
         self._unknown.update(unknown)

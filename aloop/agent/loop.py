@@ -11,6 +11,7 @@ from aloop.agent.events import AgentEvent, AnswerDelta, AnswerFinished, Notice
 from aloop.agent.request import ModelRequest
 from aloop.agent.tool_calls import ToolCallRunner
 from aloop.errors import ContextOverflow, LLMError, RequestRejected, StreamBroken
+from aloop.formatting import quantity
 from aloop.llm.base import LLM, Reply, StopReason
 from aloop.llm.message_types import LLMMessage, ToolCall, Usage
 from aloop.llm.retry import RetryPolicy
@@ -94,6 +95,16 @@ def empty_answer_error(reply: Reply) -> LLMError:
 
 MAX_REPEATS = 3
 """Equal tool calls in a row with equal results after which a turn stops: the model is in a loop."""
+
+
+STOPPED_TURNS: Mapping[str, str] = {
+    "max_steps": "The turn reached its limit of {limit}.",
+    "repeated_calls": f"The model made the same tool call {MAX_REPEATS} times with the same result.",
+}
+"""The ``stop_reason`` of the message that ends a turn before the model has finished, and a sentence about it.
+
+``{limit}`` in a sentence is the number of steps.
+"""
 
 
 class _RepeatedCalls:
@@ -217,23 +228,23 @@ class TurnLoop:
 
     async def _give_up(self, turn: Turn, max_steps: int) -> str:
         """End the turn with an assistant message, so that the transcript stays valid."""
-        self._emit(Notice(f"The turn reached its limit of {max_steps} steps."))
         return await self._answer_with(
             turn,
-            f"I stopped because this turn reached its limit of {max_steps} steps. The work so far is kept. "
+            f"I stopped because this turn reached its limit of {quantity(max_steps, 'step')}. The work so far is kept. "
             "Write “continue” to let me resume.",
+            "max_steps",
         )
 
     async def _stop_repeating(self, turn: Turn) -> str:
-        self._emit(Notice(f"The model made the same tool call {MAX_REPEATS} times with the same result."))
         return await self._answer_with(
             turn,
             f"I stopped because I made the same tool call {MAX_REPEATS} times and got the same result each time. "
             "Write “continue” to let me try again, or tell me what to do differently.",
+            "repeated_calls",
         )
 
-    async def _answer_with(self, turn: Turn, text: str) -> str:
-        message = LLMMessage("assistant", text)
+    async def _answer_with(self, turn: Turn, text: str, stop_reason: str | None = None) -> str:
+        message = LLMMessage("assistant", text, stop_reason=stop_reason)
         self._emit(AnswerDelta(text))
         await turn.add(message)
         self._emit(AnswerFinished(message))

@@ -125,7 +125,7 @@ async def test_turn_ends_at_the_step_limit_with_a_valid_transcript(sessions_dir:
     text = await agent.run("Never stop")
     assert "2 steps" in text
     assert "continue" in text
-    assert Notice("The turn reached its limit of 2 steps.") in events
+    assert agent.memory.messages[-1].stop_reason == "max_steps"
     assert [message.role for message in agent.memory.messages] == ["user", *["assistant", "tool"] * 2, "assistant"]
     assert isinstance(events[-2], AnswerFinished)
     assert await agent.run("continue") == "Done."

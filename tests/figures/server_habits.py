@@ -240,7 +240,8 @@ STREAM_HABITS = (
     Habit(
         "the same call with the same result, again and again",
         [_calls("a"), _calls("b"), _calls("c")],
-        "The model made the same tool call 3 times with the same result.",
+        "answered 'I stopped because I made the same tool call 3 times and got the same result each time. Write "
+        "“continue” to let me try again, or tell me what to do differently.'",
         requests=3,
     ),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 from pathlib import Path
 from typing import Any
@@ -98,11 +99,50 @@ def test_json_format_reports_an_interruption_as_a_result(stub: StubServer) -> No
     assert (process.returncode, result["status"]) == (130, "interrupted")
 
 
+def test_task_terminated_after_a_step_names_the_command_that_resumes(stub: StubServer) -> None:
+    gate = Gate()
+    stub.script(SUM, Text("It ", gate))
+    with start("--task", "2+2?", "--output-format", "json", env=stub.env) as process:
+        gate.wait_until_reached()
+        process.send_signal(signal.SIGTERM)
+        out, _ = process.communicate(timeout=60)
+    (result,) = records(out)
+    assert (process.returncode, result["status"]) == (143, "interrupted")
+    resume = f"aloop --resume {result['session_id'][:8]} --task Continue"
+    assert result["error"] == f"Interrupted. The steps so far are saved. To resume: {resume}"
+
+
 def test_max_steps_limits_a_turn(stub: StubServer) -> None:
     stub.script(*[ToolUse("calculator", {"expression": "2+2"}, call_id=f"toolu_{number}") for number in range(2)])
-    code, out, _ = run("--task", "Go on", "--max-steps", "2", env=stub.env)
-    assert code == 0
-    assert "2 steps" in out
+    code, out, err = run("--task", "Go on", "--max-steps", "2", "--allow", "write", env=stub.env)
+    assert (code, out) == (1, "")
+    last = err.splitlines()[-1]
+    said = "aloop: The turn reached its limit of 2 steps. The steps so far are saved. To resume: aloop --resume "
+    assert last.startswith(said)
+    assert last.endswith(" --allow write --max-steps 2 --task Continue")
+    assert err.count("limit of 2 steps") == 1
+    stub.script("Done.")
+    assert run(*shlex.split(last.partition("To resume: aloop ")[2]), env=stub.env)[:2] == (0, "Done.\n")
+
+
+@pytest.mark.parametrize("output_format", ["json", "stream-json"])
+def test_json_result_has_the_limit_of_steps_as_stop_reason(stub: StubServer, output_format: str) -> None:
+    stub.script(SUM)
+    code, out, _ = run("--task", "Go on", "--max-steps", "1", "--output-format", output_format, env=stub.env)
+    result = records(out)[-1]
+    assert (code, result["status"], result["stop_reason"], result["answer"]) == (1, "failed", "max_steps", None)
+    assert result["error"].startswith("The turn reached its limit of 1 step. ")
+    assert result["steps"] == 1
+    texts = [record["text"] for record in records(out) if record["type"] == "text"]
+    assert texts == (["Let me see."] if output_format == "stream-json" else [])
+
+
+def test_json_result_has_repeated_calls_as_stop_reason(stub: StubServer) -> None:
+    stub.script(*[ToolUse("calculator", {"expression": "2+2"}, call_id=f"toolu_{number}") for number in range(3)])
+    code, out, _ = run("--task", "Go on", "--output-format", "json", env=stub.env)
+    (result,) = records(out)
+    assert (code, result["status"], result["stop_reason"]) == (1, "failed", "repeated_calls")
+    assert "made the same tool call 3 times with the same result. The steps so far" in result["error"]
 
 
 def test_system_option_replaces_the_system_message(stub: StubServer) -> None:
@@ -153,8 +193,9 @@ def test_max_cost_ends_a_task_with_an_error_and_keeps_its_work(stub: StubServer)
     stub.script(Answer(Text("Let me see."), ToolUse("calculator", {"expression": "2+2"}), usage=EXPENSIVE))
     code, out, err = run("--task", "2+2?", *MODEL, "--max-cost", "0.50", "--output-format", "json", env=stub.env)
     (result,) = records(out)
-    assert (code, result["status"]) == (1, "failed")
+    assert (code, result["status"], result["stop_reason"]) == (1, "failed", "max_cost")
     assert "its limit is $0.50, so no further request was sent" in result["error"]
+    assert result["error"].endswith(f"--resume {result['session_id'][:8]} --max-cost 0.50 --task Continue")
     assert result["error"] in err
     assert len(stub.requests) == 1
     (session,) = Path().glob(".aloop/sessions/*/session.yaml")

@@ -40,6 +40,13 @@ def test_lines_after_exit_are_not_read() -> None:
     assert (result.returncode, result.stdout) == (0, "")
 
 
+def test_line_that_reaches_the_limit_of_steps_fails_the_run() -> None:
+    result = converse("What is 2+2?\n/stats\n", "--max-steps", "1")
+    assert result.returncode == 1
+    assert "I stopped because this turn reached its limit of 1 step." in result.stdout
+    assert "messages" in result.stdout
+
+
 def test_failed_line_is_reported_followed_by_the_next_and_fails_the_run() -> None:
     result = converse("/nope\n/help\n")
     assert "Unknown command /nope" in result.stderr
