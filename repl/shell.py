@@ -18,6 +18,7 @@ from prompt_toolkit.input import Input
 
 from aloop.errors import AloopError, SessionBusy, SessionDeclined
 from aloop.formatting import quantity
+from aloop.keys import DEFAULT_KEYS, key_label
 from aloop.project import find_branch
 from repl.crash_report import bug_text, loop_error_text
 from repl.engine import Engine, recover, resume_session
@@ -203,9 +204,13 @@ class Shell:
         elif view.has_running_tools:
             view.expand()
         elif self._turn:
-            self._prompt.hint("Press Ctrl-O after the turn to show the whole output.")
+            self._prompt.hint(f"Press {self._expand_key} after the turn to show the whole output.")
         else:
             self._background.start(view.show_block())
+
+    @property
+    def _expand_key(self) -> str:
+        return key_label({**DEFAULT_KEYS, **self._options.settings.keys}["expand"])
 
     def change_mode(self) -> None:
         self._background.start(self._change_mode())
@@ -382,6 +387,7 @@ class Shell:
             verbosity,
             self._pick_model,
             self._pick_message,
+            self._expand_key,
         )
         return self._view
 
@@ -483,6 +489,7 @@ class Shell:
     async def _start_engine(self) -> None:
         try:
             context = await self._engine.ready()
+            context.agent.jobs.on_end = self._screen.redraw
             self._more_to_offer()
             from commands.project.templates import refresh_commands  # here: the engine has imported it in its thread
 

@@ -70,7 +70,7 @@ class TerminalView:
     ``paging`` is called with True when another program takes the screen, and with False when it returns it. ``read``
     reads an answer at the prompt. ``choose_answer`` returns the key of one of several choices; its last argument is
     highlighted first. ``choose`` shows the session picker, ``choose_model`` the model picker, and ``choose_message``
-    the picker of messages.
+    the picker of messages. ``expand_key`` shows all of a result.
     """
 
     def __init__(
@@ -84,12 +84,13 @@ class TerminalView:
         verbosity: Verbosity | None = None,
         choose_model: PickModel | None = None,
         choose_message: PickMessage | None = None,
+        expand_key: str = "Ctrl-O",
     ) -> None:
         self.verbosity = verbosity or Verbosity(thinking=True)
         self._screen = screen
         self._live = live
         self._paging = paging
-        self._turn = TurnDisplay(screen, live, self.verbosity)
+        self._turn = TurnDisplay(screen, live, self.verbosity, expand_key)
         self._read = read
         self._choose_answer = choose_answer
         self._choose = choose

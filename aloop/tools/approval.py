@@ -77,9 +77,9 @@ class PermissionGate:
         async with self._asking:
             decided = self._decide(request)
             if decided is not None and decided.verdict == "deny":
-                raise Refused(_FORBIDDEN.format(decided.reason), Permission("refused", "rule", decided.reason))
+                raise Refused(f"{FORBIDDEN}: {decided.reason}{_ADVICE}", Permission("refused", "rule", decided.reason))
             if self.mode == "plan" and _PLAN_REFUSES & set(request.kinds):
-                raise Refused(_PLANNING, Permission("refused", "rule", "plan mode"))
+                raise Refused(PLANNING, Permission("refused", "rule", "plan mode"))
             if decided is not None and decided.verdict == "allow":
                 return Permission("allowed", "rule", decided.reason)
             if decided is None and self._is_readable(request):
@@ -149,17 +149,19 @@ def _offer_text(rule: Rule) -> str:
     return rule.pattern.removesuffix("*") + "…" if rule.verb in COMMAND_VERBS and rule.is_prefix else rule.pattern
 
 
-_FORBIDDEN = (
-    "Refused by a rule of the user: {}\nNothing was done. Do not try to do the same in another way. Continue without "
-    "it, or ask the user."
-)
 DENIED = "The user denied this call"
 """The start of the result of a call that the user has denied; a reason follows."""
 
-_PLANNING = (
+FORBIDDEN = "Refused by a rule of the user"
+"""The start of the result of a call that a rule denies; the rule follows."""
+
+_ADVICE = "\nNothing was done. Do not try to do the same in another way. Continue without it, or ask the user."
+
+PLANNING = (
     "Refused, because plan mode is on: nothing may be changed or run yet. Read what you need, then describe the change "
     "in a section “## Plan” at the end of your answer."
 )
+"""The result of a call that plan mode refuses."""
 
 
 class Refused(ToolError):
@@ -190,6 +192,4 @@ def unattended(request: PermissionRequest, needed: Iterable[Kind]) -> Refused:
 
 def _refusal(reason: str) -> str:
     denial = f"{DENIED}: {reason.strip()}" if reason.strip() else f"{DENIED}."
-    return (
-        f"{denial}\nNothing was done. Do not try to do the same in another way. Continue without it, or ask the user."
-    )
+    return f"{denial}{_ADVICE}"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from aloop.agent.instructions import without_notes
 from aloop.errors import UsageError
+from aloop.formatting import quantity
 from commands.attachments import split_attachments
 from commands.chat import chat
 from commands.pages import Reminder
@@ -34,8 +35,8 @@ def unrestored_files(messages: Sequence[LLMMessage]) -> str:
     count = len({change.path for message in messages for change in message.files})
     if not count:
         return ""
-    changed = "The file that it changed stays" if count == 1 else f"The {count:,} files that it changed stay"
-    return f" {changed} as {'it is' if count == 1 else 'they are'}."
+    stays = "stays as it is" if count == 1 else "stay as they are"
+    return f" {quantity(count, 'changed file')} {stays}."
 
 
 def as_typed(content: str) -> str:

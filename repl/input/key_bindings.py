@@ -52,6 +52,11 @@ class Actions(Protocol):
         """True while a turn runs."""
         ...
 
+    @property
+    def shows_keys(self) -> bool:
+        """True while the keys are shown below the line."""
+        ...
+
     def take_pasted(self) -> str:
         """Remove the keys of a paste that wait to be handled, and return their text."""
         ...
@@ -164,9 +169,7 @@ def bind_keys(prompt: Actions, changed: Mapping[str, str]) -> KeyBindings:
         buffer.cursor_position += buffer.document.get_cursor_left_position()
         event.app.vi_state.input_mode = InputMode.NAVIGATION
 
-    keys_shown = Condition(lambda: shows_keys(get_app().current_buffer.text))
-
-    @keys.add("escape", filter=at_input & keys_shown & escape_alone, eager=True)
+    @keys.add("escape", filter=at_input & Condition(lambda: prompt.shows_keys) & escape_alone, eager=True)
     def _close_help(event: KeyPressEvent) -> None:
         event.current_buffer.reset()
 
@@ -230,11 +233,6 @@ def bind_keys(prompt: Actions, changed: Mapping[str, str]) -> KeyBindings:
 def _last_clusters(text: str, count: int) -> list[str]:
     # A cluster is short; only the end of a long line is split.
     return list(clusters(text[-_LONGEST_CLUSTERS:]))[-max(count, 1) :]
-
-
-def shows_keys(text: str) -> bool:
-    """Return True if the keys are shown below the input ``text``."""
-    return text == "?"
 
 
 def wants_new_line(document: Document) -> bool:

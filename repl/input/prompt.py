@@ -35,7 +35,7 @@ from aloop.keys import DEFAULT_KEYS, key_label
 from aloop.sanitize import safe_line
 from aloop.width import fit, flow, unjoined
 from repl.input.buffer import LineBuffer, complete
-from repl.input.key_bindings import bind_keys, shows_keys
+from repl.input.key_bindings import bind_keys
 from repl.input.key_parser import KeyParser, feed_typed_ahead
 from repl.input.layout import build_layout, key_help
 from repl.input.owner import Owner
@@ -229,6 +229,11 @@ class Prompt:
     def is_busy(self) -> bool:
         """True while a turn runs."""
         return self._owner.is_busy
+
+    @property
+    def shows_keys(self) -> bool:
+        """True while the keys are shown below the line, which is a question mark."""
+        return self._buffer.text == "?" and not (self._hint or self._question or self._vi_mark)
 
     def change_mode(self) -> None:
         """Let the owner switch the permission mode."""
@@ -555,7 +560,7 @@ class Prompt:
     def _toolbar_rows(self, width: int) -> StyleAndTextTuples:
         # Messages are wrapped, the permanent toolbar is cut.
         message, mark = self._hint or (self._question.choices if self._question else ""), self._vi_mark
-        if not message and not mark and self._question is None and shows_keys(self._buffer.text):
+        if self.shows_keys:
             return key_help(self._keys, width - 1, self.app.output.get_size().rows - _PROMPT_ROWS)
         if message := message or self._busy_help():
             text = "\n".join(flow(f"{mark}{message}", width - 1))

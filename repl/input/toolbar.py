@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _SEPARATOR = " · "
 _ASKING = "asking"
-_LEAST_WANTED = (_ASKING, "branch", "cost", "jobs", "messages", "context", "title", "mode", "model")
+_LEAST_WANTED = (_ASKING, "branch", "cost", "messages", "jobs", "context", "title", "mode", "model")
 """The parts in the order in which a narrow screen drops them."""
 
 _SHORTEST_TITLE, _LONGEST_TITLE = 12, 40  # cells

@@ -31,7 +31,6 @@ _LONGEST_ARGUMENT = 60
 _LONGEST_RESULT = 200
 _LONGEST_EXIT = 40
 _WIDE = 60  # cells of a screen with room for the key
-_SHOWS_ALL = " · Ctrl-O"
 _SHORTEST_RESULT = 8  # cells of a result beside its call
 _LONGEST_REASON = 38  # leaves room, in 80 columns, for how to stop
 _BESIDE_REASON = 80 - _LONGEST_REASON
@@ -54,17 +53,17 @@ def started_line(event: ToolStarted) -> Line:
     return _named(event.call, event.headline, _LONGEST_LINE)
 
 
-def finished_line(event: ToolFinished, width: int | None = None, *, shows_key: bool = False) -> Line:
+def finished_line(event: ToolFinished, width: int | None = None, key: str = "") -> Line:
     """Return a finished call, its duration and its result in a few words as one line.
 
-    If it is wider than ``width`` cells, only the result and then the argument are cut. With ``shows_key``, it names the
-    key that shows all of a longer result.
+    If it is wider than ``width`` cells, only the result and then the argument are cut. ``key`` shows all of a longer
+    result, and is named if there is one.
     """
-    key = _SHOWS_ALL if shows_key and width and width >= _WIDE and has_more(event) else ""
+    shown_key = f" · {key}" if key and width and width >= _WIDE and has_more(event) else ""
     # Beside a result, there is room only for the start of a long argument.
     longest = _LONGEST_LINE if width and event.result.form == "output" else _LONGEST_ARGUMENT
     named = _named(event.call, event.headline, longest)
-    return _finished(event.call.name, event.result, named, width, key, _spent(event))
+    return _finished(event.call.name, event.result, named, width, shown_key, _spent(event))
 
 
 def _spent(event: ToolFinished) -> Line:
@@ -135,13 +134,18 @@ class OutputText:
         call, text = event.call, safe_text(event.text)
         if call.id != self._last:
             head = to_text([line(*_named(call, call.brief, _LONGEST_RESULT), ":")])
-            self._last, text = call.id, f"{self.end()}{head}{text}"
+            text = f"{self.end()}{head}{text}"
+            self._last = call.id
         self._is_inside = not text.endswith("\n")
         return text
 
     def end(self) -> str:
-        """Return the end of a line, if the output so far lacks one."""
-        end, self._is_inside = "\n" * self._is_inside, False
+        """Return the end of a line, if the output so far lacks one.
+
+        The next output is named again, because it is below another text.
+        """
+        end = "\n" * self._is_inside
+        self._last, self._is_inside = "", False
         return end
 
 

@@ -6,11 +6,14 @@ import re
 
 from aloop.memory.context import UNANSWERED
 from aloop.sanitize import safe_line, safe_text
-from aloop.tools.approval import DENIED
+from aloop.tools.approval import DENIED, FORBIDDEN, PLANNING
 from aloop.tools.base import ToolResult
 
 DIFF_LINES = 40
 """The lines of a diff that are shown below its call."""
+
+STOPPED = "stopped"
+"""The summary of a call that was stopped, which has no result."""
 
 OUTPUT_LINES = 5
 """The last lines of an output that are shown below its call."""
@@ -23,6 +26,7 @@ _STARTED = re.compile(r"\[(job \d+): running")
 # Notes below the lines of a result.
 _NOTE = re.compile(r"\[(?:Showing|Skipped|Left out|Stopped after|The search timed out|Lines|Bytes) .*\]")
 _CUT = re.compile(r"\[(?:Showing|Stopped after|The search timed out|Lines [\d,]+ to)")
+_REFUSALS = {DENIED: "denied", FORBIDDEN: "refused by a rule", PLANNING: "refused in plan mode"}
 _COUNTED = {"read_file": ("line", "lines"), "list_files": ("name", "names"), "search_files": ("match", "matches")}
 
 
@@ -33,7 +37,7 @@ def summary(name: str, result: ToolResult, *, in_words: bool = False) -> str:
     """
     first, _, rest = result.text.strip().partition("\n")
     if result.is_error:
-        return ""
+        return STOPPED if first == UNANSWERED else ""
     if (name in _COUNTED and rest) or name == "read_file":
         return _count(name, result.text)
     if found := _CHANGED.fullmatch(first):
@@ -62,10 +66,15 @@ def first_row(result: ToolResult) -> str:
     rows = result.text.strip().split("\n")
     # The result of a command ends with its exit code in brackets.
     row = rows[-1].strip("[]") if result.form == "output" else rows[0]
-    if result.is_error and row.startswith(DENIED):
-        row = f"denied{row.removeprefix(DENIED).rstrip('.')}"
-    row = "stopped" if row == UNANSWERED else safe_line(row)
+    if refusal := _refusal_in(result):
+        row = f"{_REFUSALS[refusal]}{row.removeprefix(refusal).rstrip('.')}"
+    row = safe_line(row)
     return (row if len(row) <= _LONGEST else f"{row[: _LONGEST - 1]}…") or "(no output)"
+
+
+def _refusal_in(result: ToolResult) -> str:
+    """Return the start of the result if the call was not allowed, else nothing."""
+    return next((start for start in _REFUSALS if result.is_error and result.text.startswith(start)), "")
 
 
 def output_tail(result: ToolResult) -> list[str]:
@@ -86,6 +95,6 @@ def count_hidden(name: str, result: ToolResult) -> int:
         return count - len(output_tail(result))
     if result.form == "diff":
         return max(0, count - DIFF_LINES)
-    if result.is_error and result.text.startswith(DENIED):
+    if _refusal_in(result):
         return 0  # the rest is for the model
     return count + 1 if name in _COUNTED and summary(name, result) else count

@@ -18,11 +18,11 @@ from repl.output.screen import Screen
 from repl.output.styled import Line, fit_line, line
 from repl.output.theme import Style
 from repl.turn.lines import started_line
-from repl.turn.outcomes import OUTPUT_LINES
+from repl.turn.outcomes import OUTPUT_LINES, STOPPED
 from repl.turn.streams import MOST_CHARACTERS, LiveStream, last_state
 
 _INDENT = "  "
-_STOPPED = "  stopped"
+_STOPPED = f"  {STOPPED}"
 _STOPPED_LINES = 10
 """Lines of output that stay on the screen if a tool is stopped."""
 

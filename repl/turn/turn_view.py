@@ -96,10 +96,12 @@ class TokenCount:
 class TurnDisplay:
     """Prints finished parts of a turn, and shows the rest live.
 
-    Blank lines separate text from everything else.
+    Blank lines separate text from everything else. ``expand_key`` shows all of a result; empty for none.
     """
 
-    def __init__(self, screen: Screen, live: Live, verbosity: Verbosity | None = None) -> None:
+    def __init__(
+        self, screen: Screen, live: Live, verbosity: Verbosity | None = None, expand_key: str = "Ctrl-O"
+    ) -> None:
         self._verbosity = verbosity or Verbosity()
         self._tokens = TokenCount()
         self._thinking = ThinkingStream(screen, live)
@@ -110,7 +112,7 @@ class TurnDisplay:
         self._tools = RunningTools(screen, live)
         self._block: ToolFinished | None = None
         self._has_shown_diff = False
-        self._has_named_key = False
+        self._unnamed_key = expand_key
         self._waiting = _WAITING
         self._steps: tuple[Step, ...] = ()
         self._has_new_steps = False
@@ -223,9 +225,9 @@ class TurnDisplay:
         is_shown = self._has_shown_diff and event.result.form == "diff"
         self._block = event if has_more(event) and not is_shown and not self._verbosity.verbose else None
         # Once is enough: the key is that of the last call, and each row would repeat it.
-        shows_key = self._block is not None and not self._has_named_key
-        self._has_named_key |= shows_key
-        self._print_step(finished_line(event, self._screen.text_width, shows_key=shows_key))
+        key = self._unnamed_key if self._block is not None else ""
+        self._unnamed_key = "" if key else self._unnamed_key
+        self._print_step(finished_line(event, self._screen.text_width, key))
         self._live.leave_gap = not self._tools.calls
         if self._verbosity.verbose:
             self._screen.show(indented_rows(argument_lines(event.call), self._screen.text_width))

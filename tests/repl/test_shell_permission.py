@@ -407,6 +407,37 @@ async def test_command_output_is_shown_while_it_runs(play: SetStage, gate: None)
         assert "\n  12\n" in end
 
 
+@pytest.mark.parametrize(("key", "named"), [("f4", " · F4"), ("", "")])
+async def test_row_names_the_key_of_the_settings_that_shows_all_of_an_output(
+    play: SetStage, private_home: Path, key: str, named: str
+) -> None:
+    config = private_home / ".config" / "aloop" / "config.toml"
+    config.parent.mkdir(parents=True, exist_ok=True)
+    config.write_text(f'[keys]\nexpand = "{key}"\n')
+    async with play(running("seq 12"), writing("hello\n"), answer("Done.")) as shell:
+        shell.type("go\r")
+        await asked(shell)
+        shell.type("y")
+        await shell.see("Make this change?")
+        await asked(shell)
+        assert re.search(rf"✓ run seq 12.*  \+7 lines{named}\n", shell.terminal.scrollback)
+        shell.type("y")
+        await shell.see("Done.")
+
+
+async def test_toolbar_shows_the_end_of_a_job_without_a_key(play: SetStage, gate: None) -> None:
+    arguments = json.dumps({"command": "read go < gate", "background": True})
+    async with play(calls(ToolCall("call_1", "run_shell", arguments)), answer("Done.")) as shell:
+        shell.type("go\r")
+        await asked(shell)
+        shell.type("y")
+        await shell.see("Done.")
+        await shell.rest()
+        assert shell.terminal.screen[-1].startswith("1 job running · ")
+        let_go("gate")
+        await shell.terminal.wait_until(lambda: "job" not in shell.terminal.screen[-1], "the toolbar without the job")
+
+
 async def test_shift_tab_switches_the_mode_also_for_the_running_turn(play: SetStage) -> None:
     async with play(running("echo one"), answer("Planned."), writing("new\n"), answer("Written.")) as shell:
         shell.type("\x1b[Z\x1b[Z")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -101,6 +101,8 @@ class JobTable:
         self._jobs: dict[int, Job] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._last = 0
+        self.on_end: Callable[[], None] = lambda: None
+        """Called when a job has ended."""
 
     @property
     def jobs(self) -> list[Job]:
@@ -153,6 +155,7 @@ class JobTable:
         finally:
             job.end()
             del self._tasks[job.number]
+            self.on_end()
 
     def _forget_old(self) -> None:
         ended = [number for number, job in self._jobs.items() if not job.is_running]

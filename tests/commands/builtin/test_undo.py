@@ -30,8 +30,8 @@ async def test_undo_reports_that_changed_files_stay(bench: SetUp, sessions_dir: 
     stage = bench()
     await dispatch(f"/resume {session_id}", stage.context)
     for count, said in (
-        (1, "The file that it changed stays as it is."),
-        (2, "The 2 files that it changed stay as they"),
+        (1, "1 changed file stays as it is."),
+        (2, "2 changed files stay as they are."),
     ):
         question, call = LLMMessage("user", "three"), ToolCall("call_1", "write_file")
         files = tuple(FileChange(f"{number}.txt") for number in range(count)) * 2

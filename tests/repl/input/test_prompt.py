@@ -296,6 +296,15 @@ async def test_escape_hides_the_keys(stage: Stage, is_busy: bool) -> None:
     assert (stage.prompt.draft, stage.owner.interruptions) == ("", 0)
 
 
+async def test_escape_stops_at_a_question_that_is_answered_with_a_question_mark(stage: Stage) -> None:
+    stage.owner.is_busy = True
+    asking = asyncio.create_task(stage.prompt.ask("Why? ", "Esc stops"))
+    await stage.terminal.wait_for("Why?")
+    stage.type("?\x1b")
+    await stage.terminal.wait_until(lambda: stage.owner.interruptions == 1, "the stop")
+    asking.cancel()
+
+
 UP, DOWN = "\x1b[A", "\x1b[B"
 
 

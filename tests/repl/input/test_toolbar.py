@@ -129,6 +129,8 @@ async def test_toolbar_counts_the_jobs_that_run(tmp_path: Path) -> None:
     for command in ("true", "sleep 100"):
         job = await jobs.start(["/bin/sh", "-c"], command, tmp_path, os.environ)
     await jobs.jobs[0].wait(30)
+    await context.memory.add_message(LLMMessage("user", "A title of about thirty letters"))
     assert "1 job running" in shown(context)
+    assert shown(context, width=50) == "1 job running · scripted-1 · A title of…"
     await jobs.stop(job)
     assert "job" not in shown(context)

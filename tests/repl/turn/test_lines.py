@@ -155,6 +155,14 @@ def test_output_of_several_calls_has_the_name_of_each_above_it() -> None:
     assert output.end() == ""
 
 
+def test_output_below_the_result_of_another_call_has_its_name_again() -> None:
+    output = OutputText()
+    piece = ToolOutput(ToolCall("make", "run_shell", '{"command": "make"}'), "a\n")
+    assert output.add(piece) == "run make:\na\n"
+    assert output.end() == ""
+    assert output.add(piece) == "run make:\na\n"
+
+
 def test_reason_for_a_retry_is_whole_or_loses_its_details_first() -> None:
     error = LLMError("127.0.0.1 is overloaded (overloaded_error, request 12). Try again later.")
     event = Retrying(error, 2, 5, 1.0, 1.0)

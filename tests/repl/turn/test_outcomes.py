@@ -8,6 +8,7 @@ from aloop.agent.events import ToolFinished
 from aloop.llm.message_types import ToolCall
 from aloop.memory.context import UNANSWERED
 from aloop.permissions import Form
+from aloop.tools.approval import FORBIDDEN, PLANNING
 from aloop.tools.base import ToolResult
 from repl.output.styled import to_text
 from repl.turn.lines import finished_line, finished_text, has_more, result_lines
@@ -56,7 +57,7 @@ def test_counted_result_is_not_shown_but_can_be() -> None:
     event = finished("read_file", READ)
     assert to_text([finished_line(event, 80)]) == "✓ read it  2 lines\n"
     assert has_more(event)
-    assert to_text([finished_line(event, 80, shows_key=True)]) == "✓ read it  2 lines · Ctrl-O\n"
+    assert to_text([finished_line(event, 80, "Ctrl-O")]) == "✓ read it  2 lines · Ctrl-O\n"
 
 
 def test_change_is_in_words_for_a_screen_reader() -> None:
@@ -72,8 +73,21 @@ def test_denied_call_shows_the_reason_of_the_user_and_not_the_advice_for_the_mod
     assert not has_more(bare)
 
 
-def test_call_without_a_result_was_stopped() -> None:
-    assert to_text([finished_line(finished("run_shell", UNANSWERED, is_error=True))]) == "✗ run it → stopped\n"
+@pytest.mark.parametrize(
+    ("text", "row"),
+    [
+        (f"{FORBIDDEN}: deny write .env\nNothing was done. Do not try again.", "refused by a rule: deny write .env"),
+        (PLANNING, "refused in plan mode"),
+    ],
+)
+def test_call_that_the_permissions_refuse_shows_why_and_not_the_advice_for_the_model(text: str, row: str) -> None:
+    event = finished("write_file", text, is_error=True)
+    assert to_text([finished_line(event, 80, "Ctrl-O")]) == f"✗ write it → {row}\n"
+    assert not has_more(event)
+
+
+def test_stored_call_without_a_result_looks_like_one_that_is_stopped() -> None:
+    assert to_text([finished_line(finished("run_shell", UNANSWERED, is_error=True))]) == "✗ run it  stopped\n"
 
 
 def test_blank_rows_above_the_last_rows_of_an_output_are_left_out_and_counted() -> None:

@@ -73,6 +73,15 @@ async def test_start_returns_while_the_command_runs(jobs: Jobs) -> None:
     assert [job.state for job in jobs.table.jobs] == ["running", "stopped"]
 
 
+async def test_end_of_a_job_is_reported(jobs: Jobs) -> None:
+    running: list[bool] = []
+    jobs.table.on_end = lambda: running.append(jobs.table.jobs[0].is_running)
+    await jobs.start("sleep 100")
+    assert not running
+    await jobs.stop(1)
+    assert running == [False]
+
+
 async def test_output_is_returned_once(jobs: Jobs, workspace: Workspace) -> None:
     await jobs.start("mkfifo go; echo one; read line < go; printf '\\033[31mtwo\\033[0m\\n'; exit 3")
     while not (first := await jobs.output()).text.startswith("one"):
