@@ -66,6 +66,15 @@ def install_command(requirement: str, package: str = "") -> str:
     return f"pip install {shlex.quote(requirement)}"
 
 
+class Problem(str):
+    """A sentence for the user about something that went wrong, unlike other notices.
+
+    Notices are plain text from their source to the screen, which shows this one as a warning.
+    """
+
+    __slots__ = ()
+
+
 class AloopError(Exception):
     """Base class of all errors; ``str(error)`` can be shown to the user."""
 
@@ -146,6 +155,14 @@ class SessionFileError(SessionError):
         self.line = line
         self.column = column
         self.reason = reason
+
+    @property
+    def shown(self) -> str:
+        """The message for a notice, with ``~`` for the home folder."""
+        # Imported here for start-up time: every command loads this module.
+        from aloop.formatting import display_path
+
+        return str(self).replace(str(self.path), display_path(self.path), 1)
 
 
 class NewerVersion(SessionFileError):

@@ -89,7 +89,7 @@ class View(Protocol):
         ...
 
     def info(self, text: str) -> None:
-        """Show a message."""
+        """Show a message, a ``Problem`` as a warning."""
         ...
 
     def error(self, text: str) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from aloop.agent.loop import STOPPED_TURNS
 from aloop.config import MAX_STEPS
-from aloop.errors import FAILURE, SHORT_ID, SUCCESS, AloopError, CostLimitReached, LLMError, StorageError
+from aloop.errors import FAILURE, SHORT_ID, SUCCESS, AloopError, CostLimitReached, LLMError, Problem, StorageError
 from aloop.formatting import quantity
 from aloop.interrupts import restore_interrupts
 from aloop.memory.trust_file import TrustFile
@@ -109,7 +109,7 @@ async def _run(options: TaskOptions, report: TaskReport, stop: _Stop) -> TaskRes
                 system=options.system,
             )
             for warning in session.warnings:
-                write_note(warning)
+                write_note(Problem(warning))
         _use_instructions(agent, trust)
         remember_work(agent, trust, write_note, write_note)
         report.begin(agent)
@@ -164,7 +164,7 @@ def _use_instructions(agent: ReActAgent, trust: TrustFile) -> None:
     loaded, skills = load_instructions(agent.working_dir, trust), load_skills(agent.working_dir, trust)
     agent.instructions, agent.skills = loaded.instructions, skills.offered
     for notice in (*loaded.notices, *skills.notices):
-        write_note(notice)
+        write_note(Problem(notice))
     untrusted = (*loaded.untrusted, *skills.untrusted)
     if untrusted and (root := untrusted[0].project):
         write_note(untrusted_notice(root, names_of(untrusted)))

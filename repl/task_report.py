@@ -28,7 +28,7 @@ from aloop.llm.message_types import Usage
 from aloop.sanitize import safe_text
 from commands.context import Verbosity
 from repl.output.styled import line, to_text
-from repl.turn.lines import OutputText, ThinkingBuffer, finished_lines, retrying_text, waiting_text
+from repl.turn.lines import OutputText, ThinkingBuffer, finished_lines, notice_text, retrying_text, waiting_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +185,7 @@ def make_report(output_format: OutputFormat, verbosity: Verbosity) -> TaskReport
 
 def write_note(text: str) -> None:
     """Write a sentence to standard error."""
-    sys.stderr.write(to_text([line(text)]))
+    sys.stderr.write(to_text([line(notice_text(text))]))
     sys.stderr.flush()
 
 

@@ -31,7 +31,7 @@ from repl.output.styled import Line, line, to_ansi
 from repl.output.theme import Style
 from repl.pages.render import render
 from repl.pages.transcript import Paper
-from repl.turn.lines import block_lines
+from repl.turn.lines import block_lines, notice_lines
 from repl.turn.permission import (
     SHOW_ALL,
     decide_by_key,
@@ -98,7 +98,7 @@ class TerminalView:
         self._choose_message = choose_message
 
     def info(self, text: str) -> None:
-        self._screen.say(Style.QUIET, text)
+        self._screen.show(notice_lines(text, self._screen.text_width))
 
     def error(self, text: str) -> None:
         self._screen.say(Style.BAD, text)

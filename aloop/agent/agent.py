@@ -28,7 +28,7 @@ from aloop.agent.instructions import (
 )
 from aloop.agent.loop import TurnLoop, say_nothing
 from aloop.config import MAX_STEPS, SandboxSettings
-from aloop.errors import SessionError, UsageError
+from aloop.errors import Problem, SessionError, UsageError
 from aloop.formatting import display_path
 from aloop.llm.base import LLM, SupportsEffort, ToolSpec
 from aloop.llm.content.parts import MediaFile, reads_images
@@ -248,7 +248,8 @@ class ReActAgent:
                 question = self._with_news(question)
                 parts = [await self.memory.keep_media(each) for each in media]
                 if parts and not reads_images(self.llm.model):
-                    self._emit(Notice(f"The model {self.llm.model} does not read images, so it gets their names only."))
+                    names_only = f"The model {self.llm.model} does not read images, so it gets their names only."
+                    self._emit(Notice(Problem(names_only)))
                 end = len(question.content or "")
                 await turn.add(replace(question, parts=tuple(replace(part, after_chars=end) for part in parts)))
                 self._report_repairs()
@@ -299,7 +300,7 @@ class ReActAgent:
         try:
             await self.memory.edit_header(lambda extra: extra.with_values(**changed))
         except SessionError as error:
-            self._emit(Notice(f"The digest of the {' and '.join(changed)} was not saved: {error}"))
+            self._emit(Notice(Problem(f"The digest of the {' and '.join(changed)} was not saved: {error}")))
 
     def _report_changes(self) -> None:
         """Report if the system message or the tools differ from those of the last turn."""
@@ -316,7 +317,7 @@ class ReActAgent:
         for repair in self.memory.get_repairs():
             if (key := (self.memory.session_id, repair)) not in self._reported:
                 self._reported.add(key)
-                self._emit(Notice(repair))
+                self._emit(Notice(Problem(repair)))
 
     def _notice(self, text: str) -> None:
         self._emit(Notice(text))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from aloop.agent.events import AgentEvent, AnswerDelta, Compacting, Notice, ThoughtDelta
 from aloop.agent.request import SUPERSEDED, ModelRequest
-from aloop.errors import LLMError, StorageError, StreamBroken, UsageError
+from aloop.errors import LLMError, Problem, StorageError, StreamBroken, UsageError
 from aloop.llm.base import DEFAULT_CONTEXT_WINDOW, LLM, LearnsLimits
 from aloop.llm.content.parts import marked_text
 from aloop.llm.content.provenance import present_time
@@ -231,9 +231,8 @@ class AutoCompactor:
         try:
             done = await self._compactor.compact()
         except (LLMError, StorageError, UsageError) as error:
-            self._emit(
-                Notice(f"The conversation fills the model's context window and could not be summarized: {error}")
-            )
+            full = "The conversation fills the model's context window and could not be summarized"
+            self._emit(Notice(Problem(f"{full}: {error}")))
             done = None
         if done is None:
             self._has_failed = True

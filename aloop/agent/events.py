@@ -118,7 +118,7 @@ class Compacting:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A sentence for the user, for example about a repair or a limit reached."""
+    """A sentence for the user; a ``Problem`` is shown as a warning."""
 
     text: str
 

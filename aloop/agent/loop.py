@@ -10,7 +10,7 @@ from aloop.agent.compaction import AutoCompactor
 from aloop.agent.events import AgentEvent, AnswerDelta, AnswerFinished, Notice
 from aloop.agent.request import ModelRequest
 from aloop.agent.tool_calls import ToolCallRunner
-from aloop.errors import ContextOverflow, LLMError, RequestRejected, StreamBroken
+from aloop.errors import ContextOverflow, LLMError, Problem, RequestRejected, StreamBroken
 from aloop.formatting import quantity
 from aloop.llm.base import LLM, Reply, StopReason
 from aloop.llm.message_types import LLMMessage, ToolCall, Usage
@@ -192,7 +192,7 @@ class TurnLoop:
             for result in outcome.not_run:
                 await turn.add(result)
             for notice in outcome.notices:
-                self._emit(Notice(notice))
+                self._emit(Notice(Problem(notice)))
             if not outcome.continues:
                 return "".join(texts) if message or texts else await self._answer_with(turn, _NO_ANSWER)
             if message is not None and message.tool_calls:

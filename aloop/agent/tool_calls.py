@@ -9,7 +9,7 @@ from dataclasses import replace
 from itertools import groupby
 
 from aloop.agent.events import AgentEvent, Notice, ToolFinished, ToolOutput, ToolStarted
-from aloop.errors import StorageError
+from aloop.errors import Problem, StorageError
 from aloop.llm.message_types import LLMMessage, ToolCall
 from aloop.memory import MemoryManager, Turn
 from aloop.memory.session_folder.outputs import MAX_RESULT_BYTES, shorten
@@ -67,7 +67,7 @@ class ToolCallRunner:
                 kept = await self._memory.keep_output(call.name, text)
                 text, output_file = shorten(text, f"the complete output is in {kept.path}"), kept.relative
             except StorageError as error:
-                self._emit(Notice(str(error)))
+                self._emit(Notice(Problem(error)))
                 text = shorten(text, "the complete output could not be saved")
         parts = tuple([replace(await self._memory.keep_media(media), after_chars=len(text)) for media in result.media])
         return LLMMessage(

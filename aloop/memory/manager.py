@@ -45,7 +45,7 @@ class MemoryManager:
     folder is created by the first turn or save. Use a manager in one event loop only. If the disk fails, messages stay
     in memory and are written by the next save. With ``hold``, as in an interactive shell, the session is locked
     against other shells until ``close``. ``on_notice`` is called with each sentence that the user should read, for
-    example that the file was reloaded or a turn recovered.
+    example that a turn was recovered; with a ``Problem`` if something went wrong.
     """
 
     on_notice: Callable[[str], None] | None = None

@@ -7,12 +7,12 @@ import errno
 import os
 import stat
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
-from aloop.errors import AloopError, NewerVersion, SessionFileError, StorageError, UnstorableValue, UsageError
+from aloop.errors import AloopError, NewerVersion, Problem, SessionFileError, StorageError, UnstorableValue, UsageError
 from aloop.formatting import display_path
 from aloop.llm.content.parts import ContentPart, MediaFile
 from aloop.llm.message_types import LLMMessage
@@ -102,7 +102,7 @@ class SessionWriter:
             if self.file is not None and error.errno in _READ_ONLY:
                 raise explain_error(error, "continue the session", self.file.path.parent) from error
             reason = explain_error(error, "write the turn's journal", self.backend.sessions_dir)
-            notices.append(f"{reason} If aloop crashes during this turn, the turn is lost.")
+            notices.append(Problem(f"{reason} If aloop crashes during this turn, the turn is lost."))
         return [*notices, *self._take_notices(), *new_limits()]
 
     def _take_notices(self) -> list[str]:
@@ -138,7 +138,7 @@ class SessionWriter:
             self._journal.add(message)
         except OSError as error:
             reason = explain_error(error, "write the turn's journal", self._folder or self.backend.sessions_dir)
-            return f"{reason} If aloop crashes during this turn, the rest of the turn is lost."
+            return Problem(f"{reason} If aloop crashes during this turn, the rest of the turn is lost.")
         return None
 
     def note_piece(self, piece: LLMMessage, answer: int) -> str | None:
@@ -149,7 +149,7 @@ class SessionWriter:
             self._journal.add_piece(piece, answer)
         except OSError as error:
             reason = explain_error(error, "write the turn's journal", self._folder or self.backend.sessions_dir)
-            return f"{reason} If aloop crashes during this answer, the rest of the answer is lost."
+            return Problem(f"{reason} If aloop crashes during this answer, the rest of the answer is lost.")
         return None
 
     def keep_output(self, session: Session, tool: str, text: str) -> KeptOutput:
@@ -238,7 +238,7 @@ class SessionWriter:
         with write_lock(self.backend.fs, folder, conversation.head.id):
             report = self._save(conversation, model, folder, amendment)
         notices = self._take_notices()
-        return replace(report, notice=" ".join([*notices, report.notice or ""]).strip()) if notices else report
+        return replace(report, notice=_joined([*notices, *filter(None, [report.notice])])) if notices else report
 
     def _keep_journal(self) -> None:
         """End the turn, but keep its journal until the next successful save."""
@@ -284,7 +284,7 @@ class SessionWriter:
                 self.file.sync()
                 if self.recovered.stored is not None:
                     notices += self.recovered.rejoined(self.backend.fs)
-                return SaveReport(self.file.path, notice=" ".join(notices) or None)
+                return SaveReport(self.file.path, notice=_joined(notices))
             except ConcurrentChange:
                 continue
             except FileNotFoundError:
@@ -292,9 +292,9 @@ class SessionWriter:
                     conversation.reset(self.file.session, unsaved)  # it may be made already
                 with contextlib.suppress(ConcurrentChange):  # the file exists again: retry
                     path = self._create(conversation, model, folder).path
-                    notices.append(f"{display_path(path)} had been removed; the session was written again.")
+                    notices.append(Problem(f"{display_path(path)} had been removed; the session was written again."))
                     if amendment is None:
-                        return SaveReport(path, notice=" ".join(notices))
+                        return SaveReport(path, notice=_joined(notices))
                     unsaved = conversation.unsaved
             except (SessionFileError, UnstorableValue) as error:
                 if amendment is not None or self.file is None:
@@ -333,9 +333,8 @@ class SessionWriter:
                         notices += [report.notice] if report.notice else []
                 return notices
         except SessionFileError as error:
-            return [
-                f"{error}. Fix that line; aloop reads the file again before the next turn and does not overwrite it."
-            ]
+            advice = "Fix that line; aloop reads the file again before the next turn and does not overwrite it."
+            return [Problem(f"{error.shown}. {advice}")]
         return []
 
     def _pull(self, conversation: Conversation, *, own: bool = False) -> list[str]:
@@ -383,6 +382,12 @@ class SessionWriter:
     def _discard(self, journal: Journal) -> None:
         with contextlib.suppress(OSError):  # the next start sees that its turn is saved, and removes it
             journal.discard()
+
+
+def _joined(notices: Sequence[str]) -> str | None:
+    """Return notices as one, a Problem if one of them is; None without any."""
+    text = " ".join(notices)
+    return Problem(text) if any(isinstance(notice, Problem) for notice in notices) else text or None
 
 
 def _retry_missing_folder(work: Callable[[], T]) -> T:
@@ -441,7 +446,7 @@ def _describe_reload(conversation: Conversation, old: SessionFile, fresh: Sessio
         copy = old.path.with_name(f"session.before-{time_mark()}.yaml")
         old.copy_to(copy)
         notice += f" The previous version is kept as {copy.name}."
-    return notice
+    return notice if own else Problem(notice)
 
 
 def _wait() -> None:

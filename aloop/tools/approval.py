@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from aloop.errors import AloopError, ToolError
+from aloop.errors import AloopError, Problem, ToolError
 from aloop.llm.content.provenance import Permission
 from aloop.permissions import KINDS, Ask, Kind, Mode, PermissionRequest
 from aloop.tools.rules.rule import COMMAND_VERBS, Rule, is_of_user
@@ -130,7 +130,7 @@ class PermissionGate:
             # Off the event loop: another process may hold the lock of the file.
             await asyncio.to_thread(rules.remember, offered)
         except AloopError as error:
-            self._report(f"{error} The rule counts until you leave aloop.")
+            self._report(Problem(f"{error} The rule counts until you leave aloop."))
 
     def _without_asking(self, kinds: Sequence[Kind]) -> Permission:
         """Return the earlier decision that covers a request."""

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from typing import Any, ClassVar
 
 from aloop.config import SandboxSettings
-from aloop.errors import ToolError
+from aloop.errors import Problem, ToolError
 from aloop.formatting import display_path, quantity
 from aloop.permissions import Kind, PermissionRequest
 from aloop.sandbox.paths import find_program, writable_folders
@@ -162,7 +162,7 @@ class RunShell(Tool):
         if not self._has_reported:
             # Rules and earlier answers may allow the command without a question.
             self._has_reported = True
-            self._report(f"Commands run without a sandbox: {state.sentence}")
+            self._report(Problem(f"Commands run without a sandbox: {state.sentence}"))
         return None, ", without a sandbox"
 
     async def _start(self, command: str, sandbox: SandboxSettings | None) -> ToolResult:

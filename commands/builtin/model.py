@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aloop.config import OFFLINE_MODEL, Settings
-from aloop.errors import LLMError, UsageError
+from aloop.errors import LLMError, Problem, UsageError
 from aloop.formatting import quantity
 from aloop.local_model.models import full_name, is_model_file, title_of
 from commands.model_browser import ModelBrowser
@@ -101,7 +101,7 @@ async def follow(agent: ReActAgent, session: Session, trust: TrustFile) -> str |
     if is_model_file(wanted) and not trust.wrote(session.id):
         # The file may be part of a clone, and loading it runs native code on it.
         current = title_of(agent.llm.model)
-        return (
+        return Problem(
             f"This session was not written by your aloop, so its model file {wanted} was not loaded. The model is "
             f"{current} instead. /model changes it."
         )
@@ -109,7 +109,8 @@ async def follow(agent: ReActAgent, session: Session, trust: TrustFile) -> str |
         await switch(agent, wanted)
     except LLMError as error:
         current = title_of(agent.llm.model)
-        return f"This session used {title_of(wanted)}, which is not available: {error} The model is {current} instead."
+        used = f"This session used {title_of(wanted)}, which is not available"
+        return Problem(f"{used}: {error} The model is {current} instead.")
     return f"The model is {title_of(wanted)}, as before in this session. /model changes it."
 
 

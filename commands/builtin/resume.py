@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from aloop.errors import SHORT_ID, DuplicateSessionId, SessionBusy, SessionDeclined
+from aloop.errors import SHORT_ID, DuplicateSessionId, Problem, SessionBusy, SessionDeclined
 from aloop.formatting import display_path, quantity
 from aloop.memory.projects import Place
 from commands.builtin.model import follow
@@ -93,7 +93,7 @@ async def report_resumed(context: Context, session: Session, hit: Hit | None = N
     else:
         await context.view.show(Reminder(last_exchanges(session.messages, _REMINDER)))
     for warning in session.warnings:
-        context.view.info(warning)
+        context.view.info(Problem(warning))
     context.view.info(f"Resumed {session.id[:SHORT_ID]} · {quantity(len(session.messages), 'message')}")
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aloop.agent.instructions import InstructionFile, Instructions
-from aloop.errors import StorageError
+from aloop.errors import Problem, StorageError
 from aloop.formatting import display_path, quantity
 from aloop.sanitize import safe_line
 from commands.project.folders import (
@@ -93,12 +93,12 @@ async def refresh_instructions(context: Context) -> None:
     context.agent.instructions, context.agent.skills = loaded.instructions, skills.offered
 
 
-def report_once(context: Context, notices: Iterable[str]) -> bool:
-    """Show those ``notices`` that were not shown before; return True if there are any."""
-    new = [notice for notice in dict.fromkeys(notices) if notice not in context.project.reported]
-    for notice in new:
-        context.project.reported.add(notice)
-        context.view.info(notice)
+def report_once(context: Context, problems: Iterable[str]) -> bool:
+    """Show ``problems`` that were not shown before; return True if there are any."""
+    new = [problem for problem in dict.fromkeys(problems) if problem not in context.project.reported]
+    for problem in new:
+        context.project.reported.add(problem)
+        context.view.info(Problem(problem))
     return bool(new)
 
 

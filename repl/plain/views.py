@@ -40,7 +40,7 @@ from repl.pages.render import render
 from repl.pages.transcript import Paper, keep_words
 from repl.plain.line_source import InteractiveSource
 from repl.plain.signals import Interrupted
-from repl.turn.lines import OutputText, ThinkingBuffer, finished_lines, retrying_text, waiting_text
+from repl.turn.lines import OutputText, ThinkingBuffer, finished_lines, notice_text, retrying_text, waiting_text
 from repl.turn.permission import (
     PERMISSION_PROMPT,
     SHOW_ALL,
@@ -93,7 +93,7 @@ class PlainView:
         return _WIDTH
 
     def info(self, text: str) -> None:
-        self._write(self._out, [line(text)])
+        self._write(self._out, [line(notice_text(text))])
 
     def error(self, text: str) -> None:
         self._write(self._err, [line(text)])
@@ -151,7 +151,7 @@ class PlainView:
             case Waiting(activity) if activity:
                 self._write(self._err, [line(waiting_text(activity))])
             case Notice(text):
-                self._write(self._err, [line(text)])
+                self._write(self._err, [line(notice_text(text))])
 
     async def ask_permission(self, request: PermissionRequest) -> PermissionDecision:
         raise unattended(request, request.kinds)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from aloop.agent.events import AgentEvent, Retrying, ThoughtDelta, ToolFinished, ToolOutput, ToolStarted
+from aloop.errors import Problem
 from aloop.formatting import quantity
 from aloop.llm.message_types import LLMMessage, ToolCall
 from aloop.permissions import Form
@@ -24,6 +25,7 @@ MOST_RESULT_LINES = 200
 
 _INDENT = "  "
 _RUNNING = (Style.ACCENT, "● ")
+_PROBLEM = "✗ "
 _MINUTE = 60  # seconds
 _LEAST_SECONDS = 0.05  # of a duration that is shown
 _LONGEST_LINE = 1_000
@@ -218,6 +220,19 @@ def seconds_text(seconds: float) -> str:
         return f"{seconds:.1f} s"
     whole = round(seconds)
     return f"{whole} s" if whole < _MINUTE else f"{whole // _MINUTE} min {whole % _MINUTE} s"
+
+
+def notice_lines(text: str, width: int) -> list[Line]:
+    """Return a notice in quiet rows, or a ``Problem`` in rows that catch the eye."""
+    if not isinstance(text, Problem):
+        return [line((Style.QUIET, row)) for row in wrap(safe_text(text), width)]
+    first, *others = wrap(safe_text(text), width - len(_PROBLEM))
+    return [line((Style.WARNING, f"{_PROBLEM}{first}")), *(line((Style.WARNING, f"{_INDENT}{row}")) for row in others)]
+
+
+def notice_text(text: str) -> str:
+    """Return a notice for a screen without colors, which names a ``Problem`` as such."""
+    return f"Warning: {text}" if isinstance(text, Problem) else text
 
 
 def waiting_text(what: str) -> str:

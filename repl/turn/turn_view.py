@@ -40,6 +40,7 @@ from repl.turn.lines import (
     finished_line,
     folded_steps,
     has_more,
+    notice_lines,
     result_lines,
     retrying_text,
     seconds_text,
@@ -170,7 +171,7 @@ class TurnDisplay:
                 self._end_answer()
                 self._waiting = _WAITING
                 self._screen.show([()] if self._last in {"turn", "block"} else [])
-                self._screen.say(Style.QUIET, text)
+                self._screen.show(notice_lines(text, self._screen.text_width))
                 self._last = "step"
             case TurnEnded(ending):
                 self._end()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from aloop.config import state_dir
-from aloop.errors import NewerVersion, SessionBusy, SessionFileError, StorageError
+from aloop.errors import NewerVersion, Problem, SessionBusy, SessionFileError, StorageError
 from aloop.formatting import display_path
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import MemoryManager, SessionLibrary
@@ -553,3 +553,29 @@ async def test_object_in_place_of_the_lock_is_named_and_loses_no_turn(
     await memory.save_memory()
     assert await stored_contents(memory) == ["Hello", "Hi", "And?", "So."]
     assert target.read_text() == "mine"
+
+
+async def test_broken_file_is_a_problem_named_below_the_home_folder(
+    memory: MemoryManager, notices: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = file_of(memory)
+    monkeypatch.setenv("HOME", str(memory.sessions_dir.parent))
+    path.write_text(path.read_text().replace("messages:", "messages: ["))
+    await take_turn(memory, "And?", "So.")
+    before, saved = notices
+    shown = display_path(path)
+    assert shown.startswith("~")
+    assert before.startswith(f"{shown}:")
+    assert saved.startswith(f"{shown}:")
+    assert all(isinstance(notice, Problem) for notice in notices)
+
+
+async def test_change_made_elsewhere_is_a_problem_and_one_made_here_is_not(
+    memory: MemoryManager, notices: list[str]
+) -> None:
+    draft = await memory.begin_edit()
+    edit(draft.path, '"Hello"', '"Hello there"')
+    assert await memory.finish_edit(draft)
+    edit(file_of(memory), '"Hello there"', '"Good morning"')
+    await memory.rename("A greeting")
+    assert [isinstance(notice, Problem) for notice in notices] == [False, True]

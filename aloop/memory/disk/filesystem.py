@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Literal
 
 from aloop.config import max_session_size
-from aloop.errors import StorageError
+from aloop.errors import Problem, StorageError
 from aloop.formatting import display_path
 
 FOLDER_MODE = 0o700
@@ -49,13 +49,15 @@ def note_limit(limit: Limit) -> None:
     _found_limits.setdefault(limit, False)
 
 
-def new_limits() -> list[str]:
+def new_limits() -> list[Problem]:
     """Return a sentence about each limit noted; each is returned once per process."""
     new = [limit for limit, is_reported in _found_limits.items() if not is_reported]
     _found_limits.update(dict.fromkeys(new, True))
     return [
-        f"The file system of the sessions folder {_LIMITS[limit]}. "
-        "To avoid that, choose a folder on a local disk with --sessions-dir."
+        Problem(
+            f"The file system of the sessions folder {_LIMITS[limit]}. "
+            "To avoid that, choose a folder on a local disk with --sessions-dir."
+        )
         for limit in new
     ]
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from aloop.errors import SessionFileError, UsageError
+from aloop.errors import Problem, SessionFileError, UsageError
 from aloop.formatting import display_path
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.codec.nodes import SequenceNode
@@ -169,7 +169,8 @@ def _follow_up(fs: FileSystem, draft: Draft, found: bytes, copy: Path) -> str:
         stored.save(replace(stored.session, messages=(*stored.session.messages, *added)), added)
         stored.sync()
     follows = f" The messages added to it ({len(added)}) follow yours." if added else ""
-    return f"{FILE_NAME} was changed while you edited it.{follows} The changed version is kept as {copy.name}."
+    changed = f"{FILE_NAME} was changed while you edited it.{follows}"
+    return Problem(f"{changed} The changed version is kept as {copy.name}.")
 
 
 def _added(draft: Draft, found: bytes) -> tuple[LLMMessage, ...]:

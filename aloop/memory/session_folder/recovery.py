@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from aloop.errors import SHORT_ID, SessionFileError, UnstorableValue
+from aloop.errors import SHORT_ID, Problem, SessionFileError, UnstorableValue
 from aloop.formatting import display_path
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.context import answer_for, unanswered
@@ -61,14 +61,13 @@ class RecoveredFile:
             # The text itself cannot be extended, so write a new one, which cannot fail for the same reason.
             self.stored = SessionFile.create(broken.fs, path, replace(session, version=1))
         self._count = len(conversation.messages)
-        is_layout = isinstance(error, UnstorableValue)
         reason = (
             f"aloop cannot add messages to {display_path(broken.path)}, because of its layout"
-            if is_layout
-            else str(error)
+            if isinstance(error, UnstorableValue)
+            else error.shown
         )
         notice = f"{reason}. The file was not changed, and this turn was saved beside it in {path.name}."
-        return SaveReport(path, in_recovery_file=True, notice=notice)
+        return SaveReport(path, in_recovery_file=True, notice=Problem(notice))
 
     def holding(self, conversation: Conversation) -> Path | None:
         """Return the file if it has all messages of ``conversation``, else None."""
@@ -161,10 +160,11 @@ def fold_in(fs: FileSystem, path: Path) -> str | None:
         if record is None:
             # No crash explains this damage, and the journal may hold messages.
             aside = _set_aside(fs, path, "damaged")
-            return f"The journal of an interrupted turn is damaged. It was kept as {aside}."
+            return Problem(f"The journal of an interrupted turn is damaged. It was kept as {display_path(aside)}.")
         if not record.is_own:
             aside = _set_aside(fs, path, "foreign")
-            return f"An interrupted turn was not written by your aloop, so it was not added. It was kept as {aside}."
+            kept = f"It was kept as {display_path(aside)}."
+            return Problem(f"An interrupted turn was not written by your aloop, so it was not added. {kept}")
         notice = _recover_turn(fs, path.parent, record) if record.session.messages else None
         fs.unlink(path)
         return notice
@@ -191,9 +191,9 @@ def _recover_turn(fs: FileSystem, folder: Path, record: JournalRecord) -> str | 
     except (SessionFileError, UnstorableValue) as error:
         path = folder / dated_name("recovered")
         SessionFile.create(fs, path, replace(record.session, messages=turn))
-        return (
-            f"{crashed} aloop saved {messages} to {display_path(path)}, because {FILE_NAME} cannot be changed: {error}"
-        )
+        reason = error.shown if isinstance(error, SessionFileError) else str(error)
+        saved = f"aloop saved {messages} to {display_path(path)}, because {FILE_NAME} cannot be changed: {reason}"
+        return Problem(f"{crashed} {saved}")
     return f"{crashed} aloop recovered {messages}." if is_added else None
 
 

@@ -20,6 +20,7 @@ from aloop.errors import (
     SHORT_ID,
     AmbiguousPrefix,
     DuplicateSessionId,
+    Problem,
     SessionBusy,
     SessionFileError,
     SessionNotFound,
@@ -136,10 +137,10 @@ class YamlBackend:
             folder.mkdir(FOLDER_MODE, parents=True, exist_ok=True)
         except OSError:
             self._had_project = False
-            return f"{display_path(project)} was removed, and aloop created it again for the session."
+            return Problem(f"{display_path(project)} was removed, and aloop created it again for the session.")
         self._use(folder)
         Registry.of_user().add(folder)
-        return f"{display_path(project)} was removed, so the session is now saved in {display_path(folder)}."
+        return Problem(f"{display_path(project)} was removed, so the session is now saved in {display_path(folder)}.")
 
     def create(
         self, session: Session, folder: Path | None = None, *, again: bool = False, text: bytes | None = None
@@ -207,7 +208,7 @@ class YamlBackend:
                 notices += self._recover_folder(name)
             except StorageError as error:
                 if not isinstance(error.cause, FileNotFoundError):  # another process was faster
-                    notices.append(str(error))
+                    notices.append(Problem(error))
         ours = [self.sessions_dir.parent] if self.sessions_dir.parent.name == ALOOP_FOLDER else []
         for folder in (self.sessions_dir, *ours):
             with self._explained("remove temporary files"), contextlib.suppress(FileNotFoundError):

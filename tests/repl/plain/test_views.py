@@ -20,7 +20,7 @@ from aloop.agent.events import (
     TurnStarted,
     Waiting,
 )
-from aloop.errors import UsageError
+from aloop.errors import Problem, UsageError
 from aloop.llm.message_types import LLMMessage, ToolCall, Usage
 from aloop.permissions import PermissionRequest
 from aloop.tools.base import ToolResult
@@ -248,3 +248,10 @@ async def test_progress_of_a_long_command_is_said_in_words_and_stops_with_it(
     capsys.readouterr()
     await asyncio.sleep(0)
     assert capsys.readouterr().out == ""
+
+
+def test_problem_is_named_a_warning(streams: Streams) -> None:
+    streams.view.event(Notice(Problem("The disk is full.")))
+    streams.view.info(Problem("A skill is not used."))
+    assert streams.err.getvalue() == "Warning: The disk is full.\n"
+    assert streams.out.getvalue() == "Warning: A skill is not used.\n"

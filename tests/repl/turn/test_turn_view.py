@@ -19,7 +19,7 @@ from aloop.agent.events import (
     TurnStarted,
     Waiting,
 )
-from aloop.errors import ServerFailed
+from aloop.errors import Problem, ServerFailed
 from aloop.llm.message_types import LLMMessage, ToolCall, Usage
 from aloop.tools.base import ToolResult
 from repl.output.live import Live
@@ -185,3 +185,8 @@ def test_token_count_has_the_rate_of_an_answer_that_streams() -> None:
     assert tokens.text == "~200 tokens, 100/s"
     tokens.count(Usage(output_tokens=210))
     assert tokens.text == "210 tokens"
+
+
+async def test_problem_is_marked_unlike_other_notices(stage: Stage) -> None:
+    stage.show(Notice("A turn was recovered."), Notice(Problem("The disk is full.")))
+    assert stage.rows == ["A turn was recovered.", "✗ The disk is full."]
