@@ -297,6 +297,8 @@ class ForeignBrowser(SessionBrowser):
         label, short = FORMATS[glimpse.tool].label, outcome.session_id[:SHORT_ID]
         if outcome.action == "in trash":
             raise UsageError(f"This session was imported before and is in the trash. /restore {short} restores it.")
+        if outcome.action == "too large":
+            raise UsageError(f"Not imported: {outcome.reason}.")
         if outcome.action in ("in use", "unreadable"):
             raise UsageError(
                 outcome.reason or f"Session {short} is open in another aloop. Close it there, and try again."

@@ -14,7 +14,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from aloop.errors import SHORT_ID, SessionError, SessionNotFound
+from aloop.config import max_session_size
+from aloop.errors import SHORT_ID, SessionBusy, SessionError, SessionNotFound
 from aloop.importers.compare import count_same, is_placeholder
 from aloop.importers.draft import Imported
 from aloop.importers.exported import compare
@@ -23,6 +24,8 @@ from aloop.importers.titles import imported_title
 from aloop.llm.content.parts import FILES
 from aloop.llm.json_values import JsonObject
 from aloop.llm.message_types import LLMMessage
+from aloop.memory.codec.emitter import ITEM_COLUMN, emit_messages
+from aloop.memory.codec.serialization import session_text
 from aloop.memory.context import answer_for
 from aloop.memory.disk.filesystem import explained, write_atomic
 from aloop.memory.disk.locks import OpenLock, write_lock
@@ -41,12 +44,19 @@ from aloop.memory.sessions_dir.location import resolve_sessions_dir
 from aloop.memory.sessions_dir.yaml_backend import YamlBackend
 from aloop.text import clean_text
 
-Action = Literal["imported", "updated", "unchanged", "exported", "continued", "in trash", "in use", "unreadable"]
+Action = Literal[
+    "imported", "updated", "unchanged", "exported", "continued", "in trash", "in use", "unreadable", "too large"
+]
 OWN = "aloop"
 _NAMESPACE = uuid.UUID("2c4b6f0a-9d0c-5e0b-8a37-6f1d5a1c70aa")
 
 _OWN_MODELS = "claude-"
 """The start of the names of models that a session can be resumed with here."""
+
+_BYTES_PER_CHARACTER = 20
+"""In session.yaml, at most: a character can be escaped, or be alone on an indented line."""
+_BYTES_PER_RECORD = 1_000
+"""Of the names of the fields and the short values of a message, a call or the like, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +95,7 @@ class ImportStore:
         self.backend = YamlBackend(resolve_sessions_dir(sessions_dir))
         self._dry = dry
         self._on_write = on_write
+        self._largest = max_session_size()
         # Read once: a lookup for each conversation would read the folder again after each new session.
         self._known = {title.id for title in self.backend.list_titles()}
         self._trashed = {trashed.id for trashed in self.backend.trashed(None)}
@@ -94,7 +105,10 @@ class ImportStore:
         return self.backend.sessions_dir
 
     def put(self, imported: Imported) -> Outcome:
-        """Write a conversation, or the part that is new; raises StorageError."""
+        """Write a conversation, or the part that is new.
+
+        Raises StorageError, UnstorableValue.
+        """
         session_id = session_id_of(imported.tool, imported.foreign_id, imported.branch)
         if session_id in self._trashed:
             return Outcome("in trash", session_id)
@@ -109,10 +123,13 @@ class ImportStore:
 
     def _add(self, session_id: str, imported: Imported, source: str) -> Outcome:
         """Write a new session; ``source`` is the one here that was continued, too."""
-        note = "" if imported.session else describe_origin(imported)
+        session = to_session(session_id, imported)
+        session = replace(session, id=session_id, forked_from=source) if source else session
+        if reason := self._excess(session.messages, len(session_text(replace(session, messages=())))):
+            return Outcome("too large", session_id, reason=reason)
         if not self._dry:
-            self._on_write(session_id, note)
-            self._create(session_id, imported, source)
+            self._on_write(session_id, "" if imported.session else describe_origin(imported))
+            self._create(session, imported)
             self._known.add(session_id)
         there = "elsewhere" if imported.session else f"in {FORMATS[imported.tool].label}"
         reason = f"it was continued both {there} and as {source[:SHORT_ID]}, which stays as it is"
@@ -159,26 +176,27 @@ class ImportStore:
         label = FORMATS[imported.tool].label
         note = describe_return(label) if found.gained else ""
         reason = f"added what was said in {label} since the export" if found.gained else ""
-        if self._dry:
-            return Outcome("updated", source, len(found.gained), reason)
         kept = [
             found.results[old.tool_call_id] if is_placeholder(old) and old.tool_call_id in found.results else old
             for old in stored.session.messages
         ]
         added = [LLMMessage("system", note), *found.gained] if found.gained else []
+        if refusal := self._refusal(stored, kept, added):
+            return refusal
+        if self._dry:
+            return Outcome("updated", source, len(found.gained), reason)
         self._on_write(source, note)
-        is_saved = self._append(folder, stored, imported, kept, added)
-        return Outcome("updated" if is_saved else "in use", source, len(found.gained), reason)
+        if not self._append(folder, stored, imported, kept, added):
+            return Outcome("in use", source)
+        return Outcome("updated", source, len(found.gained), reason)
 
-    def _create(self, session_id: str, imported: Imported, source: str = "") -> None:
-        session = to_session(session_id, imported)
-        session = replace(session, id=session_id, forked_from=source) if source else session
+    def _create(self, session: Session, imported: Imported) -> None:
         with explained("write the session", self.sessions_dir):
             folder = self.backend.make_folder(session)
             # Not new if a crash left it without a session.yaml, perhaps with the journal of its first turn.
             was_empty = not self.backend.fs.names(folder)
             try:
-                with write_lock(self.backend.fs, folder, session_id):
+                with write_lock(self.backend.fs, folder, session.id):
                     self._write_files(folder, imported, session.messages)
                     messages = tuple(self._kept(folder, message) for message in session.messages)
                     self.backend.create(replace(session, messages=messages), folder)
@@ -210,9 +228,11 @@ class ImportStore:
             is_more = len(kept) > 1  # than the message about the origin
             return Outcome("continued" if is_more else "unchanged", session_id, reason=reason)
         added = fresh[len(kept) :]
+        newer = [result if is_new else old for old, result, is_new in zip(kept, fresh, has_come, strict=False)]
+        if refusal := self._refusal(stored, newer, added):
+            return refusal
         if self._dry:
             return Outcome("updated", session_id, len(added))
-        newer = [result if is_new else old for old, result, is_new in zip(kept, fresh, has_come, strict=False)]
         note = "" if imported.session else describe_origin(imported)
         self._on_write(session_id, note)
         if not self._append(folder, stored, imported, newer, added):
@@ -250,7 +270,7 @@ class ImportStore:
                     session = replace(stored.session, messages=(*old, *new), updated_at=moment_of_end.astimezone())
                     stored.save(session, new)
                     stored.sync()
-            except ConcurrentChange:
+            except (ConcurrentChange, SessionBusy):
                 return False
             finally:
                 held.release()
@@ -273,12 +293,66 @@ class ImportStore:
 
     def _kept(self, folder: Path, message: LLMMessage) -> LLMMessage:
         """Return the message; a long result is shortened, and stored in full in a file."""
-        text = message.content or ""
-        if message.role != "tool" or len(text) <= MAX_RESULT_BYTES // 4 or len(text.encode()) <= MAX_RESULT_BYTES:
+        if not _is_long(message):
             return message
+        text = message.content or ""
         kept = keep_output(self.backend.fs, folder, message.name or "tool", text)
-        short = shorten(text, f"the complete output is in {kept.path}")
-        return replace(message, content=short, output_file=kept.relative)
+        return replace(message, content=_brief(text, kept.path), output_file=kept.relative)
+
+    def _refusal(self, stored: SessionFile, kept: Sequence[LLMMessage], added: Sequence[LLMMessage]) -> Outcome | None:
+        """Return the outcome if ``_append`` could not save these messages, else None."""
+        session_id = stored.session.id
+        try:
+            stored.require_known_version()
+        except SessionError as error:
+            return Outcome("unreadable", session_id, reason=str(error))
+        replaced = [new for new, old in zip(kept, stored.session.messages, strict=True) if new is not old]
+        excess = self._excess([*replaced, *added], len(stored.data))
+        return Outcome("too large", session_id, reason=excess) if excess else None
+
+    def _excess(self, messages: Sequence[LLMMessage], rest: int) -> str:
+        """Return why a session would be too large to be opened; empty if it would not.
+
+        ``rest`` is the size of its text without ``messages``.
+        """
+        # The exact size takes as long as writing the text.
+        if rest + sum(map(_most_bytes, messages)) <= self._largest:
+            return ""
+        size = rest
+        for message in messages:
+            if _is_long(message):
+                message = replace(message, content=_brief(message.content or "", self.sessions_dir))
+            size += len(emit_messages([message], ITEM_COLUMN).encode())
+        if size <= self._largest:
+            return ""
+        size_mb = -(-size // 1_000_000)
+        return (
+            f"the session would have {size_mb:,} MB, more than the limit of {self._largest // 1_000_000:,} MB; "
+            f"set ALOOP_MAX_SESSION_MB={size_mb} to import it"
+        )
+
+
+def _is_long(message: LLMMessage) -> bool:
+    """Return True if the message is a result that is too long for session.yaml."""
+    text = message.content or ""
+    return message.role == "tool" and len(text) > MAX_RESULT_BYTES // 4 and len(text.encode()) > MAX_RESULT_BYTES
+
+
+def _brief(text: str, path: Path) -> str:
+    """Return the beginning and the end of a long result that is in the file ``path``."""
+    return shorten(text, f"the complete output is in {path}")
+
+
+def _most_bytes(message: LLMMessage) -> int:
+    """Return a size that the text of the message in session.yaml does not exceed."""
+    length = len(message.content or "")
+    if message.role == "tool":
+        length = min(length, 2 * MAX_RESULT_BYTES)
+    length += sum(len(call.arguments) for call in message.tool_calls) + sum(map(len, message.blocks))
+    length += sum(len(each.thinking) + len(each.signature) + len(each.redacted) for each in message.thinking)
+    length += len(message.extra.json) if message.extra else 0
+    records = 1 + len(message.tool_calls) + len(message.thinking) + len(message.blocks) + len(message.parts)
+    return _BYTES_PER_CHARACTER * length + _BYTES_PER_RECORD * records
 
 
 def to_session(session_id: str, imported: Imported) -> Session:

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from aloop.errors import SessionBusy
 from aloop.export.document import render
 from aloop.export.formats import TOOLS
 from aloop.export.targets import to_tool
+from aloop.importers import store
 from aloop.importers.run import Scan, Selection
 from aloop.importers.store import ImportStore, Outcome
 from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall
@@ -134,6 +136,20 @@ async def test_export_of_an_edited_session_becomes_a_linked_session(
     outcome = bring_back(session, form, sessions_dir, tmp_path)
     assert (outcome.action, session.path.read_bytes()) == ("imported", before)
     assert (await SessionLibrary(sessions_dir).load(outcome.session_id)).forked_from == session.id
+
+
+@pytest.mark.parametrize("lock", ["OpenLock", "write_lock"])
+async def test_session_in_use_gets_nothing_from_its_continued_export(
+    sessions_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lock: str
+) -> None:
+    def refuse(*_arguments: object, **_options: bool) -> object:
+        raise SessionBusy(session.id, "process 1")
+
+    session = await make_session(sessions_dir)
+    before = session.path.read_bytes()
+    monkeypatch.setattr(store, lock, refuse)
+    assert bring_back(continued(session), "codex", sessions_dir, tmp_path) == Outcome("in use", session.id)
+    assert session.path.read_bytes() == before
 
 
 async def test_export_of_a_session_in_the_trash_is_not_imported(sessions_dir: Path, tmp_path: Path) -> None:

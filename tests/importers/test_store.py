@@ -22,6 +22,7 @@ from aloop.importers.store import ImportStore, Outcome, session_id_of
 from aloop.llm.json_values import JsonObject
 from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall
 from aloop.memory import MemoryManager, Session, SessionLibrary
+from aloop.memory.codec.emitter import ITEM_COLUMN, emit_messages
 from aloop.memory.codec.serialization import dump_session
 from aloop.memory.disk.locks import OpenLock
 from tests.memory.test_parts import PIXEL
@@ -293,6 +294,85 @@ def test_session_that_changes_while_it_is_imported_stays_as_it_is(
     assert ImportStore(sessions_dir).put(talk(2)).action == "in use"
     [_, question, *_] = load(sessions_dir, imported.session_id).messages
     assert question.content == "Question one"
+
+
+def test_conversation_that_could_not_be_opened_as_a_session_is_not_written(
+    sessions_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALOOP_MAX_SESSION_MB", "1")
+    large = talk(1)
+    large.messages = (*large.messages, LLMMessage("user", "x" * 1_100_000))
+    written: list[str] = []
+    for dry in (True, False):
+        outcome = ImportStore(sessions_dir, dry=dry, on_write=lambda _id, note: written.append(note)).put(large)
+        assert outcome == Outcome(
+            "too large",
+            session_id_of("codex", "0199-a"),
+            reason="the session would have 2 MB, more than the limit of 1 MB; set ALOOP_MAX_SESSION_MB=2 to import it",
+        )
+    assert not written
+    assert not sessions_dir.exists()
+    monkeypatch.setenv("ALOOP_MAX_SESSION_MB", "2")
+    outcome = ImportStore(sessions_dir).put(large)
+    assert outcome.action == "imported"
+    assert len(load(sessions_dir, outcome.session_id).messages) == 6
+
+
+def test_update_after_which_a_session_could_not_be_opened_leaves_it_as_it_is(
+    sessions_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = load(sessions_dir, ImportStore(sessions_dir).put(talk(1)).session_id).path
+    before = path.read_bytes()
+    monkeypatch.setenv("ALOOP_MAX_SESSION_MB", "1")
+    large = talk(1)
+    large.messages = (*large.messages, LLMMessage("user", "x" * 1_100_000))
+    for dry in (True, False):
+        assert ImportStore(sessions_dir, dry=dry).put(large).action == "too large"
+    assert path.read_bytes() == before
+    long = LLMMessage("tool", "long\n" * 300_000, tool_call_id="c9")  # is stored in outputs/
+    call = LLMMessage("assistant", None, (ToolCall("c9", "look"),))
+    large.messages = (*talk(1).messages, LLMMessage("user", "And?"), call, long)
+    assert ImportStore(sessions_dir).put(large).action == "updated"
+
+
+def test_size_of_a_new_session_is_known_to_a_few_bytes(sessions_dir: Path, tmp_path: Path) -> None:
+    path = load(sessions_dir, ImportStore(sessions_dir).put(talk(9)).session_id).path
+    size = path.stat().st_size
+    for limit, action in ((size - 1, "too large"), (size + 3, "imported")):
+        store = ImportStore(tmp_path / "other")
+        store._largest = limit
+        assert store.put(talk(9)).action == action
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        LLMMessage("user", "\n" * 1_000),
+        LLMMessage("user", "a\n\u200b" * 1_000),
+        LLMMessage("user", "\U000e0001" * 1_000),
+        LLMMessage("tool", "\x01" * 40_000, tool_call_id="c"),
+        LLMMessage("assistant", None, (ToolCall("c", "f", '{"a": [' + "[1, 2], " * 200 + "[1]]}"),)),
+        LLMMessage("assistant", None, (ToolCall("c", "f", '{"a": ' * 11 + '["x\\n", "y"]' + "}" * 11),)),
+        LLMMessage("assistant", "a", extra=JsonObject({"foreign": {"deep": [[[[[[[list(range(500))]]]]]]]}})),
+        LLMMessage("assistant", "a", thinking=(ThinkingBlock("\x07" * 500, "s", after_chars=1),)),
+    ],
+)
+def test_bound_of_the_size_of_a_message_is_never_exceeded(message: LLMMessage) -> None:
+    short = replace(message, content=store._brief(message.content or "", Path("/home/me/outputs/0001-look.txt")))
+    text = emit_messages([short if store._is_long(message) else message], ITEM_COLUMN)
+    assert len(text.encode()) <= store._most_bytes(message)
+
+
+def test_session_of_a_newer_version_is_reported_and_not_updated(sessions_dir: Path) -> None:
+    path = load(sessions_dir, ImportStore(sessions_dir).put(talk(1)).session_id).path
+    path.write_text(path.read_text().replace("created_at:", "version: 99\ncreated_at:", 1))
+    before = path.read_bytes()
+    for dry in (True, False):
+        outcome = ImportStore(sessions_dir, dry=dry).put(talk(2))
+        assert outcome.action == "unreadable"
+        assert "written by a later version of aloop" in outcome.reason
+    assert path.read_bytes() == before
+    assert ImportStore(sessions_dir).put(talk(1)).action == "unchanged"
 
 
 async def _continue(folder: Path, session_id: str) -> None:

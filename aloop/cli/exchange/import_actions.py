@@ -17,7 +17,7 @@ from typing import NamedTuple
 from aloop.cli.console import ProgressBar, json_line, output_width, print_line, print_note
 from aloop.cli.exchange.import_rows import KINDS, ImportTable, import_record, listed
 from aloop.cli.exchange.importing import ImportOptions
-from aloop.errors import StorageError, UsageError
+from aloop.errors import SessionError, StorageError, UsageError
 from aloop.formatting import expand_home, quantity
 from aloop.importers.draft import Imported
 from aloop.importers.formats import FORMATS
@@ -38,6 +38,8 @@ _MEGABYTES = 100_000
 """Bytes from which on a size is in megabytes."""
 _FOR_ALL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
 """Errors that would meet every other conversation, too."""
+_FAILED = frozenset({"in use", "unreadable", "too large"})
+"""Actions for conversations that should have been imported, and could not be."""
 
 
 def run_import(options: ImportOptions) -> int:
@@ -112,8 +114,8 @@ def _import(options: ImportOptions, scan: Scan, found: Iterable[Imported], total
                         if outcome.action in ("imported", "updated"):
                             lost.update(imported.losses)
                             added[outcome.action] += outcome.added
-                except StorageError as error:
-                    if error.cause is None or error.cause.errno in _FOR_ALL:
+                except SessionError as error:
+                    if isinstance(error, StorageError) and (error.cause is None or error.cause.errno in _FOR_ALL):
                         raise
                     scan.problems[str(error).rstrip(".")] += 1
                     continue
@@ -125,7 +127,8 @@ def _import(options: ImportOptions, scan: Scan, found: Iterable[Imported], total
             code = INTERRUPTED
     _summarize(options, scan, store, done, lost, added)
     is_unknown = (scan.unknown or scan.empty) and not done and not expand_home(options.what).is_dir()
-    is_failed = bool(scan.problems or is_unknown or (options.session and not done))
+    is_partial = scan.problems or _FAILED & done.keys()
+    is_failed = bool(is_partial or is_unknown or (options.session and not done))
     return code or int(is_failed)
 
 

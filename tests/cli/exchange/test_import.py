@@ -20,7 +20,7 @@ import pytest
 
 from aloop.cli.parser import parse_arguments
 from aloop.config import state_dir
-from aloop.errors import UsageError
+from aloop.errors import UnstorableValue, UsageError
 from aloop.importers.databases import sqlite
 from aloop.importers.draft import Imported
 from aloop.importers.places import claude_slug
@@ -170,6 +170,47 @@ def test_folder_that_cannot_be_read_is_reported(
     err = capsys.readouterr().err
     assert f"folders that cannot be read: {tmp_path / 'private'}: Permission denied" in err
     assert "1 imported" in err
+
+
+@pytest.mark.parametrize("dry", [(), ("--dry-run",)])
+def test_conversation_that_is_too_large_is_reported_and_the_others_are_imported(
+    dry: tuple[str, ...],
+    tmp_path: Path,
+    sessions_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("ALOOP_MAX_SESSION_MB", "1")
+    texts = ("x" * 2_500_000, "Small")
+    path = write_json(tmp_path / "c.json", [{"messages": [{"role": "user", "content": text}]} for text in texts])
+    assert run(str(path), *dry, "--sessions-dir", str(sessions_dir)) == 1
+    out, err = capsys.readouterr()
+    _, _, row, reason, small = out.splitlines()
+    assert row.startswith("skip" if dry else "skipped")
+    assert reason.strip() == (
+        "the session would have 3 MB, more than the limit of 1 MB; set ALOOP_MAX_SESSION_MB=3 to import it"
+    )
+    assert small.endswith("Small")
+    assert f"2 conversations: 1 too large, 1 {'would be ' if dry else ''}imported (1 message)." in err
+    assert len(list(sessions_dir.glob("2*"))) == (0 if dry else 1)
+
+
+def test_conversation_that_a_session_cannot_hold_does_not_stop_the_others(
+    tmp_path: Path, sessions_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    create = YamlBackend.create
+
+    def refuse(backend: YamlBackend, session: Session, folder: Path) -> object:
+        if session.title == "Question 0":
+            raise UnstorableValue("session.yaml would not be read back as it was written.")
+        return create(backend, session, folder)
+
+    monkeypatch.setattr(YamlBackend, "create", refuse)
+    assert run(str(chat(tmp_path / "c.json", 2)), "--sessions-dir", str(sessions_dir)) == 1
+    err = capsys.readouterr().err
+    assert "1 conversation: 1 imported" in err
+    assert "session.yaml would not be read back as it was written" in err
+    assert len(list(sessions_dir.glob("2*"))) == 1
 
 
 def test_named_pipe_and_empty_file_are_explained(

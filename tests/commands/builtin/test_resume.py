@@ -12,6 +12,7 @@ import pytest
 from aloop.errors import UsageError
 from aloop.export.targets import deliver, to_tool
 from aloop.importers import peek
+from aloop.importers import store as importers_store
 from aloop.importers.peek import Glimpse
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import SessionLibrary
@@ -254,6 +255,18 @@ async def test_row_of_other_tools_can_be_neither_deleted_nor_renamed(bench: SetU
     with pytest.raises(UsageError, match="does not change its files"):
         await others.trash(browser.found[0].session_id)
     assert [message.content for message in await others.ending((await others.titles())[0])] == ["Asked in work"]
+
+
+async def test_session_of_another_tool_that_is_too_large_is_not_taken_in(
+    bench: SetUp, monkeypatch: pytest.MonkeyPatch, sessions_dir: Path, private_home: Path
+) -> None:
+    claude_session(Path.cwd(), private_home)
+    browser = BrowserWithImports(bench().memory, 20)
+    await browser.titles()
+    monkeypatch.setattr(importers_store, "max_session_size", lambda: 100)
+    with pytest.raises(UsageError, match="Not imported: the session would have 1 MB, more than the limit of 0 MB"):
+        await ForeignBrowser(bench().memory, browser.found).take_in(browser.found[0].session_id)
+    assert not list(sessions_dir.glob("2*"))
 
 
 async def test_export_that_was_continued_is_in_the_last_row_until_it_is_taken_back(
