@@ -251,7 +251,8 @@ class Prompt:
 
         def stop() -> None:
             loop.remove_signal_handler(signal.SIGTSTP)
-            os.kill(0, signal.SIGTSTP)  # the whole job, as the terminal does
+            with self._screen.untitled():
+                os.kill(0, signal.SIGTSTP)  # the whole job, as the terminal does
             if self._choice is not None:
                 self._choice.hidden()
             self.handle_suspend()

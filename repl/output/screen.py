@@ -6,7 +6,8 @@ import asyncio
 import itertools
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -48,7 +49,7 @@ class Screen:
         self.theme = Theme.from_env(os.environ, background)
         self._is_background_set = bool(background)
         self._app: Application[Any] | None = None
-        self._has_title = False
+        self._title: str | None = None
         self.has_focus = True
         """False while the terminal reports that another window has the focus."""
         self.marks_pastes = False
@@ -136,12 +137,23 @@ class Screen:
         if os.environ.get("TERM") == _CONSOLE or not isinstance(self.output, TerminalOutput):
             return
         if text is None:
-            title = _RESTORE_TITLE if self._has_title else ""
+            title = "" if self._title is None else _RESTORE_TITLE
         else:
-            title = f"{'' if self._has_title else _KEEP_TITLE}\x1b]2;{safe_line(text)}\x07"
-        self._has_title = text is not None
+            title = f"{_KEEP_TITLE if self._title is None else ''}\x1b]2;{safe_line(text)}\x07"
+        self._title = text
         self.output.write_raw(title)
         self.output.flush()
+
+    @contextmanager
+    def untitled(self) -> Iterator[None]:
+        """Restore the title before aloop in the block, for another program."""
+        title = self._title
+        self.set_title(None)
+        try:
+            yield
+        finally:
+            if title is not None:
+                self.set_title(title)
 
     def notify(self, text: str, *, on_desktop: bool) -> None:
         """Ring the bell, or show ``text`` on the desktop if the terminal can (OSC 9, 777)."""

@@ -89,10 +89,15 @@ def test_title_is_kept_safe_and_restored(monkeypatch: pytest.MonkeyPatch) -> Non
     screen = Screen(terminal.output)
     screen.set_title("one\x1b[2J\ntwo")
     screen.set_title("three")
+    with screen.untitled():
+        terminal.write("|")
     screen.set_title(None)
     screen.set_title(None)
-    written = "".join(terminal.writes)
-    assert written == "\x1b[22;2t\x1b]2;one^[[2J two\x07\x1b]2;three\x07\x1b[23;2t"
+    with screen.untitled():
+        pass
+    kept, restored = "\x1b[22;2t", "\x1b[23;2t"
+    titles = [f"{kept}\x1b]2;one^[[2J two\x07\x1b]2;three\x07{restored}", f"{kept}\x1b]2;three\x07{restored}"]
+    assert "".join(terminal.writes) == "|".join(titles)
 
 
 @pytest.mark.parametrize(
