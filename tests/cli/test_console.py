@@ -114,8 +114,12 @@ def test_bar_follows_the_size_of_the_terminal_whatever_columns_was(monkeypatch: 
             for columns in (70, 24):
                 fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
                 bar.show(1, 2)
-        drawn = screen.read(4_000).decode()
-    widths = [len(row) for row in re.findall(r"\r([^\r\x1b]+)", drawn)]
+        err.write("\n")
+        err.flush()
+        drawn = b""
+        while not drawn.endswith(b"\n"):  # a terminal may deliver it in parts
+            drawn += screen.read(4_000)
+    widths = [len(row) for row in re.findall(r"\r([^\r\n\x1b]+)", drawn.decode())]
     assert widths == [44, 23]
 
 
