@@ -28,7 +28,7 @@ ROW = "import"
 _LAST = 50
 """Sessions that fill a screen until all others have been read."""
 _WAIT = 0.5
-"""The longest wait for the files of other tools; later they are ready for the next use."""
+"""Seconds after which the search for the files of other tools is given up."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,9 +38,10 @@ class ThoughtDelta:
 
 @dataclass(frozen=True, slots=True)
 class AnswerFinished:
-    """One assistant message is complete; tool calls and further answers may follow."""
+    """One assistant message is complete. If the turn ``continues``, another follows."""
 
     message: LLMMessage
+    continues: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -187,7 +187,7 @@ class TurnLoop:
             if message is not None:
                 has_begun = True
                 await turn.add(message)
-                self._emit(AnswerFinished(message))
+                self._emit(AnswerFinished(message, outcome.continues))
                 texts.append(message.content or "")
             for result in outcome.not_run:
                 await turn.add(result)

@@ -142,10 +142,10 @@ class TurnDisplay:
                     self._end_answer()
                     self._live.leave_gap = self._last != ""
                     self._thinking.add(text)
-            case AnswerFinished(message):
+            case AnswerFinished(_, continues):
                 self._end_answer()
                 # A large session takes a while.
-                self._set_status(_WAITING if message.tool_calls else "saving")
+                self._set_status(_WAITING if continues else "saving")
             case ToolStarted():
                 self._end_answer()
                 self._block = None

@@ -96,6 +96,8 @@ async def test_agent_works_without_on_event(sessions_dir: Path) -> None:
 async def test_paused_answer_is_continued_and_joined(make_agent: MakeAgent) -> None:
     scripted = make_agent(answer("First, ", "pause_turn"), answer("then second."))
     assert await scripted.agent.run("Go") == "First, then second."
+    answers = [event for event in scripted.events if isinstance(event, AnswerFinished)]
+    assert [event.continues for event in answers] == [True, False]
     assert scripted.llm.requests[1][-1].content == "First, "
 
 

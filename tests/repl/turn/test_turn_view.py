@@ -63,6 +63,15 @@ async def test_answer_is_rendered_once_complete(stage: Stage) -> None:
     assert stage.rows == ["one", "", "two"]
 
 
+@pytest.mark.parametrize(("continues", "status"), [(True, "waiting for the answer"), (False, "saving")])
+async def test_status_after_an_answer_shows_whether_another_one_follows(
+    stage: Stage, continues: bool, status: str
+) -> None:
+    stage.live.begin("")
+    stage.show(TurnStarted("m"), AnswerDelta("First, "), AnswerFinished(LLMMessage("assistant", "First, "), continues))
+    assert stage.live.status.startswith(status)
+
+
 async def test_status_shows_the_reason_for_a_wait_until_it_ends(stage: Stage) -> None:
     stage.live.begin("")
     stage.show(TurnStarted("m"), Waiting("loading Toy"))
@@ -122,7 +131,9 @@ async def test_status_follows_the_events_of_a_turn(stage: Stage) -> None:
         seen.append(stage.live.status.partition(" · ")[0])
     waiting = "waiting for the answer"
     assert seen == [waiting, "thinking", "answering", "saving", "working"]
-    stage.show(ToolFinished(CALL, "2+2", ToolResult("4"), 0.1), AnswerFinished(LLMMessage("assistant", "", (CALL,))))
+    stage.show(
+        ToolFinished(CALL, "2+2", ToolResult("4"), 0.1), AnswerFinished(LLMMessage("assistant", "", (CALL,)), True)
+    )
     assert stage.live.status.startswith(waiting)
 
 
