@@ -371,6 +371,7 @@ class MemoryManager:
         read, and whatever ``change`` raises; then nothing has changed.
         """
         model = self.llm.model if self.llm else None
+        await self._save_fork()
         report = await self._on_disk(lambda: self._writer.edit(self._conversation, change, model))
         if report:
             self._report(report)
@@ -382,6 +383,7 @@ class MemoryManager:
         ``save_memory`` does; the next save then writes it.
         """
         self._conversation.rename(title)
+        await self._save_fork()
         if self._writer.file is not None and not self._writer.is_in_turn:
             self._report(await self._on_disk(lambda: self._writer.save(self._conversation, None)))
 
@@ -396,6 +398,7 @@ class MemoryManager:
         ``change`` may be called more than once. Before the first turn there is no file, and the first save writes the
         result. Raises as ``edit`` does.
         """
+        await self._save_fork()
 
         def amend(conversation: Conversation, _: object = None) -> None:
             conversation.head = replace(conversation.head, extra=change(conversation.head.extra))
@@ -436,6 +439,7 @@ class MemoryManager:
         It opens at message ``number`` (from 1) if given. Raises UsageError if there is no such message or no file yet,
         StorageError, and as ``save_memory`` does.
         """
+        await self._save_fork()
         if self._writer.file is None:
             raise UsageError("This session has no file yet. Its first turn creates one.")
         fs, target = self._writer.backend.fs, self._writer.file.path
@@ -462,6 +466,11 @@ class MemoryManager:
         """Discard an edit; return True if its changed copy is kept. Raises StorageError."""
         with explained("read the edited session", draft.path.parent):
             return await self._on_disk(lambda: drafts.drop(self._writer.backend.fs, draft))
+
+    async def _save_fork(self) -> None:
+        """Give a fork its file, because a change of it must last like one of any session."""
+        if self._writer.file is None and self._conversation.head.forked_from and not self._writer.is_in_turn:
+            await self.save_memory()
 
     async def _find_leftovers(self) -> tuple[str, ...]:
         """Return one sentence for each unfinished edit and each recovery file."""

@@ -62,8 +62,9 @@ async def tag(context: Context, argument: str) -> None:
             )
         require_in_range(number, memory.message_count)
         name, extra = f"Message {number}", memory.messages[number - 1].extra
-    tags = " ".join(f"#{each}" for each in tags_of(extra))
-    context.view.info(f"{name} has the tags {tags}." if tags else f"{name} has no tags.")
+    tags = [f"#{each}" for each in tags_of(extra)]
+    have = "the tag" if len(tags) == 1 else "the tags"
+    context.view.info(f"{name} has {have} {' '.join(tags)}." if tags else f"{name} has no tags.")
 
 
 async def pin(context: Context, argument: str) -> None:

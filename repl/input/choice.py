@@ -45,7 +45,8 @@ class ChoiceQuestion:
     """One question, created on the event loop that waits for the answer.
 
     The choice with the key ``default`` is highlighted first, or else the first one. ``guard`` decides which keys belong
-    to a paste without marks: none of them is an answer.
+    to a paste without marks: none of them is an answer. ``waiting`` returns the rows above the question for what was
+    typed before it could be read, given the width and the height of the screen.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class ChoiceQuestion:
         stop: Callable[[], None],
         guard: PasteGuard,
         default: str = "",
+        waiting: Callable[[str, int, int], list[str]] = lambda *_: [],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.answered: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -71,6 +73,7 @@ class ChoiceQuestion:
         self._more = more
         self._stop = stop
         self._guard = guard
+        self._waiting = waiting
         self._clock = clock
         self._at = next((place for place, choice in enumerate(self._listed) if choice.key == default), 0)
         self._quiet_since: float | None = None
@@ -194,9 +197,13 @@ class ChoiceQuestion:
 
     def _rows(self) -> list[StyleAndTextTuples]:
         # No row is filled up to the right margin, so that there is nothing to wrap when the terminal gets narrower.
-        width = get_app().output.get_size().columns - 1
+        size = get_app().output.get_size()
+        width = size.columns - 1
         frame = "class:frame"
         rows: list[StyleAndTextTuples] = [
+            [("class:toolbar", text)] for text in self._waiting(self.typed, size.columns, size.rows)
+        ]
+        rows += [
             [(frame, _SIDE if number else _TOP), ("class:question", text)]
             for number, text in enumerate(flow(self._title, width - len(_TOP)))
         ]

@@ -253,13 +253,18 @@ _SEPARATOR = " · "
 
 
 def key_help(changed: Mapping[str, str], width: int, most: int) -> StyleAndTextTuples:
-    """Return the keys and marks, as many as fit into ``most`` rows, at least one.
+    """Return the keys and marks in two columns, or else as many as fit.
 
-    ``changed`` has the keys of some actions.
+    They have at most ``most`` rows, but at least one. ``changed`` has the keys of some actions.
     """
+    keys = key_rows(changed)
+    column = max(text_width(key) for key, _ in keys) + 2
+    if len(keys) < most and column + max(text_width(effect) for _, effect in keys) <= width:
+        listed = [(("class:key", f"{key:<{column}}"), ("class:toolbar", f"{effect}\n")) for key, effect in keys]
+        return [*(part for row in listed for part in row), ("class:toolbar", "Esc closes this list")]
     rows: list[StyleAndTextTuples] = []
     room = 0
-    for key, effect in key_rows(changed):
+    for key, effect in keys:
         first, *more = wrap(f"{key} {effect}", width)
         fits = not more and len(_SEPARATOR) + text_width(first) <= room
         if not fits and len(rows) + 1 + len(more) > max(1, most):

@@ -40,7 +40,7 @@ from repl.input.key_parser import KeyParser, feed_typed_ahead
 from repl.input.layout import build_layout, key_help
 from repl.input.owner import Owner
 from repl.input.pastes import Entry, PasteGuard, dropped_media
-from repl.input.queue import QueuedLine, is_message
+from repl.input.queue import QueuedLine, is_draft, is_message, line_rows, with_typed
 from repl.output.live import Live
 from repl.output.screen import Screen
 from repl.output.styled import PROMPT, Line, placeholder
@@ -440,7 +440,7 @@ class Prompt:
         """
         from repl.input.choice import ChoiceQuestion  # here: needed only for a question
 
-        question = ChoiceQuestion(title, choices, more, self.interrupt, self.paste_guard, default)
+        question = ChoiceQuestion(title, choices, more, self.interrupt, self.paste_guard, default, self._waiting_rows)
         if self.app.layout.is_searching:
             stop_search()
         self.clear_hint()
@@ -469,8 +469,7 @@ class Prompt:
         self._insert_typed(rest)
 
     def _insert_typed(self, text: str) -> None:
-        # A lone key on an empty line was meant for the question, and would begin the next line.
-        if self._buffer.text or len(text) > 1:
+        if is_draft(text, self._buffer.text):
             self._buffer.insert_text(text)
 
     def complete(self) -> None:
@@ -526,16 +525,17 @@ class Prompt:
             self._recalled = None
 
     def _queue_rows(self, width: int, height: int) -> list[str]:
-        """Return the rows of the lines that wait, the last ones if there are many."""
-        if self._question is not None or not (lines := self._owner.queued):
-            return []
-        most = max(1, height // 4)
-        shown = lines if len(lines) <= most else lines[len(lines) - most + 1 :]
-        rows = [f"  … and {len(lines) - len(shown)} more"] if len(shown) < len(lines) else []
-        for line in shown:
-            label = "not sent" if line.is_held else "next step" if line.steers else "queued"
-            rows.append(fit(f"  {label}: {unjoined(safe_line(line.entry.typed))}", width - 1))
-        return rows
+        return [] if self._question is not None else line_rows(self._owner.queued, width, height)
+
+    def _waiting_rows(self, typed: str, width: int, height: int) -> list[str]:
+        """Return the rows of the lines that wait, with those that ``typed`` will add.
+
+        ``_take_typed`` adds them after the question.
+        """
+        document = self._buffer.document
+        waiting, draft = with_typed(self._owner.queued, typed, document.text_before_cursor, document.text_after_cursor)
+        rows = line_rows(waiting, width, height)
+        return [*rows, fit(f"  draft: {unjoined(safe_line(draft))}", width - 1)] if draft else rows
 
     def _placeholder(self, width: int) -> str:
         return placeholder(width) if self._is_new and self._question is None else ""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
+from aloop.sanitize import safe_line
+from aloop.width import fit, unjoined
 from repl.input.pastes import Entry
 
 
@@ -74,3 +77,35 @@ def is_message(entry: Entry) -> bool:
     from commands.parse import Chat, parse_line  # here: the prompt is drawn without the commands
 
     return isinstance(parse_line(entry.text), Chat)
+
+
+def line_rows(lines: Sequence[QueuedLine], width: int, height: int) -> list[str]:
+    """Return the rows of ``lines``, the last ones if there are many."""
+    most = max(1, height // 4)
+    shown = lines if len(lines) <= most else lines[len(lines) - most + 1 :]
+    rows = [f"  … and {len(lines) - len(shown)} more"] if len(shown) < len(lines) else []
+    for line in shown:
+        label = "not sent" if line.is_held else "next step" if line.steers else "queued"
+        rows.append(fit(f"  {label}: {unjoined(safe_line(line.entry.typed))}", width - 1))
+    return rows
+
+
+def is_draft(text: str, line: str) -> bool:
+    """Return True if ``text``, typed too early for a question, belongs to ``line``."""
+    # A lone key on an empty line was meant for the question, and would begin the next line.
+    return bool(text and line) or len(text) > 1
+
+
+def with_typed(lines: Sequence[QueuedLine], typed: str, before: str, after: str) -> tuple[list[QueuedLine], str]:
+    """Return ``lines`` with those that end in ``typed``, and the draft with the rest.
+
+    ``before`` and ``after`` are the draft around the cursor. The draft is empty if nothing was typed for it.
+    """
+    waiting = list(lines)
+    *ended, rest = typed.split("\r")
+    for text in ended:
+        before += text if is_draft(text, before + after) else ""
+        if (before + after).strip():
+            waiting.append(QueuedLine(Entry(before + after)))
+            before = after = ""
+    return waiting, f"{before}{rest}{after}".strip() if is_draft(rest, before + after) else ""

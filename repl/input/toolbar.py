@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _SEPARATOR = " · "
 _ASKING = "asking"
 _LEAST_WANTED = (_ASKING, "branch", "cost", "messages", "jobs", "context", "title", "mode", "model")
-"""The parts in the order in which a narrow screen drops them."""
+"""The parts in the order in which a narrow screen drops them, the first of them before it cuts the title."""
 
 _SHORTEST_TITLE, _LONGEST_TITLE = 12, 40  # cells
 _BAR_CELLS = 8
@@ -34,8 +34,15 @@ Parts = Mapping[str, list[Span]]
 
 
 def toolbar_line(parts: Parts, width: int) -> Line:
-    """Return the parts that fit; narrow screens cut the title, then drop parts."""
+    """Return the parts that fit.
+
+    Narrow screens leave out what can be expected, then cut the title, then drop parts.
+    """
     shown = dict(parts)
+    if _room_for_title(shown, width) < 0:
+        shown.pop(_ASKING, None)
+    if _room_for_title(shown, width) < 0 and (meter := shown.get("context")) and meter[0][0] is Style.QUIET:
+        shown["context"] = [(Style.QUIET, meter[-1][1].strip())]  # without the bar: there is room left in the window
     dropped = [name for name in _LEAST_WANTED if name in shown]
     room = _room_for_title(shown, width)
     if room < 0 and "title" in shown:

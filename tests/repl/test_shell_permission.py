@@ -451,3 +451,20 @@ async def test_shift_tab_switches_the_mode_also_for_the_running_turn(play: SetSt
         shell.type("Write\r")
         await shell.see("Written.")
         assert content("a.txt") == "new\n"
+
+
+@pytest.mark.usefixtures("plain_terminal")
+async def test_lines_and_text_typed_before_the_question_was_readable_are_shown_above_it(
+    play: SetStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(choice, "READABLE_SECONDS", 1_000)
+    async with play(writing("hello\n")) as shell:
+        shell.type("go\r")
+        await shell.see("╰ …")
+        shell.type(f"{MARKS_PASTES}y\r/stats\rand then")
+        await shell.see("  draft: and then")
+        screen = shell.terminal.screen
+        place = screen.index("  queued: /stats")
+        assert screen[place + 1] == "  draft: and then"
+        assert screen[place + 2].startswith("╭ ")
+        assert "  queued: y" not in screen

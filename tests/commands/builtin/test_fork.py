@@ -82,3 +82,23 @@ async def test_a_new_session_has_nothing_to_fork(bench: SetUp) -> None:
     stage = bench()
     await dispatch("/fork", stage.context)
     assert "nothing to fork" in str(stage.view.of("error")[0])
+
+
+@pytest.mark.parametrize("change", ["/rename Another try", "/tag parser", "/pin", "/note 1 Look here", "/skip 1"])
+async def test_fork_is_saved_with_its_first_change(bench: SetUp, sessions_dir: Path, change: str) -> None:
+    path = save(sessions_dir, FIRST)
+    original = path.read_bytes()
+    stage = bench()
+    await dispatch(f"/resume {FIRST}", stage.context)
+    await dispatch("/fork", stage.context)
+    assert not stage.memory.path
+    await dispatch(change, stage.context)
+    assert not stage.view.of("error")
+    assert "first turn" not in str(stage.view.of("info")[-1])
+    saved = await SessionLibrary(sessions_dir).load(stage.memory.session_id)
+    assert (saved.title, saved.extra, saved.messages) == (
+        stage.memory.title,
+        stage.memory.header,
+        tuple(stage.memory.messages),
+    )
+    assert path.read_bytes() == original

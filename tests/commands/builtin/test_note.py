@@ -51,7 +51,7 @@ async def test_tags_of_the_session_are_in_the_header(stage: Bench) -> None:
     await dispatch("/tag #work, parser", stage.context)
     assert said(stage) == "This session has the tags #work #parser."
     await dispatch("/tag -work", stage.context)
-    assert said(stage) == "This session has the tags #parser."
+    assert said(stage) == "This session has the tag #parser."
     assert (await stage.memory.library.load(FIRST)).extra["tags"] == ["parser"]
     await dispatch("/tag -parser", stage.context)
     assert said(stage) == "This session has no tags."

@@ -281,7 +281,7 @@ async def test_escape_in_vi_mode_does_not_wait_for_the_rest_of_alt_enter(stage: 
 
 async def test_question_mark_alone_shows_the_keys_until_more_is_typed(stage: Stage) -> None:
     stage.type("?")
-    await stage.terminal.wait_for("Esc Esc go back to an earlier message")
+    await stage.terminal.wait_for("Esc closes this list")
     stage.type("x")
     await stage.terminal.wait_until(lambda: stage.terminal.screen[-1] == "the toolbar", "the toolbar")
 
@@ -290,7 +290,7 @@ async def test_question_mark_alone_shows_the_keys_until_more_is_typed(stage: Sta
 async def test_escape_hides_the_keys(stage: Stage, is_busy: bool) -> None:
     stage.owner.is_busy = is_busy
     stage.type("?")
-    await stage.terminal.wait_for("Esc Esc go back to an earlier message")
+    await stage.terminal.wait_for("Esc closes this list")
     stage.type("\x1b")
     await stage.terminal.wait_until(lambda: stage.terminal.screen[-1] == "the toolbar", "the toolbar")
     assert (stage.prompt.draft, stage.owner.interruptions) == ("", 0)

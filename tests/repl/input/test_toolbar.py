@@ -134,3 +134,18 @@ async def test_toolbar_counts_the_jobs_that_run(tmp_path: Path) -> None:
     assert shown(context, width=50) == "1 job running · scripted-1 · A title of…"
     await jobs.stop(job)
     assert "job" not in shown(context)
+
+
+async def test_title_has_its_room_before_what_can_be_expected() -> None:
+    llm = ScriptedLLM()
+    llm.context_window = 200_000
+    context = Context(ReActAgent(llm), RecordingView(), REGISTRY)
+    await context.memory.add_message(LLMMessage("user", "A title of about thirty letters"))
+    rows = {width: shown(context, width=width, branch="main") for width in (100, 94, 84, 70)}
+    title, rest = "scripted-1 · A title of about thirty letters · 1 message", "~1% of 200k · main"
+    assert rows == {
+        100: f"{title} · ░░░░░░░░ {rest} · asks first",
+        94: f"{title} · ░░░░░░░░ {rest}",
+        84: f"{title} · {rest}",
+        70: f"scripted-1 · A title of about thirty… · 1 message · {rest}",
+    }
