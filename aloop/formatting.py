@@ -66,7 +66,7 @@ def expand_home(path: str | os.PathLike[str]) -> Path:
     """
     text = os.fspath(path)
     if text == "~" or text.startswith("~/"):
-        return home_folder() / text[2:]
+        return home_folder() / text[1:].lstrip("/")
     return Path(os.path.expanduser(text))  # noqa: PTH111 - Path.expanduser raises for an unknown user
 
 

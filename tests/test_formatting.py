@@ -116,6 +116,7 @@ def test_displayed_path_has_a_tilde_for_the_home_directory(
     [
         ("~", "/home/ada"),
         ("~/talk.html", "/home/ada/talk.html"),
+        ("~//talk.html", "/home/ada/talk.html"),
         ("~no-such-user/talk.html", "~no-such-user/talk.html"),
         ("a/~", "a/~"),
         ("", "."),

@@ -12,6 +12,7 @@ from aloop.export.tools.target import ToolExport
 from aloop.formatting import expand_home
 from aloop.memory.disk.filesystem import explained
 from aloop.memory.session import Session
+from aloop.text import clean_text
 
 
 def to_tool(session: Session, tool: str, folder: Path) -> ToolExport:
@@ -20,7 +21,7 @@ def to_tool(session: Session, tool: str, folder: Path) -> ToolExport:
     Raises SessionError if there is nothing to continue.
     """
     make: Callable[[Session, Path], ToolExport] = import_module(f"aloop.export.tools.{tool.replace('-', '_')}").export
-    return make(session, folder)
+    return make(session, Path(clean_text(str(folder))))  # as the tools write the name of a folder that is not UTF-8
 
 
 def deliver(exported: ToolExport, wanted: Path | None = None) -> Path:

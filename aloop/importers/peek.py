@@ -14,26 +14,14 @@ from aloop.errors import AloopError
 from aloop.importers.agents import aider, cline, vibe
 from aloop.importers.databases.listing import newest
 from aloop.importers.draft import Imported
-from aloop.importers.formats import FORMATS
+from aloop.importers.formats import FORMATS, TOOLS
 from aloop.importers.places import as_noted, files_of, is_here
 from aloop.importers.run import Scan, Selection
 from aloop.importers.source import Source
 from aloop.importers.store import session_id_of, title_of
 from aloop.llm.message_types import LLMMessage
 
-TOOLS = (
-    "claude-code",
-    "codex",
-    "pi",
-    "gemini-cli",
-    "kimi",
-    "mistral-vibe",
-    "cline",
-    "aider",
-    "opencode",
-    "goose",
-    "crush",
-)
+PROJECT_TOOLS = tuple(tool for tool in TOOLS if tool != "llm")
 """Tools whose sessions belong to a folder."""
 _PIECE = 65_536
 _PIECES = (_PIECE, 16 * _PIECE, 256 * _PIECE)
@@ -71,7 +59,7 @@ def glimpses(
     before each file; the search ends when it returns False.
     """
     # Some tools keep older files of the same sessions.
-    found = {each.session_id: each for tool in TOOLS for each in reversed(_intact(tool, folder, is_wanted))}
+    found = {each.session_id: each for tool in PROJECT_TOOLS for each in reversed(_intact(tool, folder, is_wanted))}
     fresh = [each for session_id, each in found.items() if session_id not in known]
     return sorted(fresh, key=lambda each: each.updated_at, reverse=True)
 

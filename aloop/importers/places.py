@@ -62,7 +62,7 @@ def kimi_slug(folder: Path | str) -> str:
 
 
 def _pi_slug(folder: Path) -> str:
-    return f"--{str(folder).strip('/').replace('/', '-')}--"
+    return f"--{as_noted(folder).strip('/').replace('/', '-')}--"
 
 
 def _gemini_names(folder: Path) -> tuple[str, ...]:
@@ -154,8 +154,9 @@ def notes_folders(tool: str) -> bool:
 
 def is_here(tool: str, cwd: str, folder: Path) -> bool:
     """Return True if a session in ``cwd`` is one of the sessions for ``folder``."""
-    if not cwd or cwd == str(folder):
+    noted = as_noted(folder)
+    if not cwd or cwd in (str(folder), noted):
         return True
     # The path of the file names the folder. The working directory may have changed to a folder below since.
     is_told = any(place.here for place in places_of(tool, folder))
-    return is_told and cwd.startswith(f"{str(folder).rstrip('/')}/")
+    return is_told and cwd.startswith(f"{noted.rstrip('/')}/")

@@ -7,6 +7,7 @@ same time. Invalid lines are ignored.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Iterable
@@ -105,11 +106,13 @@ class TrustFile:
             try:
                 require_regular(file)
                 # One call, so that entries from another shell come before or after it.
-                written = os.write(file, b"\n" + lines if self._is_torn else lines)
+                added = b"\n" + lines if self._is_torn else lines
+                if os.write(file, added) < len(added):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                 self._is_torn = False
                 # If no other shell has added to it, there is no need to read the file again.
-                if os.fstat(file).st_size == self._size + written:
-                    self._size += written
+                if os.fstat(file).st_size == self._size + len(added):
+                    self._size += len(added)
             finally:
                 os.close(file)
         except OSError as error:

@@ -294,6 +294,14 @@ def test_crush_summary_may_be_noted_only_in_the_session(tmp_path: Path) -> None:
     assert imported.messages[1].model == "m"
 
 
+def test_database_with_a_name_that_is_not_utf8_is_reported_as_unreadable(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    database(path, "CREATE TABLE aaaa (x);").close()
+    path.write_bytes(path.read_bytes().replace(b"aaaa", b"a\xff\xfea"))
+    with pytest.raises(StorageError, match=r"Could not decode to UTF-8.*Try a backup of the file"), opened(path):
+        pass
+
+
 def test_connection_to_a_damaged_database_is_closed(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     path.write_bytes(b"SQLite format 3\x00" + b"x" * 5_000)

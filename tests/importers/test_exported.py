@@ -152,6 +152,17 @@ async def test_session_in_use_gets_nothing_from_its_continued_export(
     assert session.path.read_bytes() == before
 
 
+@pytest.mark.parametrize("form", TOOLS)
+async def test_export_names_a_folder_that_is_not_utf8_as_its_tool_does(
+    sessions_dir: Path, tmp_path: Path, form: str
+) -> None:
+    exported = to_tool(await make_session(sessions_dir), form, Path(f"{tmp_path}/caf\udce9"))
+    path = tmp_path / f"back.{exported.path.suffix}"
+    path.write_text(exported.text, encoding="utf-8")
+    [imported] = Scan(Selection()).read([path])
+    assert imported.cwd == f"{tmp_path}/caf\ufffd"
+
+
 async def test_export_of_a_session_in_the_trash_is_not_imported(sessions_dir: Path, tmp_path: Path) -> None:
     session = await make_session(sessions_dir)
     await SessionLibrary(sessions_dir).delete(session.id)

@@ -6,12 +6,15 @@ import hashlib
 import json
 import os
 import sqlite3
+from collections import Counter
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from aloop.importers.peek import ending, glimpses, read_whole, summary
+from aloop.importers.places import files_of
+from aloop.importers.run import Scan, Selection
 from aloop.importers.store import session_id_of
 from tests.cli.exchange.test_import import claude_session
 from tests.importers.reading import AT, database, write_json, write_lines
@@ -133,8 +136,23 @@ def test_folder_whose_name_is_not_utf8_is_looked_up_as_other_tools_note_it(
     except OSError:
         pytest.skip("names of files must be UTF-8 here")
     monkeypatch.chdir(here)
-    opencode_database(private_home / ".local/share/opencode/opencode.db", here.with_name("caf\ufffd"))
-    assert [each.foreign_id for each in glimpses(here)] == ["ses_1"]
+    noted = here.with_name("caf\ufffd")
+    opencode_database(private_home / ".local/share/opencode/opencode.db", noted)
+    codex_session(private_home, noted, 1)
+    codex_session(private_home, noted / "below", 2)
+    claude_session(noted, private_home)
+    pi = private_home / f".pi/agent/sessions/--{str(noted).strip('/').replace('/', '-')}--/1_a.jsonl"
+    said = {"type": "message", "id": "m1", "timestamp": AT, "message": {"role": "user", "content": "Hi"}}
+    write_lines(pi, {"type": "session", "id": "a", "version": 3, "timestamp": AT, "cwd": str(noted)}, said)
+    vibe = private_home / ".vibe/logs/session/session_1_x"
+    write_lines(vibe / "messages.jsonl", {"role": "user", "content": "Hi"})
+    write_json(vibe / "meta.json", {"session_id": "v", "environment": {"working_directory": str(noted)}})
+    assert Counter(each.tool for each in glimpses(here)) == dict.fromkeys(
+        ("opencode", "codex", "claude-code", "pi", "mistral-vibe"), 1
+    )
+    for tool in ("opencode", "codex", "claude-code", "pi"):
+        scan = Scan(Selection(folder=here))
+        assert len(list(scan.read(files_of(tool, here)))) == 1
 
 
 def test_databases_are_listed_by_a_query_and_one_session_is_imported(private_home: Path) -> None:

@@ -69,6 +69,22 @@ def test_entry_after_a_torn_line_is_kept(tmp_path: Path) -> None:
     assert TrustFile(path).wrote("0badcafe")
 
 
+def test_entry_after_a_write_that_the_disk_cut_short_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = os.write
+    trust = TrustFile(tmp_path / "trust")
+    trust.remember(written=["0badcafe"])
+    monkeypatch.setattr(os, "write", lambda file, data: write(file, data[:9]))
+    with pytest.raises(StorageError, match="No space left on device"):
+        trust.remember(written=["a1b2c3d4"])
+    monkeypatch.undo()
+    trust.remember(written=["5eed5eed"])
+    assert [TrustFile(tmp_path / "trust").wrote(each) for each in ("0badcafe", "a1b2c3d4", "5eed5eed")] == [
+        True,
+        False,
+        True,
+    ]
+
+
 def test_failure_to_save_is_raised_once(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     trust = TrustFile(tmp_path / "file" / "trust")

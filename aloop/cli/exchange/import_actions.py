@@ -21,8 +21,8 @@ from aloop.errors import SessionError, StorageError, UsageError
 from aloop.formatting import expand_home, quantity
 from aloop.importers.draft import Imported
 from aloop.importers.formats import FORMATS
-from aloop.importers.peek import TOOLS, glimpses_of
-from aloop.importers.places import files_of, notes_folders, places_of
+from aloop.importers.peek import PROJECT_TOOLS, glimpses_of
+from aloop.importers.places import as_noted, files_of, notes_folders, places_of
 from aloop.importers.run import Scan, Selection, find_files
 from aloop.importers.source import Source
 from aloop.importers.store import ImportStore, Outcome
@@ -239,7 +239,7 @@ def _count_here() -> Iterator[_Row]:
     for tool in FORMATS:
         sessions = None
         found = files_of(tool, here)
-        if tool in TOOLS and tool not in _UNPLACED:
+        if tool in PROJECT_TOOLS and tool not in _UNPLACED:
             try:
                 paths = [glimpse.path for glimpse in glimpses_of(tool, here)]
                 sessions, found = len(paths), list(dict.fromkeys(paths))
@@ -253,8 +253,7 @@ def _count_here() -> Iterator[_Row]:
 
 
 def _may_be_here(path: Path, here: Path) -> bool:
-    """Return True if the beginning of a file names the folder, as JSON writes it."""
-    if path.suffix == ".db":
-        return True
-    head = Source(path).head
-    return str(here).encode() in head or b'"cwd"' not in head
+    """Return True unless the beginning of a file names another folder than this one."""
+    noted, head = as_noted(here), Source(path).head
+    # JSON may escape other characters.
+    return not noted.isascii() or noted.encode() in head or b'"cwd"' not in head

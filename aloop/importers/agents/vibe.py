@@ -10,6 +10,7 @@ from typing import Any
 
 from aloop.importers.blocks import content_text, texts_of
 from aloop.importers.draft import Builder, Imported
+from aloop.importers.places import as_noted
 from aloop.importers.plain import openai
 from aloop.importers.source import Source, json_below
 from aloop.importers.values import arguments_text, items, mapping, moment, objects, text
@@ -59,7 +60,7 @@ def may_be_in(path: Path, folder: Path) -> bool:
     """Return False if the notes beside a session name another folder."""
     meta = mapping(json_below(path.parent, path.with_name("meta.json")))
     place = text(mapping(meta.get("environment")).get("working_directory"))
-    return place in ("", str(folder))
+    return place in ("", as_noted(folder))
 
 
 def _read_store(source: Source) -> Iterator[Imported]:

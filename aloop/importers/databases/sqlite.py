@@ -41,15 +41,19 @@ def opened(path: Path, timeout: float = 10) -> Iterator[sqlite3.Connection]:
             except sqlite3.Error as error:
                 connection.close()
                 # A program that has locked the file is writing it.
-                is_final = "immutable" in mode or error.sqlite_errorcode & 0xFF in _LOCKED
+                is_final = "immutable" in mode or _is_locked(error)
                 if is_final or not isinstance(error, sqlite3.OperationalError):
                     raise
         with closing(connection):
             yield connection
     except sqlite3.Error as error:
-        is_locked = getattr(error, "sqlite_errorcode", 0) & 0xFF in _LOCKED
-        advice = "Close the program that uses it, and try again" if is_locked else "Try a backup of the file"
+        advice = "Close the program that uses it, and try again" if _is_locked(error) else "Try a backup of the file"
         raise StorageError(f"Could not read {path}: {error}. {advice}.", path) from error
+
+
+def _is_locked(error: sqlite3.Error) -> bool:
+    # An error of the Python module itself has no code.
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _LOCKED
 
 
 def table_names(path: Path) -> frozenset[str]:

@@ -77,6 +77,21 @@ def test_without_a_name_the_tools_with_sessions_here_are_listed(
     assert not Path(".aloop").exists()
 
 
+def test_list_of_tools_names_one_whose_files_may_be_of_a_folder_that_is_not_utf8(
+    private_home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here = Path(os.fsdecode(b"caf\xe9")).absolute()
+    try:
+        here.mkdir()
+    except OSError:
+        pytest.skip("names of files must be UTF-8 here")
+    monkeypatch.chdir(here)
+    tasks = private_home / ".config/Code/User/globalStorage/saoudrizwan.claude-dev/tasks"
+    write_json(tasks / "1/api_conversation_history.json", [{"role": "user", "content": "Hi", "cwd": "/x"}])
+    assert run() == 0
+    assert "1 file" in capsys.readouterr().out
+
+
 def test_dry_run_names_what_has_no_place_and_writes_nothing(
     tmp_path: Path, sessions_dir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
