@@ -212,13 +212,14 @@ def _beside(name: Span, text: str, column: int, width: int, margin: str = "") ->
     Without room for these, they are below the name; a word that is too long for that has the whole width.
     """
     longest = max(map(text_width, text.split(" ")))
-    if width - column < max(longest, _NARROWEST) and name[1]:
+    if width - column < max(longest, _NARROWEST):
         indent = f"{margin}  " if len(margin) + 2 + longest <= width else ""
         rows = wrap(text, max(width - len(indent), 1))
-        return [line(margin, name), *(line(indent, row) for row in rows)]
+        head = [line(margin, name)] if name[1] else []
+        return [*head, *(line(indent, row) for row in rows)]
     first, *more = wrap(text, max(width - column, _NARROWEST))
-    head = line(margin, name, " " * (column - len(margin) - text_width(name[1])), first)
-    return [head, *(line(" " * column + row) for row in more)]
+    start = line(margin, name, " " * (column - len(margin) - text_width(name[1])), first)
+    return [start, *(line(" " * column + row) for row in more)]
 
 
 def question_lines(rows: Sequence[Question], width: int) -> list[Line]:

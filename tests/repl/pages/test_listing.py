@@ -153,6 +153,12 @@ def test_long_fact_without_spaces_is_cut_to_the_cells_of_two_rows() -> None:
     assert get_cwidth(value) <= 2 * 60
 
 
+def test_value_without_a_name_that_is_too_long_for_its_column_has_the_width_of_the_screen() -> None:
+    path = "~/.config/aloop/skills/deploy/SKILL.md"
+    rows = to_text(fact_lines([("deploy-the-whole", "Deploy."), ("", path)], 50, 2)).splitlines()
+    assert rows == ["deploy-the-whole  Deploy.", f"  {path}"]
+
+
 def test_time_outside_the_local_calendar_keeps_its_zone() -> None:
     long_ago = datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=23)))
     assert "1-01-01 00:00" in to_text(stats_lines(SessionStats(ID, long_ago, NOW, 0, {}, {}), COST, 80))
