@@ -135,7 +135,7 @@ class OutputText:
         """Return a piece of output as safe text, below the name of another call."""
         call, text = event.call, safe_text(event.text)
         if call.id != self._last:
-            head = to_text([line(*_named(call, call.brief, _LONGEST_RESULT), ":")])
+            head = to_text([line(*_named(call, call.brief, _LONGEST_ARGUMENT), ":")])
             text = f"{self.end()}{head}{text}"
             self._last = call.id
         self._is_inside = not text.endswith("\n")

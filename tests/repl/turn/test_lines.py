@@ -157,6 +157,12 @@ def test_output_of_several_calls_has_the_name_of_each_above_it() -> None:
     assert output.end() == ""
 
 
+def test_name_above_the_output_of_a_call_is_as_long_as_in_the_row_of_its_result() -> None:
+    call = ToolCall("call_1", "run_shell", json.dumps({"command": "x" * 100}))
+    named = OutputText().add(ToolOutput(call, "a\n")).partition(":")[0]
+    assert finished_text(ToolFinished(call, call.brief, ToolResult("a\n[exit code 0]"), 0)).partition(":")[0] == named
+
+
 def test_output_below_the_result_of_another_call_has_its_name_again() -> None:
     output = OutputText()
     piece = ToolOutput(ToolCall("make", "run_shell", '{"command": "make"}'), "a\n")
