@@ -27,8 +27,7 @@ ROW = "import"
 """The ID of the row, which no session can have."""
 _LAST = 50
 """Sessions that fill a screen until all others have been read."""
-_WAIT = 0.5
-"""Seconds after which the search for the files of other tools is given up."""
+_NOT_A_SESSION = "This row lists the sessions of other tools. Press Enter to open the list."
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +47,11 @@ class SessionBrowser:
     """The saved sessions. Methods raise SessionError.
 
     ``rows`` are the IDs of the newest sessions shown, at most ``numbered``; row numbers refer to them. ``reports`` has
-    a message for each session that was moved to the trash. ``was_shown`` is set by a picker that was opened.
+    a message for each session that was moved to the trash. ``was_shown`` is set by a picker that was opened. ``is_own``
+    is False for the sessions of other tools, which can only be opened.
     """
+
+    is_own = True
 
     def __init__(self, memory: MemoryManager, numbered: int = 0) -> None:
         self._memory = memory
@@ -70,6 +72,14 @@ class SessionBrowser:
     async def last_titles(self) -> Sequence[SessionTitle]:
         """Return some of the newest sessions, in a moment however many there are."""
         return await self._memory.library.list_titles(_LAST)
+
+    async def last_row(self, own: Sequence[SessionTitle]) -> SessionTitle | None:  # noqa: ARG002 - for a subclass
+        """Return a row to add below all sessions, which are ``own``; this may take long."""
+        return None
+
+    def refusal(self, session: SessionTitle) -> str:
+        """Return why this session cannot be changed here, empty if it can."""
+        return "" if session.sessions_dir is None else "This session is in another folder. Press Enter to change to it."
 
     def number(self, titles: Sequence[SessionTitle]) -> None:
         """Give row numbers to the first of ``titles``."""
@@ -167,20 +177,16 @@ class BrowserWithImports(SessionBrowser):
         super().__init__(memory, numbered)
         self.found: list[Glimpse] = []
 
-    async def titles(self) -> Sequence[SessionTitle]:
-        own = await super().titles()
-        known = frozenset(title.id for title in own)
+    async def last_row(self, own: Sequence[SessionTitle]) -> SessionTitle | None:
         ended = threading.Event()
         try:
-            async with asyncio.timeout(_WAIT):
-                self.found, summary = await self._look(known, lambda: not ended.is_set())
-        except TimeoutError:
-            self.found, summary = [], ""
+            self.found, summary = await self._look(frozenset(title.id for title in own), lambda: not ended.is_set())
         finally:
             ended.set()  # for the thread, which cannot be cancelled
-        if not self.found:
-            return own
-        return [*own, SessionTitle(ROW, self.found[0].updated_at, f"{summary} here …")]
+        return SessionTitle(ROW, self.found[0].updated_at, f"{summary} here …") if self.found else None
+
+    def refusal(self, session: SessionTitle) -> str:
+        return _NOT_A_SESSION if session.id == ROW else super().refusal(session)
 
     async def _look(self, known: frozenset[str], is_wanted: Callable[[], bool]) -> tuple[list[Glimpse], str]:
         # Imported late for start-up time.
@@ -224,11 +230,13 @@ def _essence(message: LLMMessage) -> tuple[str, ...]:
 
 def _require_session(session_id: str) -> None:
     if session_id == ROW:
-        raise UsageError("This row lists the sessions of other tools. Press Enter to open the list.")
+        raise UsageError(_NOT_A_SESSION)
 
 
 class ForeignBrowser(SessionBrowser):
     """The sessions of other tools, which can only be opened."""
+
+    is_own = False
 
     def __init__(self, memory: MemoryManager, found: Sequence[Glimpse]) -> None:
         super().__init__(memory)
@@ -246,6 +254,9 @@ class ForeignBrowser(SessionBrowser):
 
     async def last_titles(self) -> Sequence[SessionTitle]:
         return ()
+
+    def refusal(self, session: SessionTitle) -> str:  # noqa: ARG002 - as in the base class
+        return "This session belongs to another tool. Press Enter to import a copy of it."
 
     async def first_questions(self) -> Mapping[str, str]:
         return {}

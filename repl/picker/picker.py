@@ -29,22 +29,23 @@ def bind_picker_keys(picking: PickerSession) -> KeyBindings:
     """Return the key bindings; a letter that came with a paste is never a command."""
     picker, guard = picking.picker, picking.paste_guard
     browsing = Condition(lambda: picker.mode is Mode.BROWSE and not guard.in_paste)
+    commanding = Condition(lambda: browsing() and picking.is_own)  # otherwise, letters only filter
     listing = Condition(lambda: picker.mode in {Mode.BROWSE, Mode.FILTER})
     asking = Condition(lambda: picker.mode in {Mode.TRASH, Mode.FORK})
     keys = bind_list_keys(picking, moves=listing)
     empty_filter = Condition(lambda: picker.mode is Mode.FILTER and not picker.filter)
 
-    @keys.add("d", filter=browsing)
+    @keys.add("d", filter=commanding)
     @keys.add("c-d", filter=listing)
     def _trash(event: KeyPressEvent) -> None:
         picking.ask(Mode.TRASH, _text(event))
 
-    @keys.add("r", filter=browsing)
+    @keys.add("r", filter=commanding)
     @keys.add("c-r", filter=listing)
     def _rename(_event: KeyPressEvent) -> None:
         picking.ask(Mode.RENAME)
 
-    @keys.add("f", filter=browsing)
+    @keys.add("f", filter=commanding)
     @keys.add("c-f", filter=listing)
     def _fork(event: KeyPressEvent) -> None:
         picking.ask(Mode.FORK, _text(event))
@@ -180,6 +181,11 @@ class PickerSession:
     # Actions of keys.
 
     @property
+    def is_own(self) -> bool:
+        """True if the sessions are aloop's, which can be changed and searched."""
+        return self._browser.is_own
+
+    @property
     def page_rows(self) -> int:
         return max(1, heights(self.picker.total, self._screen.height)[0] - 1)
 
@@ -227,8 +233,8 @@ class PickerSession:
         """Ask a question; ``letter``, which asks it, may turn out to be part of a word."""
         self._note, self._is_question_gone = "", False
         session = self.picker.highlighted
-        if session is not None and session.sessions_dir is not None:
-            self._note = "This session is in another folder. Press Enter to change to it."
+        if session is not None and (refusal := self._browser.refusal(session)):
+            self._note = refusal
             return
         self._asked_by = letter
         if self.picker.begin(mode) and mode is Mode.RENAME and self.picker.highlighted is not None:
@@ -242,7 +248,9 @@ class PickerSession:
 
     def search(self) -> None:
         """Search the messages for the text of the filter, or go back to titles."""
-        if self.picker.hits is not None:
+        if not self.is_own:
+            self._note = "The messages of other tools cannot be searched. Import them first."
+        elif self.picker.hits is not None:
             self._stop_search()
             self.picker.set_filter(self.picker.filter)
         elif self.picker.filter.strip():
@@ -253,6 +261,9 @@ class PickerSession:
 
     def change_folders(self) -> None:
         """Show the sessions of all projects, or those of this folder again."""
+        if not self.is_own:
+            self._note = "These are the sessions of other tools for this folder."
+            return
         self._is_all = not self._is_all
         self._note = ""
         if self._is_all and self._elsewhere is None:
@@ -316,7 +327,7 @@ class PickerSession:
     def _search_if_none(self) -> None:
         """Search the messages, soon, for text that no title has."""
         picker = self.picker
-        is_new = picker.mode is Mode.FILTER and picker.hits is None
+        is_new = picker.mode is Mode.FILTER and picker.hits is None and self.is_own
         if is_new and not picker.count and self._is_read and len(picker.filter.strip()) >= _LEAST_SEARCHED:
             self._begin_search(_SEARCH_DELAY)
 
@@ -352,13 +363,26 @@ class PickerSession:
         if not has_some and (titles := await self._browser.last_titles()):
             await self._take(titles)
         titles = await self._browser.titles()
-        self._is_read = True
         if not titles:
-            self._leave(None)
+            await self._add_last_row(titles)
             return
+        self._is_read = True
         await self._take(titles)
         self._search_if_none()  # for what was typed before
         self._show_highlighted()
+        await asyncio.gather(self._add_last_row(titles), self._read_questions())
+
+    async def _add_last_row(self, own: Sequence[SessionTitle]) -> None:
+        """Add the row below all sessions when it is known; leave if there are no rows."""
+        row = await self._browser.last_row(own)
+        self._is_read = True
+        if row is not None:
+            await self._take([*own, row])
+        elif not own:
+            self._leave(None)
+
+    async def _read_questions(self) -> None:
+        """Let the filter look at first questions, too."""
         messages = await self._browser.first_questions()
         self._questions = await asyncio.to_thread(lambda: {key: text.casefold() for key, text in messages.items()})
         self._change(lambda: self.picker.add_first_messages(self._questions))

@@ -116,8 +116,10 @@ _MANY_ROWS = 16
 _FILTER_KEY = "/ filter"
 _BROWSE_KEYS = "d trash · r rename · f fork"
 _FILTER_KEYS = "^D trash · ^R rename · ^F fork"
+_ALL_KEYS = f"Enter resume · {_BROWSE_KEYS} · {_FILTER_KEY} · Tab search text · ^A all folders · Esc"
 _WIDEST_KEYS = len(f"{_FILTER_KEY} · Tab search text · ^A this folder · Esc")
 """The cells that each of the two rows of keys needs at most."""
+_RESUME = "resume"
 _LEGENDS = {
     Mode.RENAME: ("Enter rename · Esc cancel",),
     Mode.TRASH: ("Enter move {} to the trash · Esc cancel", "Enter move to the trash · Esc cancel"),
@@ -154,24 +156,38 @@ def heights(total: int, rows: int, legend: int = 1) -> tuple[int, int]:
 
 
 def legend_rows(
-    size: Size, mode: Mode = Mode.BROWSE, *, is_search: bool = False, is_all: bool = False, has_rows: bool = True
+    size: Size,
+    mode: Mode = Mode.BROWSE,
+    *,
+    is_search: bool = False,
+    is_all: bool = False,
+    enter: str = _RESUME,
+    can_change: bool = True,
+    is_own: bool = True,
 ) -> list[str]:
     """Return the keys: all of them in a tall window, else those that fit in one row.
 
-    Keys for the highlighted session are left out unless the list ``has_rows``. If there are two rows, they have the
-    first one.
+    ``enter`` is the action of Enter on the highlighted row, empty if the list has no rows. Other keys for it are left
+    out unless it ``can_change``, and unless the list ``is_own``, keys that search. If there are two rows, the keys for
+    the highlighted row have the first one.
     """
-    search = f"Tab {'titles' if is_search else 'search text'}"
-    resume = "Enter resume · " if has_rows else ""
-    folders = f"^A {'this folder' if is_all else 'all folders'}"
+    choose = f"Enter {enter}" if enter else ""
+    search = f"Tab {'titles' if is_search else 'search text'}" if is_own else ""
+    folders = f"^A {'this folder' if is_all else 'all folders'}" if is_own else ""
     width = size.columns - 1
     if size.rows >= _MANY_ROWS:
-        own = f"{resume}{_BROWSE_KEYS if mode is Mode.BROWSE else _FILTER_KEYS}" if has_rows else ""
-        others = f"{f'{_FILTER_KEY} · ' if mode is Mode.BROWSE else ''}{search} · {folders} · Esc"
-        whole = f"{own} · {others}" if own else others
-        return [own, others] if own and text_width(whole) > width >= _WIDEST_KEYS else flow(whole, width)
-    whole = f"{resume}{search} · Esc"
-    return [whole if text_width(whole) <= width else fit(f"{resume}Esc", width)]
+        changes = _BROWSE_KEYS if mode is Mode.BROWSE else _FILTER_KEYS
+        own = _keys(choose, changes if choose and can_change else "")
+        others = _keys(_FILTER_KEY if mode is Mode.BROWSE else "", search, folders, "Esc")
+        # Where all keys need two rows, a session that has fewer keys does not move the others.
+        is_split = is_own and own and len(_ALL_KEYS) > width >= _WIDEST_KEYS
+        return [own, others] if is_split else flow(_keys(own, others), width)
+    whole = _keys(choose, search, "Esc")
+    return [whole if text_width(whole) <= width else fit(_keys(choose, "Esc"), width)]
+
+
+def _keys(*keys: str) -> str:
+    return " · ".join(filter(None, keys))
 
 
 def build_picker_layout(control: BufferControl, shown: Shown) -> Layout:
@@ -189,10 +205,10 @@ def build_picker_layout(control: BufferControl, shown: Shown) -> Layout:
     body = HSplit(
         [
             top,
-            _part(lambda: _rows(shown), lambda: _heights(picker)[0]),
+            _part(lambda: _rows(shown), lambda: _heights(shown)[0]),
             _part(lambda: _rule(picker), lambda: 1),
-            _part(lambda: _pane(shown), lambda: _heights(picker)[1]),
-            _part(lambda: [("class:toolbar", _legend(shown))], lambda: len(legend_rows(_size()))),
+            _part(lambda: _pane(shown), lambda: _heights(shown)[1]),
+            _part(lambda: [("class:toolbar", _legend(shown))], lambda: len(_all_keys(shown))),
             # Takes the rows left over when the rest shrinks.
             Window(),
         ]
@@ -220,7 +236,7 @@ def _count(shown: Shown) -> StyleAndTextTuples:
 def _rows(shown: Shown) -> StyleAndTextTuples:
     now, picker = datetime.now(UTC), shown.picker
     numbers = {session_id: str(number) for number, session_id in enumerate(shown.browser.rows, 1)}
-    window = picker.window(_heights(picker)[0])
+    window = picker.window(_heights(shown)[0])
     shown.details.want([session for session, _ in window])
     rows = [
         row_of(
@@ -237,7 +253,7 @@ def _rows(shown: Shown) -> StyleAndTextTuples:
     columns = fit_columns(
         _width(),
         folder=max((text_width(row.folder) for row in rows), default=0),
-        messages=max([_UNREAD_CELLS, *(len(row.messages) for row in rows)]),
+        messages=max([_UNREAD_CELLS, *(len(row.messages) for row in rows)]) if shown.browser.is_own else 0,
         model=max((text_width(row.model) for row in rows), default=0),
     )
     fragments: StyleAndTextTuples = []
@@ -268,7 +284,7 @@ def _rule(picker: Picker) -> StyleAndTextTuples:
 
 
 def _pane(shown: Shown) -> StyleAndTextTuples:
-    height, picker = _heights(shown.picker)[1], shown.picker
+    height, picker = _heights(shown)[1], shown.picker
     session = picker.highlighted
     if picker.hits is None or session is None:
         rows = shown.pane.rows(_width(), height)
@@ -299,15 +315,34 @@ def _legend(shown: Shown) -> str:
         session = picker.highlighted
         legends = [legend.format(session.id[:SHORT_ID] if session else "") for legend in _LEGENDS[picker.mode]]
         return next((legend for legend in legends if text_width(legend) <= _width()), fit(legends[-1], _width()))
-    is_search = picker.hits is not None
-    has_rows = picker.highlighted is not None or shown.is_reading()
-    keys = legend_rows(_size(), picker.mode, is_search=is_search, is_all=shown.is_all(), has_rows=has_rows)
+    session, browser = picker.highlighted, shown.browser
+    keys = legend_rows(
+        _size(),
+        picker.mode,
+        is_search=picker.hits is not None,
+        is_all=shown.is_all(),
+        enter=_enter(session, browser) if session or shown.is_reading() else "",
+        can_change=session is None or not browser.refusal(session),
+        is_own=browser.is_own,
+    )
     return "\n".join(keys)
 
 
-def _heights(picker: Picker) -> tuple[int, int]:
-    size = _size()
-    return heights(picker.total, size.rows, len(legend_rows(size)))
+def _enter(session: SessionTitle | None, browser: SessionBrowser) -> str:
+    """Return what Enter does with a row."""
+    if not browser.is_own:
+        return "import and resume"
+    return "list them" if session and session.id == ROW else _RESUME
+
+
+def _all_keys(shown: Shown) -> list[str]:
+    """Return the keys for which room is kept."""
+    browser = shown.browser
+    return legend_rows(_size(), enter=_enter(None, browser), can_change=browser.is_own, is_own=browser.is_own)
+
+
+def _heights(shown: Shown) -> tuple[int, int]:
+    return heights(shown.picker.total, _size().rows, len(_all_keys(shown)))
 
 
 def _size() -> Size:

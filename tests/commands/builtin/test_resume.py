@@ -15,9 +15,8 @@ from aloop.importers import peek
 from aloop.importers import store as importers_store
 from aloop.importers.peek import Glimpse
 from aloop.llm.message_types import LLMMessage
-from aloop.memory import SessionLibrary
+from aloop.memory import SessionLibrary, SessionTitle
 from aloop.memory.projects import Place
-from commands import session_browser
 from commands.builtin.resume import last_exchanges
 from commands.dispatch import dispatch
 from commands.registry import Next
@@ -203,6 +202,12 @@ def foreign(private_home: Path) -> Path:
     return claude_session(Path.cwd(), private_home)
 
 
+async def all_rows(browser: SessionBrowser) -> list[SessionTitle]:
+    """Return the rows as the picker gets them."""
+    own = await browser.titles()
+    return [*own, *filter(None, [await browser.last_row(own)])]
+
+
 async def test_last_row_imports_a_session_of_another_tool_and_asks_before_it_is_resumed(
     bench: SetUp, sessions_dir: Path, foreign: Path
 ) -> None:
@@ -211,7 +216,7 @@ async def test_last_row_imports_a_session_of_another_tool_and_asks_before_it_is_
     before = foreign.read_bytes()
 
     async def last(browser: SessionBrowser) -> Choice:
-        titles = await browser.titles()
+        titles = await all_rows(browser)
         rows.append([title.title for title in titles])
         return Choice(titles[-1].id)
 
@@ -233,7 +238,7 @@ async def test_last_row_imports_a_session_of_another_tool_and_asks_before_it_is_
 async def test_choosing_an_import_does_not_report_that_no_session_is_saved(bench: SetUp, sessions_dir: Path) -> None:
     async def last(browser: SessionBrowser) -> Choice:
         browser.was_shown = True
-        return Choice((await browser.titles())[-1].id)
+        return Choice((await all_rows(browser))[-1].id)
 
     stage = bench()
     stage.view.picks = last
@@ -245,8 +250,7 @@ async def test_choosing_an_import_does_not_report_that_no_session_is_saved(bench
 @pytest.mark.usefixtures("foreign")
 async def test_row_of_other_tools_can_be_neither_deleted_nor_renamed(bench: SetUp) -> None:
     browser = BrowserWithImports(bench().memory, 20)
-    titles = await browser.titles()
-    browser.number(titles)
+    browser.number(await all_rows(browser))
     assert browser.rows == []
     for action in (browser.trash(ROW), browser.rename(ROW, "x")):
         with pytest.raises(UsageError, match="Press Enter to open the list"):
@@ -262,7 +266,7 @@ async def test_session_of_another_tool_that_is_too_large_is_not_taken_in(
 ) -> None:
     claude_session(Path.cwd(), private_home)
     browser = BrowserWithImports(bench().memory, 20)
-    await browser.titles()
+    await all_rows(browser)
     monkeypatch.setattr(importers_store, "max_session_size", lambda: 100)
     with pytest.raises(UsageError, match="Not imported: the session would have 1 MB, more than the limit of 0 MB"):
         await ForeignBrowser(bench().memory, browser.found).take_in(browser.found[0].session_id)
@@ -276,17 +280,17 @@ async def test_export_that_was_continued_is_in_the_last_row_until_it_is_taken_ba
     session = await SessionLibrary(sessions_dir).load(session_id)
     path = deliver(to_tool(session, "codex", Path.cwd()))
     browser = BrowserWithImports(bench().memory, 20)
-    assert [title.id for title in await browser.titles()] == [session_id]
+    assert [title.id for title in await all_rows(browser)] == [session_id]
     more = (LLMMessage("user", "And there?"), LLMMessage("assistant", "Yes."))
     path.write_text(to_tool(replace(session, messages=(*session.messages, *more)), "codex", Path.cwd()).text)
-    assert [title.id for title in await browser.titles()] == [session_id, ROW]
+    assert [title.id for title in await all_rows(browser)] == [session_id, ROW]
     foreign = ForeignBrowser(bench().memory, browser.found)
     taken, sentence = await foreign.take_in(browser.found[0].session_id)
     assert (taken, sentence) == (session_id, "Added 2 messages from Codex to the session that was exported there.")
-    assert [title.id for title in await browser.titles()] == [session_id]
+    assert [title.id for title in await all_rows(browser)] == [session_id]
 
 
-async def test_search_for_sessions_of_other_tools_that_takes_too_long_ends_with_its_thread(
+async def test_search_for_sessions_of_other_tools_ends_with_its_picker(
     bench: SetUp, sessions_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun, ended = threading.Event(), threading.Event()
@@ -299,13 +303,16 @@ async def test_search_for_sessions_of_other_tools_that_takes_too_long_ends_with_
         return []
 
     monkeypatch.setattr(peek, "glimpses", search)
-    monkeypatch.setattr(session_browser, "_WAIT", 0.05)
     session_id = await store(sessions_dir, "one")
     browser = BrowserWithImports(bench().memory, 20)
-    tasks = asyncio.all_tasks()
-    assert [title.id for title in await browser.titles()] == [session_id]
-    assert asyncio.all_tasks() == tasks
-    assert not begun.is_set() or ended.wait(10)
+    titles = await browser.titles()
+    assert [title.id for title in titles] == [session_id]
+    looking = asyncio.create_task(browser.last_row(titles))
+    assert await asyncio.to_thread(begun.wait, 10)
+    looking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await looking
+    assert await asyncio.to_thread(ended.wait, 10)
 
 
 async def test_picker_closed_before_the_sessions_were_read_leaves_no_list(bench: SetUp, sessions_dir: Path) -> None:

@@ -6,17 +6,21 @@ import asyncio
 import itertools
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prompt_toolkit.data_structures import Size
 
 from aloop.errors import StorageError
+from aloop.importers import peek
+from aloop.importers.peek import Glimpse
 from aloop.memory import SessionLibrary, SessionTitle, library
 from aloop.memory.sessions_dir.registry import Registry
 from repl.picker import picker
 from repl.picker.state import Mode
 from repl.picker.view import legend_rows
 from tests.agent.scripted import answer
+from tests.cli.exchange.test_import import claude_session
 from tests.commands.conftest import store
 from tests.repl.conftest import SetStage, Stage
 from tests.saved_sessions import FIRST, SECOND, THIRD, save
@@ -565,21 +569,122 @@ def test_legend_in_two_rows_has_the_keys_of_the_session_first() -> None:
     assert len(legend_rows(Size(rows=24, columns=120))) == 1
 
 
-def test_legend_of_every_mode_fits_into_the_rows_that_are_kept_free() -> None:
+@pytest.mark.parametrize(
+    ("is_own", "most", "others"),
+    [
+        (True, ("resume", True), [("resume", False), ("list them", False), ("", True)]),
+        (False, ("import and resume", False), [("", False)]),
+    ],
+)
+def test_legend_of_every_mode_fits_into_the_rows_that_are_kept_free(
+    most: tuple[str, bool], others: list[tuple[str, bool]], *, is_own: bool
+) -> None:
     for columns in range(20, 121):
         size = Size(rows=24, columns=columns)
-        for is_search, is_all, has_rows in itertools.product((True, False), repeat=3):
-            for mode in (Mode.BROWSE, Mode.FILTER):
-                keys = legend_rows(size, mode, is_search=is_search, is_all=is_all, has_rows=has_rows)
-                assert len(keys) <= len(legend_rows(size))
-                assert all(len(row) < columns for row in keys)
-                assert keys[-1].endswith("Esc")
+        kept = len(legend_rows(size, enter=most[0], can_change=most[1], is_own=is_own))
+        flags = itertools.product((Mode.BROWSE, Mode.FILTER), (True, False), (True, False), [most, *others])
+        for mode, is_search, is_all, (enter, can_change) in flags:
+            keys = legend_rows(
+                size, mode, is_search=is_search, is_all=is_all, enter=enter, can_change=can_change, is_own=is_own
+            )
+            assert len(keys) <= kept
+            assert all(len(row) < columns for row in keys)
+            assert keys[-1].endswith("Esc")
 
 
 @pytest.mark.parametrize("rows", [12, 24])
 @pytest.mark.parametrize("mode", [Mode.BROWSE, Mode.FILTER])
 def test_legend_of_an_empty_list_has_no_keys_for_a_session(rows: int, mode: Mode) -> None:
-    legend = " ".join(legend_rows(Size(rows=rows, columns=80), mode, has_rows=False))
+    legend = " ".join(legend_rows(Size(rows=rows, columns=80), mode, enter=""))
     assert legend.endswith("Esc")
     assert "Tab search text" in legend
     assert not [word for word in ("Enter", "trash", "rename", "fork") if word in legend]
+
+
+def test_legend_of_a_row_that_cannot_be_changed_keeps_the_other_keys_in_place() -> None:
+    size = Size(rows=24, columns=80)
+    rows = legend_rows(size, enter="list them", can_change=False)
+    assert rows == ["Enter list them", legend_rows(size)[1]]
+
+
+def test_legend_of_other_tools_has_only_keys_that_work() -> None:
+    for rows in (12, 24):
+        (legend,) = legend_rows(Size(rows=rows, columns=80), enter="import and resume", can_change=False, is_own=False)
+        assert legend in {"Enter import and resume · / filter · Esc", "Enter import and resume · Esc"}
+
+
+LONG = "Why does the parser of the configuration lose the last line of a file?"
+
+
+@pytest.fixture
+def foreign(private_home: Path) -> Path:
+    """A session of Claude Code for the working directory, with a long title."""
+    path = claude_session(Path.cwd(), private_home)
+    path.write_text(path.read_text().replace("Asked in work", LONG))
+    return path
+
+
+@pytest.mark.usefixtures("foreign")
+async def test_list_of_other_tools_has_long_titles_and_only_keys_that_work(stage: SetStage) -> None:
+    async with stage() as shell:
+        await open_picker(shell)
+        await shell.see("1 from Claude Code here …")
+        shell.type("\x1b[F")
+        await wait_for_row(shell, "Enter list them")
+        assert LEGEND not in "\n".join(shell.terminal.screen)
+        shell.type("d")
+        await shell.see("This row lists the sessions of other tools.")
+        shell.type("\r")
+        await wait_for_row(shell, "Enter import and resume · / filter · Esc")
+        await shell.see(f"Claude Code · {LONG[:36]}")
+        shell.type("\x04")
+        await shell.see("This session belongs to another tool.")
+        shell.type("file")
+        await wait_for_row(shell, "find: file")
+        await shell.see("1 of 1")
+        shell.type("xyz")
+        await wait_for_row(shell, "No sessions match.")
+
+
+@pytest.mark.usefixtures("foreign")
+async def test_row_of_other_tools_appears_late_below_rows_that_stay(
+    stage: SetStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_end, look = threading.Event(), peek.glimpses
+
+    def look_late(*arguments: Any) -> list[Glimpse]:
+        assert may_end.wait(30)
+        return look(*arguments)
+
+    monkeypatch.setattr(peek, "glimpses", look_late)
+    async with stage() as shell:
+        await open_picker(shell)
+        shell.type("\x1b[B")
+        await wait_for_row(shell, "── a1b2ffff")
+        await wait_for_row(shell, " 3  a1b2c3d4")
+        before = [row[:40] for row in shell.terminal.screen[1:4]]  # without counts, which may still be read
+        may_end.set()
+        await shell.see("1 from Claude Code here …")
+        assert [row[:40] for row in shell.terminal.screen[1:4]] == before
+        assert shell.terminal.screen[4].endswith("1 from Claude Code here …")
+        await wait_for_row(shell, "── a1b2ffff")
+
+
+@pytest.mark.usefixtures("foreign")
+async def test_picker_without_own_sessions_shows_those_of_other_tools(
+    stage: SetStage, sessions_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_end, look = threading.Event(), peek.glimpses
+
+    def look_late(*arguments: Any) -> list[Glimpse]:
+        assert may_end.wait(30)
+        return look(*arguments)
+
+    monkeypatch.setattr(peek, "glimpses", look_late)
+    for session in (FIRST, SECOND, THIRD):
+        await SessionLibrary(sessions_dir).delete(session)
+    async with stage() as shell:
+        shell.type("/resume\r")
+        await wait_for_row(shell, "Reading sessions…")
+        may_end.set()
+        await shell.see("1 from Claude Code here …")
