@@ -28,7 +28,8 @@ from aloop.llm.message_types import Usage
 from aloop.sanitize import safe_text
 from commands.context import Verbosity
 from repl.output.styled import line, to_text
-from repl.turn.lines import OutputText, ThinkingBuffer, finished_lines, notice_text, retrying_text, waiting_text
+from repl.turn.lines import ThinkingBuffer, finished_lines, notice_text, retrying_text, waiting_text
+from repl.turn.output_text import OutputText
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +78,13 @@ class Progress:
                 # Text before a tool call is not the answer.
                 write_note(message.content)
             case ToolOutput():
-                sys.stderr.write(self._output.add(event))
+                sys.stderr.write(self._output.add(event, is_whole=self._verbosity.verbose))
                 sys.stderr.flush()
             case ToolFinished():
-                sys.stderr.write(self._output.end() + to_text(finished_lines(event, verbose=self._verbosity.verbose)))
+                rest = self._output.finish(event.call)
+                sys.stderr.write(rest + to_text(finished_lines(event, verbose=self._verbosity.verbose)))
+            case TurnEnded():
+                sys.stderr.write(self._output.finish_all())
             case Retrying() if event.is_first:
                 write_note(retrying_text(event))
             case Waiting(what) if what:

@@ -40,7 +40,8 @@ from repl.pages.render import render
 from repl.pages.transcript import Paper, keep_words
 from repl.plain.line_source import InteractiveSource
 from repl.plain.signals import Interrupted
-from repl.turn.lines import OutputText, ThinkingBuffer, finished_lines, notice_text, retrying_text, waiting_text
+from repl.turn.lines import ThinkingBuffer, finished_lines, notice_text, retrying_text, waiting_text
+from repl.turn.output_text import OutputText
 from repl.turn.permission import (
     PERMISSION_PROMPT,
     SHOW_ALL,
@@ -138,13 +139,17 @@ class PlainView:
         match event:
             case AnswerDelta(text):
                 self._print(text)
-            case AnswerFinished() | ToolStarted() | TurnEnded():
+            case AnswerFinished() | ToolStarted():
                 self._end_line()
+            case TurnEnded():
+                self._end_line()
+                self._err.write(self._output.finish_all())
+                self._err.flush()
             case ToolOutput():
-                self._err.write(self._output.add(event))
+                self._err.write(self._output.add(event, is_whole=self.verbosity.verbose))
                 self._err.flush()
             case ToolFinished():
-                self._err.write(self._output.end())
+                self._err.write(self._output.finish(event.call))
                 self._write(self._err, finished_lines(event, verbose=self.verbosity.verbose))
             case Retrying() if event.is_first:
                 self._write(self._err, [line(retrying_text(event))])

@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 
-from aloop.agent.events import AgentEvent, Retrying, ThoughtDelta, ToolFinished, ToolOutput, ToolStarted
+from aloop.agent.events import AgentEvent, Retrying, ThoughtDelta, ToolFinished, ToolStarted
 from aloop.errors import Problem
 from aloop.formatting import quantity
 from aloop.llm.message_types import LLMMessage, ToolCall
@@ -16,7 +16,7 @@ from aloop.sanitize import exact_line, safe_line, safe_text
 from aloop.tools.base import ToolResult
 from aloop.tools.todo import Status, Step, summarize
 from aloop.width import fit, wrap
-from repl.output.styled import Line, Span, fit_line, line, line_width, to_text
+from repl.output.styled import Line, Span, fit_line, line, line_width
 from repl.output.theme import Style
 from repl.turn.outcomes import DIFF_LINES, count_hidden, first_row, output_tail, summary
 
@@ -124,31 +124,9 @@ def finished_lines(event: ToolFinished, *, verbose: bool) -> list[Line]:
     return [head, *argument_lines(event.call), *whole_result_lines(result.text, result.form)]
 
 
-class OutputText:
-    """The output of running calls as text, for a screen that is never redrawn."""
-
-    def __init__(self) -> None:
-        self._last = ""
-        self._is_inside = False  # a line
-
-    def add(self, event: ToolOutput) -> str:
-        """Return a piece of output as safe text, below the name of another call."""
-        call, text = event.call, safe_text(event.text)
-        if call.id != self._last:
-            head = to_text([line(*_named(call, call.brief, _LONGEST_ARGUMENT), ":")])
-            text = f"{self.end()}{head}{text}"
-            self._last = call.id
-        self._is_inside = not text.endswith("\n")
-        return text
-
-    def end(self) -> str:
-        """Return the end of a line, if the output so far lacks one.
-
-        The next output is named again, because it is below another text.
-        """
-        end = "\n" * self._is_inside
-        self._last, self._is_inside = "", False
-        return end
+def output_head(call: ToolCall) -> Line:
+    """Return the name of a call, for above its output."""
+    return line(*_named(call, call.brief, _LONGEST_ARGUMENT), ":")
 
 
 def has_more(event: ToolFinished) -> bool:

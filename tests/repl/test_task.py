@@ -28,6 +28,18 @@ def test_task_prints_only_the_answer_on_standard_output(stub: StubServer) -> Non
     assert "calculate 2+2: " in err
 
 
+def test_task_shows_the_ends_of_a_long_output_and_keeps_all_of_it(stub: StubServer) -> None:
+    stub.script(ToolUse("run_shell", {"command": "seq 400"}), "Done.")
+    code, out, err = run("--task", "Count", "--allow", "shell", env=stub.env)
+    assert (code, out) == (0, "Done.\n")
+    rows = err.splitlines()
+    assert rows[:7] == ["run seq 400:", "1", "2", "3", "4", "5", "… 390 more lines"]
+    assert rows[7:12] == ["396", "397", "398", "399", "400"]
+    assert len(rows) == 13
+    saved = next(Path(".aloop/sessions").glob("*/session.yaml")).read_text()
+    assert all(f"{number}\n" in saved for number in range(1, 401))
+
+
 def test_task_attaches_and_reports_mentioned_files(stub: StubServer) -> None:
     stub.script("I see.")
     Path("notes.txt").write_text("one\ntwo\n")

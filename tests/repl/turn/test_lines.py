@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import io
-import json
 
 import pytest
 
-from aloop.agent.events import AnswerDelta, Retrying, ThoughtDelta, ToolFinished, ToolOutput, ToolStarted, TurnEnded
+from aloop.agent.events import AnswerDelta, Retrying, ThoughtDelta, ToolFinished, ToolStarted, TurnEnded
 from aloop.errors import LLMError, Problem
 from aloop.llm.message_types import LLMMessage, ToolCall, Usage
 from aloop.tools.base import ToolResult
@@ -18,7 +17,6 @@ from repl.plain.views import PlainView
 from repl.task_report import Progress
 from repl.turn.lines import (
     MOST_RESULT_LINES,
-    OutputText,
     argument_lines,
     call_lines,
     finished_line,
@@ -146,29 +144,6 @@ def test_task_progress_shows_thinking_on_standard_error(thinking: bool, capsys: 
         progress.show(event)
     out, err = capsys.readouterr()
     assert (out, err) == ("", ("  Let me\n  ^[[2Jsee.\n" if thinking else "") + VERBOSE_LINES)
-
-
-def test_output_of_several_calls_has_the_name_of_each_above_it() -> None:
-    one, other = (ToolCall(name, "run_shell", json.dumps({"command": name})) for name in ("make", "ls\x1b[2J"))
-    output = OutputText()
-    pieces = [ToolOutput(one, "a\n"), ToolOutput(one, "b"), ToolOutput(other, "c\x1b[2J\n"), ToolOutput(one, "d")]
-    shown = "".join(map(output.add, pieces)) + output.end()
-    assert shown == "run make:\na\nb\nrun ls^[[2J:\nc^[[2J\nrun make:\nd\n"
-    assert output.end() == ""
-
-
-def test_name_above_the_output_of_a_call_is_as_long_as_in_the_row_of_its_result() -> None:
-    call = ToolCall("call_1", "run_shell", json.dumps({"command": "x" * 100}))
-    named = OutputText().add(ToolOutput(call, "a\n")).partition(":")[0]
-    assert finished_text(ToolFinished(call, call.brief, ToolResult("a\n[exit code 0]"), 0)).partition(":")[0] == named
-
-
-def test_output_below_the_result_of_another_call_has_its_name_again() -> None:
-    output = OutputText()
-    piece = ToolOutput(ToolCall("make", "run_shell", '{"command": "make"}'), "a\n")
-    assert output.add(piece) == "run make:\na\n"
-    assert output.end() == ""
-    assert output.add(piece) == "run make:\na\n"
 
 
 def test_reason_for_a_retry_is_whole_or_loses_its_details_first() -> None:
