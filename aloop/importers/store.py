@@ -22,7 +22,7 @@ from aloop.importers.exported import compare
 from aloop.importers.formats import FORMATS
 from aloop.importers.titles import imported_title
 from aloop.llm.content.parts import FILES
-from aloop.llm.json_values import JsonObject
+from aloop.llm.json_values import EMPTY, JsonObject
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.codec.emitter import ITEM_COLUMN, emit_messages
 from aloop.memory.codec.serialization import session_text
@@ -123,14 +123,15 @@ class ImportStore:
 
     def _add(self, session_id: str, imported: Imported, source: str) -> Outcome:
         """Write a new session; ``source`` is the one here that was continued, too."""
-        session = to_session(session_id, imported)
-        session = replace(session, id=session_id, forked_from=source) if source else session
-        if reason := self._excess(session.messages, len(session_text(replace(session, messages=())))):
-            return Outcome("too large", session_id, reason=reason)
-        if not self._dry:
-            self._on_write(session_id, "" if imported.session else describe_origin(imported))
-            self._create(session, imported)
-            self._known.add(session_id)
+        if not (self._dry and self._is_small(imported)):
+            session = to_session(session_id, imported)
+            session = replace(session, id=session_id, forked_from=source) if source else session
+            if reason := self._excess(session.messages, len(session_text(replace(session, messages=())))):
+                return Outcome("too large", session_id, reason=reason)
+            if not self._dry:
+                self._on_write(session_id, "" if imported.session else describe_origin(imported))
+                self._create(session, imported)
+                self._known.add(session_id)
         there = "elsewhere" if imported.session else f"in {FORMATS[imported.tool].label}"
         reason = f"it was continued both {there} and as {source[:SHORT_ID]}, which stays as it is"
         return Outcome("imported", session_id, len(imported.messages), reason if source else "")
@@ -310,6 +311,15 @@ class ImportStore:
         excess = self._excess([*replaced, *added], len(stored.data))
         return Outcome("too large", session_id, reason=excess) if excess else None
 
+    def _is_small(self, imported: Imported) -> bool:
+        """Return True if a session certainly has less than half of the allowed size.
+
+        The other half is for its header, for notes and for results that the other tool lacks.
+        """
+        facts = (imported.title, imported.cwd, imported.foreign_id, imported.version, str(imported.path or ""))
+        rest = _BYTES_PER_CHARACTER * sum(map(len, (*facts, *imported.losses)))
+        return imported.session is None and 2 * (rest + sum(map(_most_bytes, imported.messages))) < self._largest
+
     def _excess(self, messages: Sequence[LLMMessage], rest: int) -> str:
         """Return why a session would be too large to be opened; empty if it would not.
 
@@ -348,10 +358,13 @@ def _most_bytes(message: LLMMessage) -> int:
     length = len(message.content or "")
     if message.role == "tool":
         length = min(length, 2 * MAX_RESULT_BYTES)
-    length += sum(len(call.arguments) for call in message.tool_calls) + sum(map(len, message.blocks))
-    length += sum(len(each.thinking) + len(each.signature) + len(each.redacted) for each in message.thinking)
-    length += len(message.extra.json) if message.extra else 0
-    records = 1 + len(message.tool_calls) + len(message.thinking) + len(message.blocks) + len(message.parts)
+    records = 1
+    if message.tool_calls or message.thinking or message.blocks or message.parts:
+        length += sum(len(call.arguments) for call in message.tool_calls) + sum(map(len, message.blocks))
+        length += sum(len(each.thinking) + len(each.signature) + len(each.redacted) for each in message.thinking)
+        records += len(message.tool_calls) + len(message.thinking) + len(message.blocks) + len(message.parts)
+    if message.extra is not EMPTY:
+        length += len(message.extra.json)
     return _BYTES_PER_CHARACTER * length + _BYTES_PER_RECORD * records
 
 
