@@ -122,8 +122,8 @@ def progress_text(title: str, done: int, total: int, unit: str, width: int) -> s
     """Return a title, a bar, the percentage and the amount in at most ``width`` cells.
 
     Without room for all of it, it has no amount, then no bar, then no title. The unit is a plural such as "sessions",
-    or "MB" for a number of bytes; an empty unit leaves out the amount. As long as the total is not known, which is 0
-    then, there is only the title.
+    or "MB" for a number of bytes; an empty unit leaves out the amount. A total of 0 is unknown: then there is only the
+    title.
     """
     if not total:
         return title[: max(width, 0)]

@@ -143,7 +143,7 @@ def _beginning(tool: str, path: Path, folder: Path) -> Imported | None:
         # Most files of some tools are of other folders. A path with other characters is compared only when it is read.
         # Kimi notes the folder of a session in another file.
         is_told = tool != "kimi" and str(folder).isascii() and b'"cwd":' in data
-        if is_told and str(folder).encode() not in data:
+        if is_told and json.dumps(str(folder))[1:-1].encode() not in data:
             return None
         imported = _read(tool, path, data)
         if imported or is_whole:

@@ -353,7 +353,7 @@ class SessionWriter:
             except FileNotFoundError:
                 self._unlock_open()
                 self._missing, self._folder = self._folder, None
-        if self._folder is None and self._missing is not None and self._is_back(session.id):
+        if self._folder is None and self._is_back(session.id):
             self._folder = self._missing
         if self._folder is None:
             if notice := self.backend.leave_removed_project():

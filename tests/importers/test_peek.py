@@ -48,6 +48,13 @@ def test_sessions_of_this_folder_are_found_newest_first(private_home: Path) -> N
     assert len(glimpses(here, frozenset({found[0].session_id}))) == 2
 
 
+def test_session_of_a_folder_whose_name_json_escapes_is_found(private_home: Path) -> None:
+    here = Path.cwd() / 'a "quoted" \\ name'
+    codex_session(private_home, here, 1)
+    assert [each.title for each in glimpses(here)] == ["Question 1"]
+    assert glimpses(Path.cwd()) == []
+
+
 def test_ending_is_read_without_the_middle_and_the_whole_on_import(private_home: Path) -> None:
     codex_session(private_home, Path.cwd(), 1)
     [glimpse] = glimpses(Path.cwd())

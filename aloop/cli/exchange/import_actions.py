@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import gc
+import json
 import sqlite3
 import sys
 from collections import Counter
@@ -256,4 +257,4 @@ def _may_be_here(path: Path, here: Path) -> bool:
     """Return True unless the beginning of a file names another folder than this one."""
     noted, head = as_noted(here), Source(path).head
     # JSON may escape other characters.
-    return not noted.isascii() or noted.encode() in head or b'"cwd"' not in head
+    return not noted.isascii() or json.dumps(noted)[1:-1].encode() in head or b'"cwd"' not in head
