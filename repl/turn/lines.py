@@ -34,6 +34,7 @@ _LONGEST_RESULT = 200
 _LONGEST_EXIT = 40
 _WIDE = 60  # cells of a screen with room for the key
 _SHORTEST_RESULT = 8  # cells of a result beside its call
+_REASON_SHARE = 0.4  # of the row, for the reason of a failure
 _LONGEST_REASON = 38  # leaves room, in 80 columns, for how to stop
 _BESIDE_REASON = 80 - _LONGEST_REASON
 _IN_PARENTHESES = re.compile(r"\s*\([^()]*\)")
@@ -154,7 +155,9 @@ def _finished(name: str, result: ToolResult, named: Line, width: int | None, key
     # A summary or an exit code is short, and matters more than the end of the argument.
     is_short = result.form == "output" or bool(summary(name, result))
     kept = (*outcome, count) if is_short else (count,)
-    head = (*fit_line(head, width - line_width((*spent, *kept))), *spent)
+    # So does the start of a reason.
+    reason = min(line_width(tuple(outcome)), int(width * _REASON_SHARE)) if result.is_error and not is_short else 0
+    head = (*fit_line(head, width - line_width((*spent, *kept)) - reason), *spent)
     room = width - line_width(head) - line_width(kept)
     fits = not is_short and room >= _SHORTEST_RESULT
     return (*head, *(fit_line(tuple(outcome), room) if fits else ()), *kept)

@@ -10,6 +10,7 @@ from aloop.agent.events import AnswerDelta, Retrying, ThoughtDelta, ToolFinished
 from aloop.errors import LLMError, Problem
 from aloop.llm.message_types import LLMMessage, ToolCall, Usage
 from aloop.tools.base import ToolResult
+from aloop.width import text_width
 from commands.context import Verbosity
 from repl.output.styled import Line, to_text
 from repl.output.theme import Style
@@ -48,6 +49,13 @@ def test_finished_line_on_a_narrow_screen_keeps_the_number_of_lines() -> None:
     shown = to_text([finished_line(event, 40)])
     assert shown == "✓ calculate a long argum…  0.1s  +1 line\n"
     assert to_text([finished_line(finished("4 " * 40 + "\nx"), 40)]) == "✓ calculate 2+2  0.1s → 4 4 4…  +1 line\n"
+
+
+def test_reason_of_a_failure_has_room_beside_a_long_argument() -> None:
+    event = finished("'a.txt' does not exist. Use list_files.", headline="x" * 100, is_error=True)
+    shown = to_text([finished_line(event, 80)])
+    assert shown.rstrip().endswith("…  0.1s → 'a.txt' does not exist. Use…")
+    assert text_width(shown.rstrip()) <= 80
 
 
 def test_finished_line_shows_escape_codes_as_text_on_one_line() -> None:
