@@ -18,7 +18,7 @@ from aloop.importers.formats import FORMATS, TOOLS
 from aloop.importers.places import as_noted, files_of, is_here
 from aloop.importers.run import Scan, Selection
 from aloop.importers.source import Source
-from aloop.importers.store import session_id_of, title_of
+from aloop.importers.transcript import session_id_of, title_of
 from aloop.llm.message_types import LLMMessage
 
 PROJECT_TOOLS = tuple(tool for tool in TOOLS if tool != "llm")

@@ -7,30 +7,32 @@ messages that the original has gained; every other copy is left alone.
 from __future__ import annotations
 
 import contextlib
-import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
 from aloop.config import max_session_size
 from aloop.errors import SHORT_ID, SessionBusy, SessionError, SessionNotFound
-from aloop.importers.compare import count_same, is_placeholder
+from aloop.importers.compare import compare, count_same, is_placeholder
 from aloop.importers.draft import Imported
-from aloop.importers.exported import compare
 from aloop.importers.formats import FORMATS
-from aloop.importers.titles import imported_title
+from aloop.importers.transcript import (
+    as_transcript,
+    copy_id_of,
+    describe_origin,
+    describe_return,
+    session_id_of,
+    to_session,
+)
 from aloop.llm.content.parts import FILES
-from aloop.llm.json_values import EMPTY, JsonObject
+from aloop.llm.json_values import EMPTY
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.codec.emitter import ITEM_COLUMN, emit_messages
 from aloop.memory.codec.serialization import session_text
-from aloop.memory.context import answer_for
 from aloop.memory.disk.filesystem import explained, write_atomic
 from aloop.memory.disk.locks import OpenLock, write_lock
-from aloop.memory.pairing import pair_calls
-from aloop.memory.session import FILE_NAME, Session, is_in_future
+from aloop.memory.session import Session
 from aloop.memory.session_folder.outputs import (
     MAX_RESULT_BYTES,
     copy_media,
@@ -42,16 +44,10 @@ from aloop.memory.session_folder.outputs import (
 from aloop.memory.session_folder.session_file import ConcurrentChange, SessionFile
 from aloop.memory.sessions_dir.location import resolve_sessions_dir
 from aloop.memory.sessions_dir.yaml_backend import YamlBackend
-from aloop.text import clean_text
 
 Action = Literal[
     "imported", "updated", "unchanged", "exported", "continued", "in trash", "in use", "unreadable", "too large"
 ]
-OWN = "aloop"
-_NAMESPACE = uuid.UUID("2c4b6f0a-9d0c-5e0b-8a37-6f1d5a1c70aa")
-
-_OWN_MODELS = "claude-"
-"""The start of the names of models that a session can be resumed with here."""
 
 _BYTES_PER_CHARACTER = 20
 """In session.yaml, at most: a character can be escaped, or be alone on an indented line."""
@@ -67,16 +63,6 @@ class Outcome:
     session_id: str
     added: int = 0
     reason: str = ""
-
-
-def session_id_of(tool: str, foreign_id: str, branch: str = "") -> str:
-    """Return the ID of the session that an imported conversation has.
-
-    A session of aloop keeps its own.
-    """
-    if tool == OWN:
-        return foreign_id
-    return str(uuid.uuid5(_NAMESPACE, clean_text(":".join(filter(None, (tool, foreign_id, branch))))))
 
 
 class ImportStore:
@@ -141,7 +127,7 @@ class ImportStore:
 
         A later import finds it by its ID, which derives from that of the other.
         """
-        session_id = str(uuid.uuid5(_NAMESPACE, f"{OWN}:{source}:copy"))
+        session_id = copy_id_of(source)
         if session_id in self._trashed:
             return Outcome("in trash", session_id)
         if session_id in self._known:
@@ -366,100 +352,6 @@ def _most_bytes(message: LLMMessage) -> int:
     if message.extra is not EMPTY:
         length += len(message.extra.json)
     return _BYTES_PER_CHARACTER * length + _BYTES_PER_RECORD * records
-
-
-def to_session(session_id: str, imported: Imported) -> Session:
-    """Return the session, with a message about its origin and no files yet.
-
-    A session of aloop stays as it is.
-    """
-    if imported.session:
-        return replace(imported.session, path=Path(FILE_NAME))
-    created = (imported.created_at or imported.updated_at or datetime.now().astimezone()).astimezone()
-    updated = max(created, (imported.updated_at or created).astimezone())
-    if is_in_future(updated):
-        updated = datetime.now().astimezone()
-        created = min(created, updated)
-    origin = {
-        "from": imported.tool,
-        "id": imported.foreign_id,
-        "branch": imported.branch or None,
-        "kind": imported.kind if imported.kind != "session" else None,
-        "version": imported.version or None,
-        "cwd": imported.cwd or None,
-        "model": imported.model,
-        "path": str(imported.path) if imported.path else None,
-        "lost": dict(imported.losses) or None,
-    }
-    parent = session_id_of(imported.tool, imported.parent) if imported.parent else None
-    return Session(
-        id=session_id,
-        created_at=created,
-        updated_at=updated,
-        system_messages=(),
-        messages=(LLMMessage("system", describe_origin(imported)), *as_transcript(imported.messages)),
-        path=Path(FILE_NAME),
-        title=title_of(imported),
-        # Resuming a session switches to its model; the messages keep theirs in any case.
-        model=imported.model if (imported.model or "").startswith(_OWN_MODELS) else None,
-        forked_from=parent,
-        extra=JsonObject({"imported": {key: value for key, value in origin.items() if value is not None}}),
-    )
-
-
-def as_transcript(messages: Sequence[LLMMessage]) -> list[LLMMessage]:
-    """Return messages that can be sent as they are.
-
-    Where the other tool was interrupted, a call gets a placeholder. A result without a call, an answer before the first
-    question and an empty message are skipped.
-    """
-    first = next((number for number, message in enumerate(messages) if _is_asked(message)), len(messages))
-    messages = [
-        replace(message, skip=True) if message.role != "system" and (number < first or _is_empty(message)) else message
-        for number, message in enumerate(messages)
-    ]
-    pairing = pair_calls(messages)
-    missing: dict[int, list[LLMMessage]] = {}
-    for caller, calls in pairing.open_calls.items():
-        missing.setdefault(pairing.last_result(caller), []).extend(map(answer_for, calls))
-    complete: list[LLMMessage] = []
-    for number, message in enumerate(messages):
-        is_alone = message.role == "tool" and not message.summary and number not in pairing.callers
-        complete += [replace(message, skip=True) if is_alone else message, *missing.get(number, ())]
-    return complete
-
-
-def _is_asked(message: LLMMessage) -> bool:
-    return message.role == "user" and not _is_empty(message)
-
-
-def _is_empty(message: LLMMessage) -> bool:
-    has_content = (message.content or "").strip() or message.tool_calls or message.parts or message.blocks
-    return message.role != "tool" and not has_content
-
-
-def title_of(imported: Imported) -> str:
-    """Return the title of a conversation; empty if no message has words of the user."""
-    return imported_title(imported.title, imported.messages)
-
-
-def describe_origin(imported: Imported) -> str:
-    """Return the message for the model about the origin of the conversation."""
-    label = FORMATS[imported.tool].label
-    place = f", where it took place in {imported.cwd}" if imported.cwd else ""
-    kind = {"session": "conversation", "branch": "branch of a conversation", "subagent": "run of a sub-agent"}
-    return (
-        f"This {kind[imported.kind]} was imported from {label}{place}. Its tool calls are a record: "
-        "tools with other names than yours are not available here, and files may have changed since."
-    )
-
-
-def describe_return(label: str) -> str:
-    """Return the message for the model before messages from another tool."""
-    return (
-        f"The conversation was continued in {label}, from where the next messages were imported. Their tool calls are "
-        "a record: tools with other names than yours are not available here, and files may have changed since."
-    )
 
 
 def _was_continued(session: Session) -> bool:

@@ -15,7 +15,7 @@ import pytest
 from aloop.importers.peek import ending, glimpses, read_whole, summary
 from aloop.importers.places import files_of
 from aloop.importers.run import Scan, Selection
-from aloop.importers.store import session_id_of
+from aloop.importers.transcript import session_id_of
 from tests.cli.exchange.test_import import claude_session
 from tests.importers.reading import AT, database, write_json, write_lines
 

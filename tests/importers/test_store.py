@@ -18,7 +18,8 @@ from aloop.importers import store
 from aloop.importers.compare import _MARKS
 from aloop.importers.draft import Builder, Imported
 from aloop.importers.run import Scan, Selection
-from aloop.importers.store import ImportStore, Outcome, session_id_of
+from aloop.importers.store import ImportStore, Outcome
+from aloop.importers.transcript import session_id_of
 from aloop.llm.json_values import JsonObject
 from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall
 from aloop.memory import MemoryManager, Session, SessionLibrary

@@ -14,7 +14,8 @@ from aloop.errors import SHORT_ID
 from aloop.formatting import format_time
 from aloop.importers.draft import Imported
 from aloop.importers.formats import FORMATS
-from aloop.importers.store import Outcome, title_of
+from aloop.importers.store import Outcome
+from aloop.importers.transcript import title_of
 from aloop.sanitize import visible
 from aloop.width import fit
 
