@@ -1,4 +1,4 @@
-"""Check stored sessions: text, file modes, leftovers, duplicate IDs, index."""
+"""Check stored sessions: text, file modes, duplicate IDs, index."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from aloop.errors import SessionBusy, SessionFileError
 from aloop.formatting import OnRead, ignore_progress
-from aloop.llm.content.parts import ContentPart, file_digest
+from aloop.llm.content.parts import FILES, ContentPart, file_digest
 from aloop.memory.codec.serialization import dump_session, load_session
 from aloop.memory.conversation import common_ends
 from aloop.memory.disk.filesystem import FILE_MODE, FOLDER_MODE, FileSystem, leftovers, write_atomic
@@ -60,7 +60,8 @@ class Checker:
         for done, name in enumerate(names, 1):
             yield self.check_folder(name)
             on_read(done, len(names))
-        yield [*self._leftovers(self._dir), *self._links(), *self._ids(names)]
+        self._sweep(self._dir)
+        yield [*self._links(), *self._ids(names)]
 
     def check_folder(self, name: str, *, with_text: bool = True) -> list[Finding]:
         """Return the findings about one session's folder, also if it cannot be read.
@@ -83,9 +84,10 @@ class Checker:
 
     def _check_contents(self, folder: Path, *, with_text: bool, is_exposed: bool) -> list[Finding]:
         path = folder / FILE_NAME
-        findings = [*self._leftovers(folder)]
-        if OUTPUTS in self._fs.folders(folder):
-            findings += self._leftovers(folder / OUTPUTS)
+        findings: list[Finding] = []
+        self._sweep(folder)
+        for name in {OUTPUTS, FILES}.intersection(self._fs.folders(folder)):
+            self._sweep(folder / name)
         try:
             status = self._fs.lstat(path)
         except FileNotFoundError:
@@ -198,15 +200,15 @@ class Checker:
             return False
         return stat.S_IMODE(self._fs.lstat(path).st_mode) == wanted
 
-    def _leftovers(self, folder: Path) -> Iterator[Finding]:
+    def _sweep(self, folder: Path) -> None:
+        """Remove the temporary files of processes that died, with ``fix``.
+
+        They are not a finding: the files that they should have replaced are intact, and the next start removes them.
+        """
         for path in leftovers(self._fs, folder):
-            what = "is a temporary file of a process that died; the file it should have replaced is intact"
-            finding = Finding(path, 0, 0, what, fixable=True)
-            if self._fix:
-                with contextlib.suppress(OSError):  # then it is still there, and the finding is not fixed
+            with contextlib.suppress(OSError):  # left for the next start
+                if self._fix:
                     self._fs.unlink(path)
-                    finding = finding.as_fixed()
-            yield finding
 
     def _set_aside(self, folder: Path) -> Iterator[Finding]:
         for name in self._fs.names(folder):

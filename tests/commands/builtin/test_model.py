@@ -287,9 +287,25 @@ async def test_compact_reports_its_result_and_can_be_undone(bench: SetUp) -> Non
     assert stage.memory.messages[2].summary
     await dispatch("/compact undo", stage.context)
     assert stage.memory.messages[2].skip
+    said = "2 earlier messages are sent again. The summary stays in the session, marked skip: true."
+    assert str(stage.view.of("info")[-1]) == said
     assert len(stage.memory.get_context_for_llm()) == 7
     await dispatch("/compact undo", stage.context)
     assert "no summary" in str(stage.view.of("error")[0])
+
+
+async def test_compact_undo_reports_answers_that_are_skipped_with_the_summary(bench: SetUp) -> None:
+    stage = await talked(bench, answer("They counted."))
+    await dispatch("/compact", stage.context)
+    await dispatch("/skip 1-2", stage.context)
+    await dispatch("/skip 4", stage.context)
+    await dispatch("/compact undo", stage.context)
+    said = str(stage.view.of("info")[-1])
+    assert said.startswith("No earlier message is sent again, because all of them are skipped. The summary stays")
+    assert said.endswith(
+        "The message after it is skipped, too, because an answer is not sent without a question before it."
+    )
+    assert [message.skip for message in stage.memory.messages[:6]] == [True, True, True, True, True, False]
 
 
 @pytest.mark.parametrize("measured", [1, 50_000])

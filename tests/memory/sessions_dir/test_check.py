@@ -221,13 +221,15 @@ def test_wrong_index_is_not_a_problem_and_is_rebuilt(sessions_dir: Path) -> None
     assert "a1b2c3d4-5678" in (sessions_dir / ".index.yaml").read_text()
 
 
-def test_temporary_files_are_removed_if_their_writers_are_dead(sessions_dir: Path) -> None:
+def test_temporary_files_are_no_finding_and_are_removed_if_their_writers_are_dead(sessions_dir: Path) -> None:
     path = session_in(sessions_dir, SOUND)
     dead = path.with_name(".session.yaml.4194000-0123abcd.tmp")
     living = path.with_name(temporary_name(path.name))
     dead.touch()
     living.touch()
-    assert any(line.endswith("is intact (fixed)") for line in findings(sessions_dir, fix=True))
+    assert findings(sessions_dir) == []
+    assert dead.exists()
+    assert findings(sessions_dir, fix=True) == []
     assert living.exists()
     assert not dead.exists()
 
