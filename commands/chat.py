@@ -81,7 +81,7 @@ async def carry_out_plan(context: Context) -> Outcome:
     if context.is_typed:
         context.view.info("")  # a blank line between the plan and the question
     try:
-        is_approved = context.is_typed and await context.view.confirm("Carry out this plan?", is_default=True)
+        is_approved = context.is_typed and await context.view.confirm("Carry out this plan?")
     except asyncio.CancelledError:  # the answer to the last message is complete
         is_approved = False
     if not is_approved:

@@ -96,11 +96,8 @@ class View(Protocol):
         """Show an error message."""
         ...
 
-    async def confirm(self, question: str, *, is_default: bool = False) -> bool:
-        """Ask a yes-or-no question; False unless the answer is a clear yes.
-
-        With ``is_default``, Enter alone means yes.
-        """
+    async def confirm(self, question: str) -> bool:
+        """Ask a yes-or-no question; False unless the answer is a clear yes."""
         ...
 
     async def edit(self, path: Path, line: int) -> bool:

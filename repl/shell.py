@@ -391,12 +391,12 @@ class Shell:
         )
         return self._view
 
-    async def _choose_answer(self, title: str, choices: Sequence[Answer], more: str, default: str) -> str:
+    async def _choose_answer(self, title: str, choices: Sequence[Answer], more: str) -> str:
         """Ask a question, and report it if another window has the focus."""
         self._show_title(is_asking=True)
         self._notify(f"{self._session_title or 'aloop'} asks: {title}")
         try:
-            return await self._prompt.choose(title, choices, more, default)
+            return await self._prompt.choose(title, choices, more)
         finally:
             self._show_title()
 

@@ -46,7 +46,7 @@ from repl.turn.streams import CommandOutput
 from repl.turn.turn_view import TurnDisplay
 
 Read = Callable[[str, str], Awaitable[str]]
-ChooseAnswer = Callable[[str, Sequence[Choice], str, str], Awaitable[str]]
+ChooseAnswer = Callable[[str, Sequence[Choice], str], Awaitable[str]]
 Pick = Callable[[SessionBrowser], Awaitable[SessionChoice | None]]
 PickModel = Callable[[ModelBrowser], Awaitable[str | None]]
 PickMessage = Callable[[Questions], Awaitable[tuple[Question, bool] | None]]
@@ -68,9 +68,9 @@ class TerminalView:
     """Shows the output of commands and turns, and asks questions.
 
     ``paging`` is called with True when another program takes the screen, and with False when it returns it. ``read``
-    reads an answer at the prompt. ``choose_answer`` returns the key of one of several choices; its last argument is
-    highlighted first. ``choose`` shows the session picker, ``choose_model`` the model picker, and ``choose_message``
-    the picker of messages. ``expand_key`` shows all of a result.
+    reads an answer at the prompt. ``choose_answer`` returns the key of one of several choices. ``choose`` shows the
+    session picker, ``choose_model`` the model picker, and ``choose_message`` the picker of messages. ``expand_key``
+    shows all of a result.
     """
 
     def __init__(
@@ -103,9 +103,9 @@ class TerminalView:
     def error(self, text: str) -> None:
         self._screen.say(Style.BAD, text)
 
-    async def confirm(self, question: str, *, is_default: bool = False) -> bool:
+    async def confirm(self, question: str) -> bool:
         with self._live.hidden():  # the question itself shows that aloop waits
-            key = await self._choose_answer(safe_line(question), _YES_OR_NO, "", "y" if is_default else "n")
+            key = await self._choose_answer(safe_line(question), _YES_OR_NO, "")
         is_yes = key == "y"
         self._screen.say(Style.STRONG, question)
         self._screen.show([line((Style.GOOD, "  yes") if is_yes else (Style.BAD, "  no"))])
@@ -187,7 +187,7 @@ class TerminalView:
         offered = [Choice(key, label, short.get(key, "")) for key, label in permission_choices(request)]
         has_more = is_cut(request)
         more = _MORE if has_more else ""
-        while (key := await self._choose_answer(permission_title(request), offered, more, "")) == SHOW_ALL:
+        while (key := await self._choose_answer(permission_title(request), offered, more)) == SHOW_ALL:
             if has_more:
                 await self._show_paged(_joined(self._ansi(detail_lines(request, self._screen.text_width))))
         reason = await self._read(_BECAUSE, _BECAUSE_HELP) if key == "n" else ""

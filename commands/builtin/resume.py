@@ -51,7 +51,7 @@ async def resume(context: Context, argument: str) -> Outcome | None:
 async def _move(context: Context, place: Place) -> Outcome | None:
     """Offer to change to the project of a session, and to resume it there."""
     require_project(place)
-    if not await context.view.confirm(f"{describe_place(place)} Change to that folder and resume it?", is_default=True):
+    if not await context.view.confirm(f"{describe_place(place)} Change to that folder and resume it?"):
         context.view.info(_NOTHING_CHANGED)
         return None
     await save_before_leaving(context.memory)

@@ -3,6 +3,9 @@
 A key acts at once, but never one that was typed before the question could be read: keys count only after the question
 has been on the screen, without any key, for a moment. Text typed before that belongs to the draft. So does text that
 begins with a key that is not a choice.
+
+Enter may end a line that was typed before the question was seen, so no choice is highlighted at first, and Enter
+answers only after an arrow key has highlighted one. Any key that belongs to the draft ends that.
 """
 
 from __future__ import annotations
@@ -44,9 +47,8 @@ class Choice:
 class ChoiceQuestion:
     """One question, created on the event loop that waits for the answer.
 
-    The choice with the key ``default`` is highlighted first, or else the first one. ``guard`` decides which keys belong
-    to a paste without marks: none of them is an answer. ``waiting`` returns the rows above the question for what was
-    typed before it could be read, given the width and the height of the screen.
+    ``guard`` decides which keys belong to a paste without marks: none of them is an answer. ``waiting`` returns the
+    rows above the question for what was typed before it could be read, given the width and the height of the screen.
     """
 
     def __init__(
@@ -56,7 +58,6 @@ class ChoiceQuestion:
         more: str,
         stop: Callable[[], None],
         guard: PasteGuard,
-        default: str = "",
         waiting: Callable[[str, int, int], list[str]] = lambda *_: [],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -75,7 +76,8 @@ class ChoiceQuestion:
         self._guard = guard
         self._waiting = waiting
         self._clock = clock
-        self._at = next((place for place, choice in enumerate(self._listed) if choice.key == default), 0)
+        self._at: int | None = None
+        self._explains_enter = False
         self._quiet_since: float | None = None
         self._is_ready = False
         control = FormattedTextControl(self._text, focusable=True, show_cursor=False, key_bindings=self._bind_keys())
@@ -90,7 +92,7 @@ class ChoiceQuestion:
 
     def hidden(self) -> None:
         """Wait for the next ``shown``: the question was not on the screen for a time."""
-        self._quiet_since, self._is_ready = None, False
+        self._quiet_since, self._is_ready, self._at = None, False, None
 
     def _check(self) -> None:
         if self._is_ready or self._quiet_since is None or self.answered.done():
@@ -108,20 +110,20 @@ class ChoiceQuestion:
 
         @keys.add("up", filter=ready)
         @keys.add("c-p", filter=ready)
-        @keys.add("s-tab", filter=ready)
         def _up(_event: KeyPressEvent) -> None:
-            self._at = (self._at - 1) % len(self._listed)
+            self._highlight(-1 if self._at is None else self._at - 1)
 
         @keys.add("down", filter=ready)
         @keys.add("c-n", filter=ready)
-        @keys.add("tab", filter=ready)
         def _down(_event: KeyPressEvent) -> None:
-            self._at = (self._at + 1) % len(self._listed)
+            self._highlight(0 if self._at is None else self._at + 1)
 
         @keys.add("enter", filter=ready, eager=True)
         def _enter(_event: KeyPressEvent) -> None:
             if self._guard.has_more:
                 self._keep_line_end()
+            elif self._at is None:
+                self._explains_enter = True
             else:
                 self._answer(self._listed[self._at].key)
 
@@ -161,13 +163,16 @@ class ChoiceQuestion:
 
         return keys
 
+    def _highlight(self, place: int) -> None:
+        self._at, self._explains_enter = place % len(self._listed), False
+
     def _keep_line_end(self) -> None:
         self._has_paste = self._has_paste or self._guard.ends_pasted_line
         self._keep(self.typed + ("\n" if self._has_paste else "\r"))
 
     def _keep(self, typed: str) -> None:
         """Keep what was typed for the draft, and wait again until no key is typed."""
-        self.typed = typed
+        self.typed, self._at, self._explains_enter = typed, None, False
         if self._quiet_since is not None:
             self._quiet_since = self._clock()
         if self._is_ready:
@@ -192,7 +197,7 @@ class ChoiceQuestion:
 
     def _help(self, width: int) -> str:
         keys, rest = "/".join(choice.key for choice in self._listed), f"{self._more} · Esc stops"
-        whole = f"{keys} or ↑↓ Enter{rest}"
+        whole = f"Press {keys}, or ↑↓ and then Enter{rest}" if self._explains_enter else f"{keys} or ↑↓ Enter{rest}"
         return whole if text_width(whole) <= width else fit(f"{keys}{rest}", width)
 
     def _rows(self) -> list[StyleAndTextTuples]:
@@ -222,5 +227,6 @@ class ChoiceQuestion:
                 ]
             )
             rows += [[(frame, _SIDE), (style, f"{'':<{indent - len(_SIDE)}}{text}")] for text in others]
-        rows.append([(frame, _BOTTOM), ("class:toolbar", self._help(width - len(_BOTTOM)) if self._is_ready else "…")])
+        style = "class:question" if self._explains_enter else "class:toolbar"
+        rows.append([(frame, _BOTTOM), (style, self._help(width - len(_BOTTOM)) if self._is_ready else "…")])
         return rows

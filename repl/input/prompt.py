@@ -40,7 +40,7 @@ from repl.input.key_parser import KeyParser, feed_typed_ahead
 from repl.input.layout import build_layout, key_help
 from repl.input.owner import Owner
 from repl.input.pastes import Entry, PasteGuard, dropped_media
-from repl.input.queue import QueuedLine, is_draft, is_message, line_rows, with_typed
+from repl.input.queue import QueuedLine, is_line, is_message, line_rows, with_typed
 from repl.output.live import Live
 from repl.output.screen import Screen
 from repl.output.styled import PROMPT, Line, placeholder
@@ -432,15 +432,15 @@ class Prompt:
             self._buffer.reset(draft)
             self.app.invalidate()
 
-    async def choose(self, title: str, choices: Sequence[Choice], more: str = "", default: str = "") -> str:
+    async def choose(self, title: str, choices: Sequence[Choice], more: str = "") -> str:
         """Return the key of the choice that the user makes; ``more`` is shown below them.
 
-        The choice with the key ``default`` is highlighted first. Text typed before the question could be read is added
-        to the draft, and each line of it is queued, as without the question.
+        Text typed before the question could be read is added to the draft, and each line of it is queued, as without
+        the question.
         """
         from repl.input.choice import ChoiceQuestion  # here: needed only for a question
 
-        question = ChoiceQuestion(title, choices, more, self.interrupt, self.paste_guard, default, self._waiting_rows)
+        question = ChoiceQuestion(title, choices, more, self.interrupt, self.paste_guard, self._waiting_rows)
         if self.app.layout.is_searching:
             stop_search()
         self.clear_hint()
@@ -453,7 +453,10 @@ class Prompt:
             self._choice = question
             self.app.after_render += painted
             try:
-                return await question.answered
+                answer = await question.answered
+                if question.typed.lower() == answer and not self._buffer.text:
+                    question.typed = ""  # the same key, pressed too early, was meant as this answer
+                return answer
             finally:
                 self._choice = None
                 self.app.after_render -= painted
@@ -463,14 +466,12 @@ class Prompt:
         """Enter the lines of ``typed``, which end with ``\\r``, and keep the rest."""
         *lines, rest = typed.split("\r")
         for text in lines:
-            self._insert_typed(text)
+            if is_line(text, self._buffer.text):
+                self._buffer.insert_text(text)
             if self._buffer.text.strip():
                 self._enter()
-        self._insert_typed(rest)
-
-    def _insert_typed(self, text: str) -> None:
-        if is_draft(text, self._buffer.text):
-            self._buffer.insert_text(text)
+        if rest:
+            self._buffer.insert_text(rest)
 
     def complete(self) -> None:
         """Complete the text before the cursor, now or as soon as there are completions."""

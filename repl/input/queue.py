@@ -90,9 +90,9 @@ def line_rows(lines: Sequence[QueuedLine], width: int, height: int) -> list[str]
     return rows
 
 
-def is_draft(text: str, line: str) -> bool:
-    """Return True if ``text``, typed too early for a question, belongs to ``line``."""
-    # A lone key on an empty line was meant for the question, and would begin the next line.
+def is_line(text: str, line: str) -> bool:
+    """Return True if ``text`` and Enter, typed too early for a question, end ``line``."""
+    # A lone key on an empty line was meant for the question, and would be sent to the model.
     return bool(text and line) or len(text) > 1
 
 
@@ -104,8 +104,8 @@ def with_typed(lines: Sequence[QueuedLine], typed: str, before: str, after: str)
     waiting = list(lines)
     *ended, rest = typed.split("\r")
     for text in ended:
-        before += text if is_draft(text, before + after) else ""
+        before += text if is_line(text, before + after) else ""
         if (before + after).strip():
             waiting.append(QueuedLine(Entry(before + after)))
             before = after = ""
-    return waiting, f"{before}{rest}{after}".strip() if is_draft(rest, before + after) else ""
+    return waiting, f"{before}{rest}{after}".strip() if rest else ""

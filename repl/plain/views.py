@@ -99,7 +99,7 @@ class PlainView:
     def error(self, text: str) -> None:
         self._write(self._err, [line(text)])
 
-    async def confirm(self, question: str, *, is_default: bool = False) -> bool:  # noqa: ARG002 - the View's
+    async def confirm(self, question: str) -> bool:
         """Answer no: the next line of standard input was not written as an answer."""
         self._write(self._err, [line(f"{question} Cannot ask without a terminal, so the answer is no.")])
         return False
@@ -240,11 +240,10 @@ class InteractiveView(PlainView):
         with self._lines.lend_terminal():
             return await hand_over(command, folder)
 
-    async def confirm(self, question: str, *, is_default: bool = False) -> bool:
+    async def confirm(self, question: str) -> bool:
         self._lines.hold_typed_ahead()
-        self.info(f"{question} {'[Y/n]' if is_default else '[y/N]'}")
-        answer = await self._read("> ")
-        return is_yes(answer) or (is_default and not answer.strip())
+        self.info(f"{question} [y/N]")
+        return is_yes(await self._read("> "))
 
     @contextmanager
     def working(self, progress: Progress) -> Iterator[None]:

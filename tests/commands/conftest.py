@@ -68,7 +68,7 @@ class RecordingView:
     def error(self, text: str) -> None:
         self.shown.append(("error", text))
 
-    async def confirm(self, question: str, *, is_default: bool = False) -> bool:
+    async def confirm(self, question: str) -> bool:
         self.shown.append(("confirm", question))
         return self.agrees
 

@@ -143,9 +143,9 @@ async def on_terminal(text: str) -> str:
         terminal.output.write_raw(to_ansi(echo_lines(lead + choices, 79), Theme()))
         return await answers.read_answer(lead)
 
-    async def choose(title: str, choices: Sequence[Choice], more: str, default: str) -> str:
+    async def choose(title: str, choices: Sequence[Choice], more: str) -> str:
         labels = "".join(choice.label for choice in choices)
-        terminal.output.write_raw(to_ansi(echo_lines(title + labels + more + default, 79), Theme()))
+        terminal.output.write_raw(to_ansi(echo_lines(title + labels + more, 79), Theme()))
         return "n"
 
     screen = Screen(terminal.output)

@@ -21,6 +21,7 @@ from tests.repl.conftest import MARKS_PASTES, SetStage, Stage
 from tests.repl.terminal import PATIENCE
 
 HELP = "╰ y/a/n or ↑↓ Enter · Esc stops"
+EXPLAINED = "╰ Press y/a/n, or ↑↓ and then Enter · Esc stops"
 HELP_OF_LONG = "╰ y/a/n or ↑↓ Enter · v shows all · Esc stops"
 
 
@@ -170,11 +171,82 @@ async def test_keys_typed_before_the_question_was_readable_belong_to_the_draft(e
         assert content("a.txt") is None
 
 
-async def test_lone_key_typed_before_the_question_was_readable_does_not_begin_the_next_line(early: TypeEarly) -> None:
-    async with early("q") as shell:
+async def test_lone_key_typed_before_the_question_was_readable_belongs_to_the_draft(early: TypeEarly) -> None:
+    async with early("n") as shell:
+        await shell.terminal.wait_until(lambda: shell.terminal.screen[-2:-1] == ["> n"], "the draft")
+
+
+async def enter_is_explained(shell: Stage) -> None:
+    await shell.terminal.wait_until(lambda: shell.terminal.screen[-1:] == [EXPLAINED], "which keys answer")
+    assert content("a.txt") is None
+
+
+@pytest.mark.parametrize("typed", ["n", "x", "use tabs"])
+async def test_enter_after_text_typed_before_the_question_was_readable_approves_nothing(
+    play: SetStage, monkeypatch: pytest.MonkeyPatch, typed: str
+) -> None:
+    monkeypatch.setattr(choice, "READABLE_SECONDS", 0.5)
+    async with play(writing("hello\n")) as shell:
+        shell.type("go\r")
+        await shell.see("╰ …")
+        shell.type(typed)
+        await shell.see(f"  draft: {typed}")
+        await asked(shell)
+        shell.type("\r")
+        await enter_is_explained(shell)
+        shell.type("\x1b[27u")
+        await shell.see("Stopped.")
+        await shell.terminal.wait_until(lambda: shell.terminal.screen[-2:-1] == [f"> {typed}"], "the draft")
+        assert content("a.txt") is None
+
+
+async def test_key_pressed_again_because_it_was_too_early_answers_and_leaves_no_draft(
+    play: SetStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(choice, "READABLE_SECONDS", 0.5)
+    async with play(writing("hello\n"), answer("Done.")) as shell:
+        shell.type("go\r")
+        await shell.see("╰ …")
+        shell.type("y")
+        await shell.see("  draft: y")
+        await asked(shell)
+        shell.type("y")
+        await shell.see("Done.")
         await shell.rest()
         shell.type("/cost")
         await shell.terminal.wait_until(lambda: "> /cost" in shell.terminal.screen, "the command")
+
+
+@pytest.mark.parametrize("typed", ["use tabs", "use tabs\r"])
+async def test_enter_for_a_line_typed_during_the_turn_approves_nothing(play: SetStage, gate: None, typed: str) -> None:
+    async with play(running("read go < gate"), writing("hello\n", "call_2"), answer("Done.")) as shell:
+        shell.type("go\r")
+        await asked(shell)
+        shell.type("y")
+        await shell.see("● run read go")
+        shell.type(typed)
+        shown = "  queued: use tabs" if typed.endswith("\r") else "> use tabs"
+        await shell.terminal.wait_until(lambda: shown in shell.terminal.screen, "the line")
+        let_go("gate")
+        await asked(shell)
+        shell.type("\r")  # meant to send the line, or to send it at the next step
+        await enter_is_explained(shell)
+        shell.type("y")
+        await shell.see("Done.")
+
+
+@pytest.mark.parametrize("other", ["x", "\t", "\x1b[200~x\x1b[201~"])
+async def test_enter_approves_nothing_if_another_key_came_after_the_arrow(play: SetStage, other: str) -> None:
+    async with play(writing("hello\n")) as shell:
+        shell.type("go\r")
+        await asked(shell)
+        shell.type("\x1b[B")
+        await shell.see("│ › y  Yes")
+        shell.type(other)
+        await shell.terminal.wait_until(lambda: "│   y  Yes" in shell.terminal.screen, "no choice")
+        await asked(shell)
+        shell.type("\r")
+        await enter_is_explained(shell)
 
 
 @pytest.mark.usefixtures("plain_terminal")
@@ -259,7 +331,7 @@ async def test_text_that_begins_with_another_key_answers_nothing_and_returns(
 
 
 @pytest.mark.parametrize(
-    ("keys", "is_for_all"), [("\r", False), ("1", False), ("\x1b[B\r", True), ("\x1b[A\x1b[A2", True)]
+    ("keys", "is_for_all"), [("\x1b[B\r", False), ("1", False), ("\x1b[B\x1b[B\r", True), ("\x1b[A2", True)]
 )
 async def test_arrows_digits_and_enter_choose(play: SetStage, keys: str, is_for_all: bool) -> None:
     async with play(writing("hello\n"), answer("Done.")) as shell:
@@ -356,7 +428,7 @@ async def test_question_fits_a_small_screen_below_the_end_of_the_command(play: S
         assert "; rm -rf end" in " ".join(row.strip() for row in rows)
         assert [row for row in rows if row[:2] in ("╭ ", "│ ")] == [
             "╭ Run this command?",
-            "│ › y  Yes",
+            "│   y  Yes",
             "│   a  Yes, commands this session",
             "│   n  No, because …",
         ]

@@ -43,7 +43,7 @@ def offered(request: PermissionRequest) -> list[Choice]:
 
 async def test_narrow_question_has_one_row_for_each_choice() -> None:
     assert rows_in(40, *offered(WRITE))[1:-1] == [
-        "│ › y  Yes",
+        "│   y  Yes",
         "│   d  Yes, always for `greet.py` here",
         "│   a  Yes, file changes this session",
         "│   n  No, because …",
@@ -59,6 +59,6 @@ async def test_wide_question_has_the_whole_labels(columns: int) -> None:
 
 async def test_label_without_a_shorter_one_is_wrapped_below_itself() -> None:
     assert rows_in(30, Choice("y", "Yes, and all of the others that wait"))[1:-1] == [
-        "│ › y  Yes, and all of the",
+        "│   y  Yes, and all of the",
         "│      others that wait",
     ]

@@ -62,7 +62,7 @@ def test_taken_messages_return_to_the_front() -> None:
     ("typed", "before", "after", "lines", "draft"),
     [
         ("", "an old", " draft", [], ""),
-        ("y", "", "", [], ""),
+        ("y", "", "", [], "y"),
         ("y\r", "", "", [], ""),
         ("one\rtwo\rthr", "", "", ["one", "two"], "thr"),
         ("new\rnext", "a ", " line", ["a new line"], "next"),

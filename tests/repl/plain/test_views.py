@@ -198,12 +198,12 @@ async def test_text_typed_before_a_question_is_held() -> None:
     assert lines.asked == ["hold", "> "]
 
 
-@pytest.mark.parametrize(("typed", "is_yes"), [("", True), ("y", True), ("n", False), (None, False)])
-async def test_blank_answer_means_yes_where_it_is_the_default(
+@pytest.mark.parametrize(("typed", "is_yes"), [("", False), ("y", True), ("n", False), (None, False)])
+async def test_only_a_clear_yes_agrees_and_a_blank_answer_does_not(
     capsys: pytest.CaptureFixture[str], typed: str | None, *, is_yes: bool
 ) -> None:
-    assert await InteractiveView(Answers(typed)).confirm("Go?", is_default=True) is is_yes
-    assert "Go? [Y/n]\n" in capsys.readouterr().out
+    assert await InteractiveView(Answers(typed)).confirm("Go?") is is_yes
+    assert "Go? [y/N]\n" in capsys.readouterr().out
 
 
 async def test_program_gets_the_terminal_and_its_failure_is_reported(
