@@ -27,6 +27,7 @@ from aloop.memory.session_folder.outputs import KeptOutput, read_media
 from aloop.memory.session_folder.recovery import recovered_files
 from aloop.memory.session_folder.undo import Redo, Redone, Undo
 from aloop.memory.session_writer import Amendment, SessionWriter
+from aloop.memory.sessions_dir.removed_projects import describe_newer_copies
 from aloop.memory.turn import Turn, finish_shielded
 
 T = TypeVar("T")
@@ -331,7 +332,9 @@ class MemoryManager:
         self._visits += 1
         for notice in notices:
             self._notify(notice)
-        return replace(file.session, warnings=(*file.session.warnings, *await self._find_leftovers()))
+        newer = await self._find_newer_copies(file.session)
+        warnings = *file.session.warnings, *newer, *await self._find_leftovers()
+        return replace(file.session, warnings=warnings)
 
     async def fork(self, session_id: str | None = None, *, upto: int | None = None) -> Session:
         """Switch to a new session with the messages of this one, or of a stored one.
@@ -471,6 +474,10 @@ class MemoryManager:
         """Give a fork its file, because a change of it must last like one of any session."""
         if self._writer.file is None and self._conversation.head.forked_from and not self._writer.is_in_turn:
             await self.save_memory()
+
+    async def _find_newer_copies(self, session: Session) -> tuple[str, ...]:
+        backend = self._writer.backend
+        return await self._on_disk(lambda: describe_newer_copies(backend.fs, session, backend.sessions_dir))
 
     async def _find_leftovers(self) -> tuple[str, ...]:
         """Return one sentence for each unfinished edit and each recovery file."""

@@ -68,8 +68,9 @@ class SessionWriter:
         """Return a writer for another session, and notices about recovered turns.
 
         Raises SessionBusy if another shell has it open, DuplicateSessionId, and as ``YamlBackend.open`` does. This
-        writer is not changed.
+        writer is not changed, except that it follows a moved project.
         """
+        self._follow_project()
         entry = self.backend.locate(prefix)
         entry.require_unique()
         folder = self.backend.sessions_dir / entry.folder
@@ -82,7 +83,7 @@ class SessionWriter:
         except BaseException:
             other.release()
             raise
-        return other, notices
+        return other, [*self._take_notices(), *notices]
 
     def begin_turn(self, conversation: Conversation) -> list[str]:
         """Reload the file if it changed, open a journal, and return notices for the user.
@@ -117,10 +118,11 @@ class SessionWriter:
         """
         if self.file is None or self._journal is not None:
             return []
-        folder, notices = self.file.path.parent, list[str]()
+        self._follow_project()
+        folder, notices = self.file.path.parent, self._take_notices()
         with explained("save the session", folder):
             with contextlib.suppress(FileNotFoundError):  # a save creates it again
-                notices = self._pull(conversation)
+                notices += self._pull(conversation)
             self.file.require_known_version()
             if folder.exists() and not os.access(folder, os.W_OK | os.X_OK):
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
@@ -320,6 +322,7 @@ class SessionWriter:
 
         An unreadable file is only reported. ``own`` is that of ``reload``.
         """
+        self._follow_project()
         if self.file is None:
             return []
         try:
@@ -343,8 +346,27 @@ class SessionWriter:
         self.file, notices = reload(self.file, conversation, own=own)
         return notices
 
+    def _follow_project(self) -> None:
+        """Use the new path of the session if its project was moved."""
+        notice = self.backend.follow_moved_project()
+        if notice is None:
+            return
+        self._notices.append(notice)
+        if self._folder is None:
+            return
+        folder = self.backend.sessions_dir / self._folder.name
+        self._folder, self._missing = folder, None
+        if self._open_lock:
+            self._open_lock.follow(folder)
+        for journal in (*self._unsaved, *([self._journal] if self._journal else [])):
+            journal.follow(folder)
+        for file in (self.file, self.recovered.stored):
+            if file is not None:
+                file.path = folder / file.path.name
+
     def _ensure_folder(self, session: Session) -> Path:
         """Return the session's folder, created if missing and locked if held."""
+        self._follow_project()
         if self._folder is not None:
             try:
                 if not stat.S_ISDIR(self.backend.fs.lstat(self._folder).st_mode):

@@ -105,3 +105,26 @@ def test_fork_continues_without_skipped_messages(shell: Open) -> None:
     aloop.send_line("/resume")
     aloop.wait_for("just now      The other way")
     assert path.read_bytes() == skipped
+
+
+def test_session_of_a_moved_project_moves_with_it(shell: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project, moved = tmp_path / "p1", tmp_path / "p1moved"
+    project.mkdir()
+    monkeypatch.chdir(project)
+    aloop = shell()
+    aloop.send_line("remember the blue door")
+    aloop.wait_for("2 messages")
+    aloop.wait_for_prompt()
+    project.rename(moved)
+    aloop.send_line("What is 2+2?")
+    aloop.wait_for("6 messages")
+    aloop.wait_for_prompt()
+    text = "".join(aloop.screen().split())
+    assert "p1moved,andthesessionissavedthere.Restartaloop,becauseitstoolsstillusetheoldpath." in text
+    aloop.send("\x04")
+    assert aloop.wait_for_exit() == 0
+    again = shell("--resume")
+    again.wait_for("Resumed")
+    assert " · 6 messages" in again.screen().splitlines()[-1]
+    assert "newer copy" not in again.screen()
+    assert not project.exists()

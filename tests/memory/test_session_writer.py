@@ -18,6 +18,7 @@ from aloop.memory import MemoryManager, SessionLibrary
 from aloop.memory.codec.emitter import emit_messages
 from aloop.memory.codec.serialization import load_session
 from aloop.memory.disk.filesystem import SYSTEM
+from aloop.memory.disk.locks import OPEN_LOCK
 from aloop.memory.session_folder import session_file
 from aloop.memory.sessions_dir.registry import Registry
 from tests.memory.conversations import file_of, stored, take_turn
@@ -281,6 +282,128 @@ async def test_undo_after_the_project_was_removed_is_made_in_the_kept_session(
     require_kept_elsewhere(in_project, project, notices)
     await in_project.redo()
     assert await stored_contents(in_project) == ["Hello", "Hi", "And?", "So."]
+
+
+def require_moved(manager: MemoryManager, project: Path, moved: Path, notices: list[str]) -> None:
+    assert not project.exists()
+    where = f"{display_path(project)} was moved to {display_path(moved)}, and the session is saved there."
+    assert notices == [f"{where} Restart aloop, because its tools still use the old path."]
+    assert manager.sessions_dir == moved / ".aloop" / "sessions"
+    assert file_of(manager).parent.parent == manager.sessions_dir
+    assert not (state_dir() / "aloop" / "removed-projects").exists()
+    assert not [path for path in file_of(manager).parent.iterdir() if "journal" in path.name]
+
+
+@pytest.fixture
+def moved(tmp_path: Path) -> Path:
+    return tmp_path / "moved"
+
+
+@pytest.fixture
+def held_in_project(project: Path, notices: list[str], monkeypatch: pytest.MonkeyPatch) -> MemoryManager:
+    """The manager of a shell that runs in a folder of the project."""
+    (project / "src").mkdir()
+    monkeypatch.chdir(project / "src")
+    manager = MemoryManager(sessions_dir=project / ".aloop" / "sessions", hold=True)
+    manager.on_notice = notices.append
+    return manager
+
+
+async def test_session_of_a_project_moved_between_turns_moves_with_it(
+    held_in_project: MemoryManager, project: Path, moved: Path, notices: list[str]
+) -> None:
+    await take_turn(held_in_project, "Hello", "Hi")
+    project.rename(moved)
+    await take_turn(held_in_project, "And?", "So.")
+    await take_turn(held_in_project, "More?", "No.")
+    require_moved(held_in_project, project, moved, notices)
+    assert await stored_contents(held_in_project) == ["Hello", "Hi", "And?", "So.", "More?", "No."]
+    await held_in_project.undo()
+    assert await stored_contents(held_in_project) == ["Hello", "Hi", "And?", "So."]
+    lock = SYSTEM.open_lock(file_of(held_in_project).with_name(OPEN_LOCK))
+    assert not SYSTEM.try_lock(lock)
+    held_in_project.close()
+    assert SYSTEM.try_lock(lock)
+    os.close(lock)
+
+
+async def test_session_of_a_project_moved_before_the_first_turn_moves_with_it(
+    held_in_project: MemoryManager, project: Path, moved: Path, notices: list[str]
+) -> None:
+    project.rename(moved)
+    await take_turn(held_in_project, "Hello", "Hi")
+    require_moved(held_in_project, project, moved, notices)
+    assert await stored_contents(held_in_project) == ["Hello", "Hi"]
+
+
+@pytest.mark.parametrize("is_replaced", [False, True])
+async def test_session_of_a_project_moved_in_mid_turn_moves_with_it(
+    held_in_project: MemoryManager, project: Path, moved: Path, notices: list[str], is_replaced: bool
+) -> None:
+    await take_turn(held_in_project, "Hello", "Hi")
+    async with held_in_project.turn() as turn:
+        await turn.add(LLMMessage("user", "And?"))
+        project.rename(moved)
+        if is_replaced:
+            project.mkdir()
+        await turn.add(LLMMessage("assistant", "So."))
+    if is_replaced:
+        project.rmdir()  # nothing was written to it
+    require_moved(held_in_project, project, moved, notices)
+    assert await stored_contents(held_in_project) == ["Hello", "Hi", "And?", "So."]
+
+
+async def test_edit_of_a_session_after_its_project_was_moved_is_kept(
+    held_in_project: MemoryManager, project: Path, moved: Path, notices: list[str]
+) -> None:
+    await take_turn(held_in_project, "Hello", "Hi")
+    path = moved / file_of(held_in_project).relative_to(project)
+    project.rename(moved)
+    edit(path, '"Hello"', '"Hello there"')
+    await take_turn(held_in_project, "And?", "So.")
+    assert await stored_contents(held_in_project) == ["Hello there", "Hi", "And?", "So."]
+    assert any("1 message changed" in notice for notice in notices)
+
+
+async def test_stored_session_is_opened_after_the_project_was_moved(
+    held_in_project: MemoryManager, project: Path, moved: Path, notices: list[str]
+) -> None:
+    await take_turn(held_in_project, "Hello", "Hi")
+    first = held_in_project.session_id
+    held_in_project.start_new()
+    project.rename(moved)
+    assert len((await held_in_project.resume(first)).messages) == 2
+    require_moved(held_in_project, project, moved, notices)
+
+
+async def test_project_moved_to_the_trash_counts_as_removed(
+    held_in_project: MemoryManager, project: Path, tmp_path: Path, notices: list[str]
+) -> None:
+    await take_turn(held_in_project, "Hello", "Hi")
+    trash = tmp_path / ".Trash-1000" / "files"
+    trash.mkdir(parents=True)
+    project.rename(trash / "project")
+    await take_turn(held_in_project, "And?", "So.")
+    require_kept_elsewhere(held_in_project, project, notices)
+    assert await stored_contents(held_in_project) == ["Hello", "Hi", "And?", "So."]
+
+
+async def test_resume_reports_a_newer_copy_of_a_removed_project(
+    in_project: MemoryManager, project: Path, moved: Path, notices: list[str]
+) -> None:
+    await take_turn(in_project, "Hello", "Hi")
+    project.rename(moved)  # this process runs elsewhere, and cannot know the new path
+    await take_turn(in_project, "And?", "So.")
+    require_kept_elsewhere(in_project, project, notices)
+    kept, old = in_project.sessions_dir, MemoryManager(sessions_dir=moved / ".aloop" / "sessions")
+    opened = await old.resume(in_project.session_id)
+    assert len(opened.messages) == 2
+    command = f"aloop --resume {in_project.session_id[:8]} --sessions-dir {kept}"
+    where = f"A newer copy of this session is in {display_path(kept)}."
+    assert opened.warnings == (f"{where} To open it, run `{command}`.",)
+    assert not (await MemoryManager(sessions_dir=kept).resume(in_project.session_id)).warnings
+    await take_turn(old, "Later?", "Yes.")
+    assert not (await MemoryManager(sessions_dir=old.sessions_dir).resume(in_project.session_id)).warnings
 
 
 async def test_removed_project_is_created_again_without_a_folder_of_the_user(

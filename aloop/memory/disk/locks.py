@@ -199,6 +199,17 @@ class OpenLock:
         self._fs.truncate(descriptor)
         write_all(self._fs, descriptor, [f"process {os.getpid()}, since {since}\n".encode()])
 
+    def follow(self, folder: Path) -> None:
+        """Use ``folder`` as the new path of the session's folder, which was moved.
+
+        The kernel's lock is on the folder itself, so that it is never free.
+        """
+        with self._table:
+            if not self._is_released and self._held[self._path].count == 1:
+                held = self._held.pop(self._path)
+                self._path = folder / OPEN_LOCK
+                self._held[self._path] = held
+
     def release(self) -> None:
         """Release the lock; does nothing if already released."""
         with self._table:

@@ -157,6 +157,14 @@ class Journal:
         write_all(self._fs, descriptor, [data])
         self._size += len(data)
 
+    def follow(self, folder: Path) -> None:
+        """Use ``folder`` as the new path of the session's folder, which was moved."""
+        is_own = self._path in _own
+        _own.discard(self._path)
+        self._path = folder / self._path.name
+        if is_own:
+            _own.add(self._path)
+
     def close(self) -> None:
         """Stop writing; the file stays for recovery at the next start."""
         if self._descriptor is not None:

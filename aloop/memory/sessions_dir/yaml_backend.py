@@ -9,13 +9,11 @@ import contextlib
 import errno
 import os
 import stat
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
-from aloop.config import state_dir
 from aloop.errors import (
     SHORT_ID,
     AmbiguousPrefix,
@@ -52,6 +50,7 @@ from aloop.memory.sessions_dir.catalog import Catalog, Entry, distinct_id, is_ow
 from aloop.memory.sessions_dir.check import Checker
 from aloop.memory.sessions_dir.ids import normal_prefix, short_name
 from aloop.memory.sessions_dir.index import add_to_index
+from aloop.memory.sessions_dir.location import moved_folder
 from aloop.memory.sessions_dir.preview import (
     SessionHeader,
     read_ending,
@@ -61,6 +60,7 @@ from aloop.memory.sessions_dir.preview import (
     read_title,
 )
 from aloop.memory.sessions_dir.registry import Registry
+from aloop.memory.sessions_dir.removed_projects import folder_for
 from aloop.memory.sessions_dir.text_check import Finding
 from aloop.memory.sessions_dir.trash import Trash, TrashedSession
 
@@ -103,11 +103,17 @@ class YamlBackend:
         self.sessions_dir = sessions_dir
         self._catalog = Catalog(self.fs, sessions_dir)
         self._trash = Trash(self.fs, sessions_dir)
-        self._had_project = self._project is not None and self.fs.exists(self._project)
+        self._project_status = self._status_of_project()
 
     @property
     def _project(self) -> Path | None:
         return self.sessions_dir.parent.parent if self.sessions_dir.parent.name == ALOOP_FOLDER else None
+
+    def _status_of_project(self) -> os.stat_result | None:
+        try:
+            return self._project.stat() if self._project else None
+        except OSError:
+            return None
 
     def make_folder(self, session: Session) -> Path:
         """Make the folder of a new session; raises OSError.
@@ -118,9 +124,30 @@ class YamlBackend:
         self._put_schema()
         self._put_gitignore()
         folder = self._make_folder(session)
-        self._had_project = True
+        self._project_status = self._status_of_project()
         self.fs.sync_folder(self.sessions_dir)
         return folder
+
+    def follow_moved_project(self) -> str | None:
+        """Use the new path of the project if it was moved while this process runs in it.
+
+        Return a sentence for the user, or None.
+        """
+        project, before = self._project, self._project_status
+        if project is None or before is None:
+            return None
+        now = self._status_of_project()
+        if now is not None and os.path.samestat(now, before):
+            return None
+        moved = moved_folder(before)
+        if moved is None or moved == project:
+            return None
+        self._use(moved / self.sessions_dir.parent.name / self.sessions_dir.name)
+        Registry.of_user().add(self.sessions_dir)
+        return Problem(
+            f"{display_path(project)} was moved to {display_path(moved)}, and the session is saved there. "
+            "Restart aloop, because its tools still use the old path."
+        )
 
     def leave_removed_project(self) -> str | None:
         """Move to a folder of the user's own if the project was removed.
@@ -129,14 +156,13 @@ class YamlBackend:
         a disk that was unmounted.
         """
         project = self._project
-        if project is None or not self._had_project or self.fs.exists(project):
+        if project is None or self._project_status is None or self.fs.exists(project):
             return None
-        mark = f"{zlib.crc32(os.fsencode(project)):08x}"
-        folder = state_dir() / "aloop" / "removed-projects" / f"{project.name}-{mark}"
+        folder = folder_for(project)
         try:
             folder.mkdir(FOLDER_MODE, parents=True, exist_ok=True)
         except OSError:
-            self._had_project = False
+            self._project_status = None
             return Problem(f"{display_path(project)} was removed, and aloop created it again for the session.")
         self._use(folder)
         Registry.of_user().add(folder)
