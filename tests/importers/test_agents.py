@@ -371,6 +371,39 @@ def test_aider_file_has_a_session_for_each_start(tmp_path: Path) -> None:
     assert first.foreign_id != second.foreign_id
 
 
+def test_aider_answer_keeps_its_edit_blocks_headings_and_code(tmp_path: Path) -> None:
+    answer = (
+        "Two edits:\n\ncode.py\n```python\n<<<<<<< SEARCH\n>>> old()\n=======\n>>> new()\n>>>>>>> REPLACE\n```\n\n"
+        "#### Notes\n\n##### Details\n>\n\nREADME.md\n"
+        "````markdown\n```\n> quoted\n#### Heading\n```\n> more\n````\nDone.\x0c"
+    )
+    path = tmp_path / ".aider.chat.history.md"
+    path.write_text(
+        "\n# aider chat started at 2024-05-01 10:00:00\n\n> Aider v0.30  \n>\n> Model: gpt-4o  \n\n"
+        f"#### change it  \n####\n#### please  \n\n{answer}\n\n"
+        "> Applied edit to code.py  \n\n#### thanks  \n\n> Bye  \n"
+    )
+    (imported,) = read_all(path, "aider")
+    assert [(each.role, each.content, each.skip) for each in imported.messages] == [
+        ("user", "Aider v0.30\n\nModel: gpt-4o", True),
+        ("user", "change it\n\nplease", False),
+        ("assistant", answer, False),
+        ("user", "Applied edit to code.py", True),
+        ("user", "thanks", False),
+        ("user", "Bye", True),
+    ]
+
+
+def test_aider_answer_without_the_end_of_its_code_ends_at_the_next_prompt(tmp_path: Path) -> None:
+    path = tmp_path / ".aider.chat.history.md"
+    path.write_text(
+        "# aider chat started at 2024-05-01 10:00:00\n\n"
+        "#### one  \n\n```\n>>>>>>> REPLACE\n\n> ^C  \n\n#### two  \n\n> x\n"
+    )
+    (imported,) = read_all(path, "aider")
+    assert [each.content for each in imported.messages] == ["one", "```\n>>>>>>> REPLACE", "^C", "two", "x"]
+
+
 def test_kimi_logs_in_one_folder_are_different_conversations(tmp_path: Path) -> None:
     for name in ("one", "two"):
         write_lines(

@@ -15,15 +15,18 @@ TOOL = "aider"
 _START = re.compile(r"^# aider chat started at (.+)$", re.MULTILINE)
 START = b"# aider chat started at "
 _MODEL = re.compile(r"^(?:Main )?[Mm]odels?: (\S+)")
+_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
+_BREAK = "  "
+"""The line break at the end of each line of the user and each output of the program, but not in answers."""
 
 
 def read(source: Source) -> Iterator[Imported]:
     """Yield each session."""
-    whole = source.text()
+    whole = source.text().replace("\r\n", "\n")
     starts = list(_START.finditer(whole))
     for start, following in zip(starts, [*starts[1:], None], strict=True):
         body = whole[start.end() : following.start() if following else len(whole)]
-        if (imported := _build(start[1].strip(), body.splitlines(), source.path)).messages:
+        if (imported := _build(start[1].strip(), body.split("\n"), source.path)).messages:
             yield imported
 
 
@@ -38,9 +41,11 @@ def _build(started: str, lines: Sequence[str], path: Path | None) -> Imported:
         imported.created_at = None
     imported.cwd = str(path.absolute().parent) if path and path.name.startswith(".aider") else ""
     model: str | None = None
-    kind, block = "", list[str]()
+    kind, block, fence = "", list[str](), ""
+    has_breaks = first.endswith(_BREAK)
     for line in [*lines, ""]:
-        now = "user" if line.startswith("####") else "program" if line.startswith(">") else "answer"
+        now = _kind(line, kind, in_fence=bool(fence), has_breaks=has_breaks)
+        fence = _fence_after(line, fence) if now == "answer" else ""
         if now != kind and (line.strip() or kind == "user") and block:
             _add(builder, kind, block, model)
             block = []
@@ -50,6 +55,29 @@ def _build(started: str, lines: Sequence[str], path: Path | None) -> Imported:
         block.append(line)
     _add(builder, kind, block, model)
     return builder.build()
+
+
+def _kind(line: str, before: str, *, in_fence: bool, has_breaks: bool) -> str:
+    """Return the source of a line: the user, the program, or an answer.
+
+    Each is found as aider itself finds it. An answer may hold such lines, too. If the lines of the user end with a line
+    break, ``####`` without one is a heading of an answer, and ``>`` without one in a block of code is code.
+    """
+    is_answer = before == "answer" and has_breaks and not line.endswith(_BREAK)
+    if line.startswith("#### ") or (line == "####" and before == "user"):
+        return "answer" if is_answer else "user"
+    if line.startswith("> ") or (line == ">" and before == "program"):
+        return "answer" if is_answer and in_fence else "program"
+    return "answer"
+
+
+def _fence_after(line: str, fence: str) -> str:
+    """Return the fence of the code that is open after a line, or an empty string."""
+    if not (found := _FENCE.fullmatch(line)):
+        return fence
+    if not fence:
+        return found[1]
+    return "" if found[1].startswith(fence) and not found[2].strip() else fence
 
 
 def _add(builder: Builder, kind: str, block: Sequence[str], model: str | None) -> None:
