@@ -252,12 +252,17 @@ def _print_error(sentence: str) -> None:
 def _prepare_streams() -> None:
     """Make the standard streams safe to use.
 
-    A closed one (``<&-``) becomes the null device; otherwise the next file opened would get its number. Characters
-    that the encoding lacks are printed as ``?`` instead of raising an error.
+    A closed one (``<&-``) becomes the null device; otherwise the next file opened would get its number. Output to a
+    closed one fails as to a full disk. Characters that the encoding lacks are printed as ``?`` instead of raising an
+    error.
     """
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115, PTH123 # it stays open until the process exits
+    # Each stays open until the process exits.
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull)  # noqa: SIM115, PTH123
+    if sys.stdout is None:
+        sys.stdout = io.TextIOWrapper(io.BufferedWriter(_OutputFile(os.open(os.devnull, os.O_RDONLY), "w")))
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115, PTH123
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")

@@ -101,13 +101,23 @@ def test_task_dash_reads_the_task_from_standard_input(started: list[ShellOptions
 
 @pytest.mark.parametrize(
     ("arguments", "code"),
-    [("--task 2+2 <&-", 0), ("--task - <&-", 2), ("sessions list <&- >&-", 0), ("<&-", 2), ("--version >&- 2>&-", 0)],
+    [("--task 2+2 <&-", 0), ("--task - <&-", 2), ("sessions list <&- >&-", 0), ("<&-", 2), ("--version >&- 2>&-", 1)],
 )
 def test_closed_standard_stream_acts_as_an_empty_one(arguments: str, code: int) -> None:
     command = f"exec {shlex.quote(sys.executable)} -m aloop {arguments}"
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(["sh", "-c", command], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("arguments", ["--task 2+2", "--task 2+2 --output-format json", "--version"])
+def test_closed_standard_output_ends_the_run_with_one_sentence(arguments: str) -> None:
+    command = f"exec {shlex.quote(sys.executable)} -m aloop {arguments} <&- >&-"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "ALOOP_MODEL": "offline"}
+    done = subprocess.run(["sh", "-c", command], env=environment, stderr=subprocess.PIPE, text=True, check=False)
+    *_, said = done.stderr.splitlines()
+    assert (done.returncode, said) == (1, "aloop: Standard output cannot be written: Bad file descriptor.")
     assert "Traceback" not in done.stderr
 
 
