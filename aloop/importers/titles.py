@@ -12,7 +12,7 @@ from dataclasses import replace
 from aloop.importers.draft import INJECTED
 from aloop.llm.content.parts import marked_text
 from aloop.llm.message_types import LLMMessage
-from aloop.memory.session import MAX_TITLE, make_title
+from aloop.memory.session import TITLE_LENGTH, make_title, shortened_title
 from aloop.text import clean_text
 
 _SEARCHED = 10_000
@@ -29,12 +29,13 @@ _EDITOR = "# Context from my IDE setup:"
 _UNTITLED = re.compile(r"(?:new|untitled|cli) (?:chat|session|conversation|task)(?: - \d{4}-.*)?", re.IGNORECASE)
 
 
-def imported_title(title: str, messages: Sequence[LLMMessage]) -> str:
+def imported_title(title: str, messages: Sequence[LLMMessage], longest: int = TITLE_LENGTH) -> str:
     """Return the title of the other tool, or the first words that the user typed.
 
+    At most ``longest`` characters of the former are kept.
     A command without words, such as ``/clear``, is the title only if no other message has one.
     """
-    own = " ".join(clean_text(title).split())[:MAX_TITLE]
+    own = shortened_title(" ".join(clean_text(title).split()), longest)
     if own and not _UNTITLED.fullmatch(own):
         return own
     command = ""

@@ -140,8 +140,13 @@ def make_title(messages: tuple[LLMMessage, ...]) -> str:
             lines = [_visible(line) for line in message.content.strip()[:_TITLE_SEARCHED].splitlines()]
             line = next(filter(_has_word, lines), None) or next(filter(None, lines), "")
             if line:
-                return line if len(line) <= TITLE_LENGTH else line[: TITLE_LENGTH - 1].rstrip() + "…"
+                return shortened_title(line)
     return ""
+
+
+def shortened_title(line: str, longest: int = TITLE_LENGTH) -> str:
+    """Return ``line`` with at most ``longest`` characters."""
+    return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
 
 
 _TITLE_SEARCHED = 10_000

@@ -55,5 +55,11 @@ def test_title_that_the_other_tool_gives_every_session_is_not_kept(title: str) -
     assert imported_title(title, [LLMMessage("user", "Fix the test")]) == "Fix the test"
 
 
+def test_long_title_of_the_other_tool_is_shortened_as_those_of_aloop() -> None:
+    title = imported_title("Fixing the test " * 20, [LLMMessage("user", "Hello")])
+    assert title.endswith("…")
+    assert title == imported_title("", [LLMMessage("user", "Fixing the test " * 20)])
+
+
 def test_title_of_the_other_tool_is_kept_on_one_line() -> None:
     assert imported_title("Fixing\nthe test", [LLMMessage("user", "Hello")]) == "Fixing the test"

@@ -21,7 +21,7 @@ from aloop.cli.exchange.importing import ImportOptions
 from aloop.errors import SessionError, StorageError, UsageError
 from aloop.formatting import expand_home, quantity
 from aloop.importers.draft import Imported
-from aloop.importers.formats import FORMATS
+from aloop.importers.formats import FORMATS, TOOLS
 from aloop.importers.peek import PROJECT_TOOLS, glimpses_of
 from aloop.importers.places import as_noted, files_of, notes_folders, places_of
 from aloop.importers.run import Scan, Selection, find_files
@@ -84,7 +84,7 @@ def _paths(options: ImportOptions, scan: Scan) -> list[Path]:
         if not options.all and notes_folders(options.what):
             scan.selection.folder = here
         return files_of(options.what, here, everywhere=options.all)
-    guess = next((name for name in FORMATS if name.startswith(options.what)), closest_match(options.what, FORMATS))
+    guess = next((name for name in TOOLS if name.startswith(options.what)), closest_match(options.what, TOOLS))
     if guess and not path.exists():
         raise UsageError(f"{options.what} does not exist. Did you mean the tool '{guess}'?")
     return find_files(path, note)

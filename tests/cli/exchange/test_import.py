@@ -242,6 +242,9 @@ def test_named_pipe_and_empty_file_are_explained(
 def test_unknown_names_are_explained(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="Did you mean the tool 'codex'"):
         run("codx")
+    with pytest.raises(UsageError, match="nope does not exist") as error:  # "openai" is near, but not a tool
+        run("nope")
+    assert "Did you mean" not in str(error.value)
     with pytest.raises(UsageError, match="'nonsense' is not one of"):
         run("x", "--from", "nonsense")
     with pytest.raises(UsageError, match="is not a date such as"):
