@@ -41,7 +41,12 @@ _SYSTEM_LINES = 2
 _COLUMNS = 80  # of a screen row, where lines may have any length
 _LONGEST_LINE = 1_000  # characters of a tool call or its result in one line
 _NARROWEST = 20
-_STATES = (("skip", "(skipped: not sent to the model)"), ("summary", "(a summary: nothing above it is sent)"))
+_STATES = {
+    # by skip and summary
+    (True, False): "(skipped: not sent to the model)",
+    (False, True): "(a summary: nothing above it is sent)",
+    (True, True): "(a skipped summary: not sent to the model)",
+}
 _NEIGHBORS = 2
 _EXCERPT = 20_000  # characters of a message of which the context of a search result is made
 _CONTEXT_LINES = 4
@@ -140,7 +145,9 @@ def turn_parts(
         kind = _kind(message)
         is_apart, last = bool(_gap(last, kind)), kind
         if message.role != "assistant":
-            yield is_apart, message_lines(message, most, width)
+            # Without it, a summary would look like words of the user.
+            state = [line((Style.QUIET, _STATES[message.skip, True]))] if message.summary else []
+            yield is_apart, state + message_lines(message, most, width)
             continue
         if text_with_sources(message).strip("\n"):
             yield is_apart, answer(message)
@@ -287,7 +294,8 @@ def _states(message: LLMMessage) -> Iterator[str]:
     """Yield the lines above a message: the time of a question, marks and notes."""
     if message.role == "user" and message.at is not None:
         yield time_text(message.at)
-    yield from (text for state, text in _STATES if getattr(message, state))
+    if state := _STATES.get((message.skip, message.summary)):
+        yield state
     if annotation := annotation_text(message):
         yield fit(f"({safe_line(annotation)})", _LONGEST_LINE)
 

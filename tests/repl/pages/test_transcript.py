@@ -169,6 +169,21 @@ def test_conversation_has_message_numbers_in_the_margin() -> None:
     ]
 
 
+def test_summary_that_is_undone_is_shown_as_skipped() -> None:
+    summary = LLMMessage("user", "We talked of 4.", summary=True, skip=True)
+    shown = ["(a skipped summary: not sent to the model)", "> We talked of 4."]
+    assert [row[3:] for row in read(session(summary))[-2:]] == shown
+
+
+@pytest.mark.parametrize(
+    ("skip", "state"),
+    [(True, "(a skipped summary: not sent to the model)"), (False, "(a summary: nothing above it is sent)")],
+)
+def test_reminder_shows_a_summary_apart_from_the_words_of_the_user(skip: bool, state: str) -> None:
+    messages = [LLMMessage("user", "Hi"), LLMMessage("user", "We talked of 4.", summary=True, skip=skip)]
+    assert "".join(reminder(messages, paper(None))).splitlines() == ["> Hi", "", state, "> We talked of 4."]
+
+
 def test_single_omitted_line_is_counted_in_the_singular() -> None:
     talk = (LLMMessage("user", "List."), LLMMessage("tool", "a\nb", tool_call_id="call_1"))
     assert read(session(*talk))[-1] == "2    → a  +1 line"
