@@ -17,7 +17,7 @@ from pathlib import Path
 from aloop.errors import StorageError, UsageError
 from aloop.importers.detect import COMPANION, recognize
 from aloop.importers.draft import Imported
-from aloop.importers.formats import FORMATS
+from aloop.importers.formats import FORMATS, TOOLS
 from aloop.importers.places import is_here
 from aloop.importers.source import Source
 
@@ -179,7 +179,7 @@ def find_files(path: Path, on_error: Callable[[OSError], None] = lambda _error: 
     if path.exists() and not path.is_dir():
         raise UsageError(f"{path} is not a file that can be read twice. Pipe it into `aloop import -`.")
     if not path.is_dir():
-        raise UsageError(f"{path} does not exist. Give a file, a folder, or one of the tools: {', '.join(FORMATS)}.")
+        raise UsageError(f"{path} does not exist. Give a file, a folder, or one of the tools: {', '.join(TOOLS)}.")
     found = []
     for folder, names, files in os.walk(path, onerror=on_error):
         names[:] = sorted(name for name in names if name not in _SKIPPED_FOLDERS)

@@ -15,7 +15,7 @@ from aloop.llm.json_values import JsonObject
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.context import answer_for
 from aloop.memory.pairing import pair_calls
-from aloop.memory.session import FILE_NAME, Session, is_in_future
+from aloop.memory.session import FILE_NAME, MAX_TITLE, TITLE_LENGTH, Session, is_in_future
 from aloop.text import clean_text
 
 OWN = "aloop"
@@ -116,7 +116,9 @@ def _is_empty(message: LLMMessage) -> bool:
 
 def title_of(imported: Imported) -> str:
     """Return the title of a conversation; empty if no message has words of the user."""
-    return imported_title(imported.title, imported.messages)
+    # A title of aloop itself may be one that the user gave.
+    longest = MAX_TITLE if imported.tool == "aloop" else TITLE_LENGTH
+    return imported_title(imported.title, imported.messages, longest)
 
 
 def describe_origin(imported: Imported) -> str:

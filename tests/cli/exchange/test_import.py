@@ -244,7 +244,7 @@ def test_unknown_names_are_explained(tmp_path: Path) -> None:
         run("codx")
     with pytest.raises(UsageError, match="nope does not exist") as error:  # "openai" is near, but not a tool
         run("nope")
-    assert "Did you mean" not in str(error.value)
+    assert "openai" not in str(error.value)
     with pytest.raises(UsageError, match="'nonsense' is not one of"):
         run("x", "--from", "nonsense")
     with pytest.raises(UsageError, match="is not a date such as"):
