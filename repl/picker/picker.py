@@ -21,7 +21,7 @@ from repl.input.prompt import Prompt
 from repl.output.screen import Screen
 from repl.picker.columns import Details
 from repl.picker.list_picker import bind_list_keys
-from repl.picker.state import Entry, Mode, Picker, entry_of
+from repl.picker.state import ASKING, Entry, Mode, Picker, entry_of
 from repl.picker.view import Pane, Shown, build_picker_layout, heights
 
 
@@ -31,7 +31,7 @@ def bind_picker_keys(picking: PickerSession) -> KeyBindings:
     browsing = Condition(lambda: picker.mode is Mode.BROWSE and not guard.in_paste)
     commanding = Condition(lambda: browsing() and picking.is_own)  # otherwise, letters only filter
     listing = Condition(lambda: picker.mode in {Mode.BROWSE, Mode.FILTER})
-    asking = Condition(lambda: picker.mode in {Mode.TRASH, Mode.FORK})
+    asking = Condition(lambda: picker.mode in ASKING)
     keys = bind_list_keys(picking, moves=listing)
     empty_filter = Condition(lambda: picker.mode is Mode.FILTER and not picker.filter)
 
@@ -41,9 +41,12 @@ def bind_picker_keys(picking: PickerSession) -> KeyBindings:
         picking.ask(Mode.TRASH, _text(event))
 
     @keys.add("r", filter=commanding)
+    def _rename(event: KeyPressEvent) -> None:
+        picking.ask(Mode.RENAME, _text(event))
+
     @keys.add("c-r", filter=listing)
-    def _rename(_event: KeyPressEvent) -> None:
-        picking.ask(Mode.RENAME)
+    def _edit_title(_event: KeyPressEvent) -> None:
+        picking.ask(Mode.TITLE)
 
     @keys.add("f", filter=commanding)
     @keys.add("c-f", filter=listing)
@@ -195,7 +198,7 @@ class PickerSession:
         self._show_highlighted()
 
     def paste(self, buffer: Buffer, text: str) -> None:
-        if self.picker.mode in {Mode.TRASH, Mode.FORK}:
+        if self.picker.mode in ASKING:
             self.continue_filter(text)
         else:
             buffer.insert_text(text)
@@ -217,6 +220,8 @@ class PickerSession:
                 if session is not None:
                     self._act(self._trash(session.id))
             case Mode.RENAME:
+                self.ask(Mode.TITLE)
+            case Mode.TITLE:
                 self.back()
                 if session is not None and title and title != session.title:
                     self._act(self._rename(session.id, title))
@@ -237,7 +242,7 @@ class PickerSession:
             self._note = refusal
             return
         self._asked_by = letter
-        if self.picker.begin(mode) and mode is Mode.RENAME and self.picker.highlighted is not None:
+        if self.picker.begin(mode) and mode is Mode.TITLE and self.picker.highlighted is not None:
             self._write(self.picker.highlighted.title)
 
     def continue_filter(self, text: str) -> None:

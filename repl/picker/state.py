@@ -117,8 +117,13 @@ class Mode(Enum):
     BROWSE = auto()
     FILTER = auto()
     RENAME = auto()
+    TITLE = auto()
     TRASH = auto()
     FORK = auto()
+
+
+ASKING = frozenset({Mode.RENAME, Mode.TRASH, Mode.FORK})
+"""The modes that wait for Enter, and whose letter may turn out to be the start of a filter."""
 
 
 class Picker:

@@ -121,7 +121,8 @@ _WIDEST_KEYS = len(f"{_FILTER_KEY} · Tab search text · ^A this folder · Esc")
 """The cells that each of the two rows of keys needs at most."""
 _RESUME = "resume"
 _LEGENDS = {
-    Mode.RENAME: ("Enter rename · Esc cancel",),
+    Mode.RENAME: ("Enter edit the title of {} · Esc cancel", "Enter edit the title · Esc cancel"),
+    Mode.TITLE: ("Enter rename · Esc cancel",),
     Mode.TRASH: ("Enter move {} to the trash · Esc cancel", "Enter move to the trash · Esc cancel"),
     Mode.FORK: ("Enter continue in a copy of {} · Esc cancel", "Enter continue in a copy · Esc cancel"),
 }
@@ -221,7 +222,7 @@ def _part(text: Callable[[], StyleAndTextTuples], height: Callable[[], int]) -> 
 
 
 def _prompt(picker: Picker) -> str:
-    if picker.mode is Mode.RENAME:
+    if picker.mode is Mode.TITLE:
         return "title: "
     return "find: " if picker.hits is None else "text: "
 

@@ -243,6 +243,8 @@ async def test_untrusted_session_is_resumed_only_after_a_yes(stage: SetStage, se
         await asked(shell, "Resume it?")
         assert "It is" not in shell.terminal.scrollback
         shell.type("\r")
+        await shell.see("╰ Press y/n, or ↑↓ and then Enter · Esc stops")
+        shell.type("n")
         await shell.see("Nothing was changed.")
         await shell.see("0 messages")
         shell.type("/resume a1b2\r")

@@ -251,7 +251,7 @@ async def test_highlight_and_changes_survive_a_late_list(
         await wait_for_row(shell, " 1  0badcafe")
         shell.type("d\r")
         await wait_for_row(shell, "Deleted 0badcafe")
-        shell.type("r\x15Mules\r")
+        shell.type("r\r\x15Mules\r")
         await wait_for_row(shell, " 2  a1b2ffff  2025-01-02    Mules")
         save(sessions_dir, "ffffffff-5678-40ab-8def-1234567890ab", day=9, says="Newer")
         may_read.set()
@@ -335,16 +335,26 @@ async def test_r_renames_the_session(stage: SetStage, sessions_dir: Path) -> Non
     async with stage() as shell:
         await open_picker(shell)
         shell.type("\x1b[B\x1b[Br")
+        await wait_for_row(shell, "Enter edit the title of a1b2c3d4 · Esc cancel")
+        shell.type("\r")
         await wait_for_row(shell, "title: About the weather")
         shell.type(" in May")
         shell.type("\x1b")
         await wait_for_row(shell, "find:")
-        shell.type("r\x15Sunny\r")
+        shell.type("r\r\x15Sunny\r")
         await wait_for_row(shell, " 3  a1b2c3d4  2025-01-01    Sunny")
         shell.type("\x1b")
         await shell.rest()
         titles = [row.title for row in await SessionLibrary(sessions_dir).list_titles()]
         assert titles[2] == "Sunny"
+
+
+@pytest.mark.parametrize("text", ["read", "dead", "fed"])
+async def test_filter_may_start_with_the_letter_of_a_command(stage: SetStage, text: str) -> None:
+    async with stage() as shell:
+        await open_picker(shell)
+        shell.type(text)
+        await wait_for_row(shell, f"find: {text}")
 
 
 async def test_f_continues_in_a_copy(stage: SetStage, sessions_dir: Path) -> None:
@@ -453,7 +463,7 @@ async def test_error_of_a_rename_is_shown_in_the_legend(stage: SetStage, monkeyp
     monkeypatch.setattr(library, "rename_session", refuse)
     async with stage() as shell:
         await open_picker(shell)
-        shell.type("r\x15New\r")
+        shell.type("r\r\x15New\r")
         await wait_for_row(shell, "The disk is full.")
         shell.type("\x1b[B")
         await wait_for_row(shell, LEGEND)
@@ -520,7 +530,7 @@ async def test_renaming_the_open_session_is_not_an_external_change(stage: SetSta
         await shell.see("2 messages")
         await open_picker(shell)
         await wait_for_row(shell, " 1● ")
-        shell.type("\x1b[Ar\x15Sums\r")
+        shell.type("\x1b[Ar\r\x15Sums\r")
         await wait_for_row(shell, " 1● ")
         await shell.see("Sums")
         shell.type("\x1b")
@@ -545,7 +555,7 @@ async def test_error_after_closing_the_picker_is_reported_in_the_scrollback(
     monkeypatch.setattr(library, "rename_session", refuse)
     async with stage() as shell:
         await open_picker(shell)
-        shell.type("r\x15New\r")
+        shell.type("r\r\x15New\r")
         await wait_for_row(shell, LEGEND)
         shell.type("\x03")
         may_fail.set()
