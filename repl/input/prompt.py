@@ -51,7 +51,6 @@ if TYPE_CHECKING:
 
 _LATE_SECONDS = 0.2  # for reports of the terminal at the end
 
-
 _VI_MARKS = {
     InputMode.NAVIGATION: "NORMAL · ",
     InputMode.REPLACE: "REPLACE · ",
@@ -64,6 +63,8 @@ _PROMPT_ROWS = 2
 _PASTED_KEYS: Mapping[Keys | str, str] = {Keys.ControlM: "\r", Keys.ControlJ: "\n", Keys.ControlI: "\t"}
 _MOST_PASTED = 1 << 16
 """The most keys that are read before what they change is drawn."""
+
+AGAIN_SECONDS = 2.0  # until a key that must be pressed twice is forgotten
 
 _ESCAPE_SECONDS = 0.1
 """Delay before Esc alone is a key: an arrow key arrives in one piece."""
@@ -114,6 +115,7 @@ class Prompt:
         self._choice: ChoiceQuestion | None = None
         self._is_editing = False
         self._armed = self._repeats = ""
+        self._expiry: asyncio.TimerHandle | None = None
         self._awaited: Document | None = None
         self.is_completing = False
         """True while the user waits for the effect of Tab."""
@@ -206,8 +208,7 @@ class Prompt:
         if self._repeats == "interrupt" and not self._buffer.text:
             self._owner.input_ended()
         elif not self._buffer.text and not self._owner.blank_interrupted():
-            self.hint("Press Ctrl-C again to quit.")
-            self._armed = "interrupt"
+            self._arm("interrupt", "Press Ctrl-C again to quit.")
         self._buffer.reset()
 
     def escape(self) -> None:
@@ -218,8 +219,20 @@ class Prompt:
             self.clear_hint()
             self._owner.go_back()
         else:
-            self.hint("Press Esc again to go back to an earlier message.")
-            self._armed = "escape"
+            self._arm("escape", "Press Esc again to go back to an earlier message.")
+
+    def _arm(self, key: str, sentence: str) -> None:
+        """Let ``key`` act when it is pressed again while ``sentence`` is shown."""
+        self.hint(sentence)
+        self._armed = key
+        if self._expiry is not None:
+            self._expiry.cancel()
+        self._expiry = get_running_loop().call_later(AGAIN_SECONDS, self._disarm, sentence)
+
+    def _disarm(self, sentence: str) -> None:
+        self._armed = ""
+        if self._hint == sentence:
+            self.clear_hint()
 
     def _count_key(self) -> None:
         """Remember which key was the last one, for keys that must be pressed twice."""
@@ -435,8 +448,7 @@ class Prompt:
     async def choose(self, title: str, choices: Sequence[Choice], more: str = "") -> str:
         """Return the key of the choice that the user makes; ``more`` is shown below them.
 
-        Text typed before the question could be read is added to the draft, and each line of it is queued, as without
-        the question.
+        Text typed before it could be read is added to the draft, and its lines are queued, as without the question.
         """
         from repl.input.choice import ChoiceQuestion  # here: needed only for a question
 

@@ -14,6 +14,7 @@ from aloop.errors import ConnectionFailed
 from aloop.llm.base import TextDelta
 from aloop.llm.message_types import ToolCall
 from aloop.tools.base import Tool, ToolResult
+from repl.input import prompt
 from repl.input.history import HistoryFile
 from repl.input.pastes import PasteGuard
 from tests.agent.scripted import Hang, Line, answer, calls
@@ -246,6 +247,18 @@ async def test_second_ctrl_c_leaves_unless_another_key_came_between(stage: SetSt
         assert not shell.running.done()
         shell.type(CTRL_C)
         assert await shell.ends() == 0
+
+
+async def test_second_ctrl_c_after_the_hint_is_gone_does_not_leave(
+    stage: SetStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prompt, "AGAIN_SECONDS", 0.2)
+    async with stage() as shell:
+        for _ in range(2):
+            shell.type(CTRL_C)
+            await shell.see("Press Ctrl-C again to quit.")
+            await shell.terminal.wait_until(lambda: "Ctrl-C" not in shell.terminal.screen[-1], "the toolbar again")
+        assert not shell.running.done()
 
 
 async def test_second_escape_on_an_empty_line_goes_back_to_an_earlier_message(stage: SetStage) -> None:
