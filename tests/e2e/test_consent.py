@@ -46,6 +46,20 @@ def test_write_file_writes_after_the_diff_is_approved() -> None:
         assert Path("notes.txt").read_text() == "hello\n"
 
 
+def test_enter_approves_only_the_choice_that_an_arrow_key_highlighted() -> None:
+    with Shell() as shell:
+        ask(shell, "write notes.txt: hello")
+        shell.send("\r")
+        shell.wait_for("╰ Press y/d/a/n, or ↑↓ and then Enter")
+        assert not Path("notes.txt").exists()
+        shell.send("\x1b[B")
+        shell.wait_for("│ › y  Yes")
+        shell.send("\r")
+        shell.wait_for("✓ write notes.txt  new, 1 line")
+        shell.wait_for_prompt()
+        assert Path("notes.txt").read_text() == "hello\n"
+
+
 def test_denied_command_does_not_run() -> None:
     with Shell() as shell:
         ask(shell, "run touch made")
