@@ -200,7 +200,7 @@ class Shell:
     def expand(self) -> None:
         view = self._view
         if view is None or not (view.has_block or view.has_running_tools):
-            self._prompt.hint("There is no more tool output to show.")
+            self._prompt.hint("No more tool output to show.")
         elif view.has_running_tools:
             view.expand()
         elif self._turn:

@@ -172,7 +172,8 @@ class Scan:
 def find_files(path: Path, on_error: Callable[[OSError], None] = lambda _error: None) -> list[Path]:
     """Return a file, or the files below a folder that may hold conversations.
 
-    ``on_error`` is called for each folder that cannot be read. Raises UsageError if there is no such path.
+    ``on_error`` is called for each folder that cannot be read. Raises UsageError if the path does not exist, or is a
+    pipe or the like.
     """
     if path.is_file():
         return [path]

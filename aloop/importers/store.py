@@ -96,15 +96,20 @@ class ImportStore:
         Raises StorageError, UnstorableValue.
         """
         session_id = session_id_of(imported.tool, imported.foreign_id, imported.branch)
+        stored = {*self._known, *self._trashed}
+        source = imported.exported_from if imported.exported_from in stored else ""
+        if source and imported.kind == "session" and session_id not in stored:
+            returned = self._take_back(source, imported)
+            if returned is not None:
+                return returned
+        return self._put_as(session_id, imported, source)
+
+    def _put_as(self, session_id: str, imported: Imported, source: str) -> Outcome:
+        """Write a session, or its new part; ``source`` is as for ``_add``."""
         if session_id in self._trashed:
             return Outcome("in trash", session_id)
         if session_id in self._known:
             return self._update(session_id, imported)
-        source = imported.exported_from if imported.exported_from in {*self._known, *self._trashed} else ""
-        if source and imported.kind == "session":
-            returned = self._take_back(source, imported)
-            if returned is not None:
-                return returned
         return self._add(session_id, imported, source)
 
     def _add(self, session_id: str, imported: Imported, source: str) -> Outcome:
@@ -127,12 +132,7 @@ class ImportStore:
 
         A later import finds it by its ID, which derives from that of the other.
         """
-        session_id = copy_id_of(source)
-        if session_id in self._trashed:
-            return Outcome("in trash", session_id)
-        if session_id in self._known:
-            return self._update(session_id, imported)
-        return self._add(session_id, imported, source)
+        return self._put_as(copy_id_of(source), imported, source)
 
     def _open(self, session_id: str) -> tuple[Path, SessionFile] | Outcome:
         """Return the folder and the file of a session, or the outcome if there is none."""

@@ -110,7 +110,7 @@ class TrustFile:
                 if os.write(file, added) < len(added):
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                 self._is_torn = False
-                # If no other shell has added to it, there is no need to read the file again.
+                # Read again only if another shell has added to it.
                 if os.fstat(file).st_size == self._size + len(added):
                     self._size += len(added)
             finally:

@@ -100,6 +100,10 @@ def bind_keys(prompt: Actions, changed: Mapping[str, str]) -> KeyBindings:
         """Bind the key of ``action``, if it has one."""
         return keys.add(*own[action], filter=shown) if own[action] else lambda handler: handler
 
+    def add_pasted(buffer: Buffer, first: str) -> None:
+        """Insert ``first`` and the keys after it, which came with the same paste."""
+        buffer.insert_text(unix_lines(first + prompt.take_pasted()))
+
     at_input = has_focus(DEFAULT_BUFFER)
     empty = Condition(lambda: not get_app().current_buffer.text)
     at_line_end = Condition(lambda: not get_app().current_buffer.document.current_line_after_cursor)
@@ -107,7 +111,7 @@ def bind_keys(prompt: Actions, changed: Mapping[str, str]) -> KeyBindings:
     @keys.add("enter", filter=at_input)
     def _submit(event: KeyPressEvent) -> None:
         if prompt.ends_pasted_line:
-            event.current_buffer.insert_text(unix_lines(f"\r{prompt.take_pasted()}"))
+            add_pasted(event.current_buffer, "\r")
         elif wants_new_line(event.current_buffer.document):
             _continue(event.current_buffer)
         else:
@@ -116,7 +120,7 @@ def bind_keys(prompt: Actions, changed: Mapping[str, str]) -> KeyBindings:
     @bind("steer", at_input)
     def _steer(event: KeyPressEvent) -> None:
         if prompt.ends_pasted_line:
-            event.current_buffer.insert_text(unix_lines(f"\r{prompt.take_pasted()}"))
+            add_pasted(event.current_buffer, "\r")
         else:
             prompt.submit(steers=True)
 
@@ -191,7 +195,7 @@ def bind_keys(prompt: Actions, changed: Mapping[str, str]) -> KeyBindings:
     @keys.add("tab", filter=in_paste)
     def _rest_of_paste(event: KeyPressEvent) -> None:
         text = event.data if event.data.isprintable() or event.data == "\t" else ""
-        event.current_buffer.insert_text(unix_lines(text + prompt.take_pasted()))
+        add_pasted(event.current_buffer, text)
 
     # In the menu of completions, the key goes back.
     @bind("mode", at_input & ~has_completions)

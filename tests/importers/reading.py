@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from aloop.importers.detect import recognize
 from aloop.importers.draft import Imported
@@ -60,3 +63,14 @@ def outline(imported: Imported) -> list[Any]:
 
 def _entry(message: LLMMessage) -> tuple[str, ...]:
     return (message.role, message.content or "", *(call.name for call in message.tool_calls))
+
+
+def enter_folder_that_is_not_utf8(monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Make a folder whose name is not UTF-8, and change to it."""
+    here = Path(os.fsdecode(b"caf\xe9")).absolute()
+    try:
+        here.mkdir()
+    except OSError:
+        pytest.skip("names of files must be UTF-8 here")
+    monkeypatch.chdir(here)
+    return here

@@ -17,7 +17,7 @@ from aloop.importers.places import files_of
 from aloop.importers.run import Scan, Selection
 from aloop.importers.transcript import session_id_of
 from tests.cli.exchange.test_import import claude_session
-from tests.importers.reading import AT, database, write_json, write_lines
+from tests.importers.reading import AT, database, enter_folder_that_is_not_utf8, write_json, write_lines
 
 
 def codex_session(home: Path, folder: Path, number: int) -> Path:
@@ -137,12 +137,7 @@ def goose_database(path: Path, folder: Path) -> None:
 def test_folder_whose_name_is_not_utf8_is_looked_up_as_other_tools_note_it(
     private_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    here = Path(os.fsdecode(b"caf\xe9")).absolute()
-    try:
-        here.mkdir()
-    except OSError:
-        pytest.skip("names of files must be UTF-8 here")
-    monkeypatch.chdir(here)
+    here = enter_folder_that_is_not_utf8(monkeypatch)
     noted = here.with_name("caf\ufffd")
     opencode_database(private_home / ".local/share/opencode/opencode.db", noted)
     codex_session(private_home, noted, 1)

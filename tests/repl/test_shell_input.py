@@ -312,7 +312,7 @@ async def test_vi_mode_is_shown(stage: SetStage, private_home: Path) -> None:
         await shell.see("NORMAL · ")
         assert "\x1b[2 q" in "".join(shell.terminal.writes)
         shell.type("\x0f")  # Ctrl-O, without a tool
-        await shell.see("NORMAL · There is no more tool output to show.")
+        await shell.see("NORMAL · No more tool output to show.")
         shell.type("i")
         await shell.terminal.wait_until(lambda: "NORMAL" not in shell.terminal.screen[-1], "insert mode")
         assert "".join(shell.terminal.writes).rstrip().rfind("\x1b[6 q") > 0

@@ -29,7 +29,7 @@ from aloop.importers.store import ImportStore, Outcome
 from aloop.memory import Session
 from aloop.memory.sessions_dir.yaml_backend import YamlBackend
 from aloop.memory.trust_file import TrustFile
-from tests.importers.reading import AT, database, write_json, write_lines
+from tests.importers.reading import AT, database, enter_folder_that_is_not_utf8, write_json, write_lines
 
 
 def run(*arguments: str) -> int:
@@ -80,12 +80,7 @@ def test_without_a_name_the_tools_with_sessions_here_are_listed(
 def test_list_of_tools_names_one_whose_files_may_be_of_a_folder_that_is_not_utf8(
     private_home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    here = Path(os.fsdecode(b"caf\xe9")).absolute()
-    try:
-        here.mkdir()
-    except OSError:
-        pytest.skip("names of files must be UTF-8 here")
-    monkeypatch.chdir(here)
+    enter_folder_that_is_not_utf8(monkeypatch)
     tasks = private_home / ".config/Code/User/globalStorage/saoudrizwan.claude-dev/tasks"
     write_json(tasks / "1/api_conversation_history.json", [{"role": "user", "content": "Hi", "cwd": "/x"}])
     assert run() == 0
