@@ -194,11 +194,12 @@ class LLMError(AloopError):
     """The language model, or the connection to it, failed.
 
     ``is_transient`` is True if the same request may succeed later; ``retry_after`` is the number of seconds that the
-    API asked to wait, if any.
+    API asked to wait, if any. ``stop_reason`` is why the model answered nothing, if the API gave a reason.
     """
 
     is_transient = False
     retry_after: float | None = None
+    stop_reason: str | None = None
 
 
 class MissingCredentials(LLMError):

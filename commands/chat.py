@@ -6,7 +6,7 @@ import asyncio
 import re
 from typing import TYPE_CHECKING
 
-from aloop.agent.loop import STOPPED_TURNS
+from aloop.agent.loop import early_end_of
 from aloop.errors import AloopError
 from commands.attachments import with_attachments
 from commands.mentions import MentionedFiles, attach_mentions
@@ -57,7 +57,7 @@ async def chat(context: Context, text: str, typed: str | None = None, *, outside
         context.view.error(f"{error}{unsaved}")
     else:
         context.pending_output.clear()
-        if context.memory.messages[-1].stop_reason in STOPPED_TURNS and not context.is_typed:
+        if early_end_of(context.memory.messages) and not context.is_typed:
             return FAILED  # a script must be able to tell
         return await carry_out_plan(context) if has_plan(context) else Outcome()
     if context.memory.message_count == before:

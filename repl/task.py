@@ -11,7 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aloop.agent.loop import STOPPED_TURNS
+from aloop.agent.events import AgentEvent, Notice
+from aloop.agent.loop import NO_ANSWER, STOPPED_TURNS, early_end_of
 from aloop.config import MAX_STEPS
 from aloop.errors import FAILURE, SHORT_ID, SUCCESS, AloopError, CostLimitReached, LLMError, Problem, StorageError
 from aloop.formatting import quantity
@@ -97,7 +98,14 @@ async def _run(options: TaskOptions, report: TaskReport, stop: _Stop) -> TaskRes
     assert task is not None  # noqa: S101 - this coroutine runs in a task
     stop.listen(task)
     agent = build_agent(options)
-    agent.on_event = report.event
+    cause = ""
+
+    def take(event: AgentEvent) -> None:
+        nonlocal cause
+        cause = event.cause if isinstance(event, Notice) and event.cause else cause
+        report.event(event)
+
+    agent.on_event = take
     trust = TrustFile.of_user()
     try:
         if options.resume is not None:
@@ -115,18 +123,19 @@ async def _run(options: TaskOptions, report: TaskReport, stop: _Stop) -> TaskRes
         report.begin(agent)
         before = agent.memory.message_count
         try:
-            answer: str | None = await agent.run(*await _with_files(options, agent))
-            stop_reason = agent.memory.messages[-1].stop_reason
-            if sentence := STOPPED_TURNS.get(stop_reason or ""):
-                reason = sentence.format(limit=quantity(options.max_steps, "step"))
-                return TaskResult("failed", None, f"{reason} {_how_to_resume(options, agent)}", stop_reason)
-            return TaskResult("completed", answer)
+            answer = await agent.run(*await _with_files(options, agent))
+            stop_reason = early_end_of(agent.memory.messages)
+            if stop_reason is None:
+                return TaskResult("completed", answer)
+            stopped = STOPPED_TURNS.get(stop_reason, "").format(limit=quantity(options.max_steps, "step"))
+            begun = None if stopped else answer.removesuffix(NO_ANSWER) or None
+            return TaskResult("failed", begun, f"{stopped or cause} {_how_to_resume(options, agent)}", stop_reason)
         except StorageError as error:
             # The answer could not be saved, but it can be shown.
-            answer = agent.memory.messages[-1].content if agent.memory.message_count > before else None
-            return TaskResult("failed", answer, str(error))
+            unsaved = agent.memory.messages[-1].content if agent.memory.message_count > before else None
+            return TaskResult("failed", unsaved, f"{cause} {error}".lstrip())
         except (LLMError, CostLimitReached) as error:
-            reached = "max_cost" if isinstance(error, CostLimitReached) else None
+            reached = "max_cost" if isinstance(error, CostLimitReached) else error.stop_reason
             advice = f" {_how_to_resume(options, agent)}" if agent.memory.message_count != before else ""
             return TaskResult("failed", None, f"{error}{advice}", reached)
         except asyncio.CancelledError:

@@ -91,7 +91,7 @@ class Progress:
                 write_note(waiting_text(what))
             case Compacting(messages):
                 write_note(f"Summarizing {messages} older messages to make room.")
-            case Notice(text):
+            case Notice(text) if not event.cause:  # the error of the task names the cause
                 write_note(text)
 
 

@@ -119,9 +119,13 @@ class Compacting:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A sentence for the user; a ``Problem`` is shown as a warning."""
+    """A sentence for the user; a ``Problem`` is shown as a warning.
+
+    ``cause`` is set if the turn ends before the model has finished: the reason without advice, as one sentence.
+    """
 
     text: str
+    cause: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,13 +18,15 @@ from aloop.llm.retry import RetryPolicy
 from aloop.memory import MemoryManager, Turn
 from aloop.tools.runner import ToolRunner
 
-_NOTICES: Mapping[StopReason, str] = {
-    "max_tokens": "The answer reached the model's length limit and is incomplete. Ask the model to continue.",
-    "refusal": "The model declined to answer.",
+_EARLY_ENDS: Mapping[StopReason, tuple[str, str]] = {
+    "max_tokens": ("The answer reached the model's length limit and is incomplete.", "Ask the model to continue."),
+    "refusal": ("The model declined to answer.", ""),
     "model_context_window_exceeded": (
-        "The conversation filled the model's context window, so the answer is incomplete. Start a new session."
+        "The conversation filled the model's context window, so the answer is incomplete.",
+        "Start a new session.",
     ),
 }
+"""The cause and the advice for each stop reason of an answer that is not whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +34,15 @@ class ReplyOutcome:
     """The effect of an answer on its turn.
 
     ``message`` is the message to keep, None for an answer without content. ``continues`` is True if the model must be
-    asked again, after the tool calls have run. ``not_run`` are results for calls that must not run.
+    asked again, after the tool calls have run. ``not_run`` are results for calls that must not run. ``early_end`` is
+    the stop reason if the turn ends before the model has finished, else None.
     """
 
     message: LLMMessage | None
     continues: bool
-    notices: tuple[str, ...] = ()
+    notices: tuple[Notice, ...] = ()
     not_run: tuple[LLMMessage, ...] = ()
+    early_end: StopReason | None = None
 
 
 def assess_reply(reply: Reply) -> ReplyOutcome:
@@ -46,24 +50,43 @@ def assess_reply(reply: Reply) -> ReplyOutcome:
 
     An unusual stop reason is recorded in the message. A refused answer is kept, but not sent again.
     """
-    message, notices = reply.message, []
-    if reason := _NOTICES.get(reply.stop_reason):
-        notices.append(f"{reason.removesuffix('.')} ({reply.detail})." if reply.detail else reason)
-        message = replace(message, stop_reason=reply.stop_reason)
-    if reply.recommended_model and reply.stop_reason == "refusal":
-        notices.append(f"The API recommends another model for this: /model {reply.recommended_model}")
+    message, stop_reason = reply.message, reply.stop_reason
+    notices: list[Notice] = []
+    early_end: StopReason | None = None
+    if stop_reason in _EARLY_ENDS:
+        cause, advice = _EARLY_ENDS[stop_reason]
+        if reply.detail:
+            cause = f"{cause.removesuffix('.')} ({reply.detail})."
+        early_end = stop_reason
+        notices.append(_early_end(cause, advice))
+    if reply.recommended_model and stop_reason == "refusal":
+        notices.append(_problem(f"The API recommends another model for this: /model {reply.recommended_model}"))
     if not (message.tool_calls or message.blocks or (message.content or "").strip()):
-        if reply.stop_reason == "pause_turn":
-            notices.append("The model paused without an answer. Send the message again.")
-        return ReplyOutcome(None, False, tuple(notices))
+        if stop_reason == "pause_turn":
+            early_end = stop_reason
+            notices.append(_early_end("The model paused without an answer.", "Send the message again."))
+        return ReplyOutcome(None, False, tuple(notices), early_end=early_end)
     not_run: tuple[LLMMessage, ...] = ()
-    if message.tool_calls and reply.stop_reason not in ("tool_use", "refusal"):
+    if message.tool_calls and stop_reason not in ("tool_use", "refusal"):
         count = len(message.tool_calls)
         were = "A tool call was" if count == 1 else f"{count} tool calls were"
-        notices.append(f"{were} not run, because the answer ended for another reason ({reply.stop_reason}).")
-        not_run = tuple(_not_run(call, reply.stop_reason) for call in message.tool_calls)
-    continues = reply.stop_reason == "pause_turn" or (bool(message.tool_calls) and reply.stop_reason == "tool_use")
-    return ReplyOutcome(message, continues, tuple(notices), not_run)
+        text = f"{were} not run, because the answer ended for another reason ({stop_reason})."
+        not_run = tuple(_not_run(call, stop_reason) for call in message.tool_calls)
+        if early_end is None and stop_reason != "pause_turn":  # after a pause, the turn continues
+            early_end = stop_reason
+            notices.append(_early_end(text))
+        else:
+            notices.append(_problem(text))
+    continues = stop_reason == "pause_turn" or (bool(message.tool_calls) and stop_reason == "tool_use")
+    return ReplyOutcome(replace(message, stop_reason=early_end), continues, tuple(notices), not_run, early_end)
+
+
+def _problem(text: str) -> Notice:
+    return Notice(Problem(text))
+
+
+def _early_end(cause: str, advice: str = "") -> Notice:
+    return Notice(Problem(f"{cause} {advice}".rstrip()), cause)
 
 
 def _not_run(call: ToolCall, reason: StopReason) -> LLMMessage:
@@ -81,6 +104,12 @@ def _not_run(call: ToolCall, reason: StopReason) -> LLMMessage:
 
 def empty_answer_error(reply: Reply) -> LLMError:
     """Return the error for an empty answer at the start of a turn."""
+    error = _empty_answer_error(reply)
+    error.stop_reason = reply.stop_reason if reply.stop_reason in _EARLY_ENDS else None
+    return error
+
+
+def _empty_answer_error(reply: Reply) -> LLMError:
     detail = f" ({reply.detail})" if reply.detail else ""
     match reply.stop_reason:
         case "refusal":
@@ -101,10 +130,18 @@ STOPPED_TURNS: Mapping[str, str] = {
     "max_steps": "The turn reached its limit of {limit}.",
     "repeated_calls": f"The model made the same tool call {MAX_REPEATS} times with the same result.",
 }
-"""The ``stop_reason`` of the message that ends a turn before the model has finished, and a sentence about it.
+"""The ``stop_reason`` of a message with which aloop ends a turn, and a sentence about it.
 
 ``{limit}`` in a sentence is the number of steps.
 """
+
+
+def early_end_of(messages: Sequence[LLMMessage]) -> str | None:
+    """Return the ``stop_reason`` of the last turn, None if the model has finished.
+
+    Results of calls that did not run may follow the last answer.
+    """
+    return next((message.stop_reason for message in reversed(messages) if message.role == "assistant"), None)
 
 
 class _RepeatedCalls:
@@ -135,7 +172,8 @@ async def say_nothing() -> str:
     return ""
 
 
-_NO_ANSWER = "(The model ended its turn without an answer.)"
+NO_ANSWER = "(The model ended its turn without an answer.)"
+"""The answer of a turn whose last answer is empty."""
 
 
 class TurnLoop:
@@ -192,9 +230,11 @@ class TurnLoop:
             for result in outcome.not_run:
                 await turn.add(result)
             for notice in outcome.notices:
-                self._emit(Notice(Problem(notice)))
+                self._emit(notice)
             if not outcome.continues:
-                return "".join(texts) if message or texts else await self._answer_with(turn, _NO_ANSWER)
+                if message is None and (outcome.early_end or not texts):
+                    texts.append(await self._answer_with(turn, NO_ANSWER, outcome.early_end))
+                return "".join(texts)
             if message is not None and message.tool_calls:
                 texts.clear()
                 await ToolCallRunner(self._memory, self._runner, self._emit).run(turn, message.tool_calls)

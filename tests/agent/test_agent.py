@@ -120,6 +120,12 @@ async def test_empty_answer_after_a_tool_is_replaced_by_a_standard_text(make_age
     assert scripted.roles == ["user", "assistant", "tool", "assistant"]
 
 
+async def test_empty_answer_that_was_cut_is_stored_with_its_reason(make_agent: MakeAgent) -> None:
+    scripted = make_agent(calls(SUM), answer("", "max_tokens"))
+    await scripted.agent.run("17 * 23?")
+    assert (await scripted.saved()).messages[-1].stop_reason == "max_tokens"
+
+
 async def test_turn_ends_at_the_step_limit_with_a_valid_transcript(sessions_dir: Path) -> None:
     events: list[object] = []
     llm = ScriptedLLM(calls(SUM), calls(PRODUCT), answer("Done."))

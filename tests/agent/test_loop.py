@@ -47,7 +47,7 @@ def test_calls_of_a_cut_answer_are_kept_with_a_result_and_reported(stop_reason: 
     assert "half a li" not in (outcome.not_run[0].content or "")
     assert "half a li" in (outcome.not_run[1].content or "")
     assert (
-        outcome.notices[-1]
+        outcome.notices[-1].text
         == f"2 tool calls were not run, because the answer ended for another reason ({stop_reason})."
     )
 
@@ -60,14 +60,29 @@ def test_refused_answer_is_kept_and_marked_and_its_calls_do_not_run() -> None:
 
 def test_refusal_offers_the_recommended_model() -> None:
     refused = Reply(LLMMessage("assistant", "No"), "refusal", recommended_model="claude-opus-5")
-    assert any("/model claude-opus-5" in notice for notice in assess_reply(refused).notices)
+    assert any("/model claude-opus-5" in notice.text for notice in assess_reply(refused).notices)
 
 
 def test_pause_continues_only_with_content_so_that_no_request_repeats() -> None:
     assert assess_reply(reply("Half of", "pause_turn")).continues
     assert assess_reply(Reply(LLMMessage("assistant", "", blocks=('{"type": "x"}',)), "pause_turn")).continues
     empty = assess_reply(reply(None, "pause_turn"))
-    assert (empty.message, empty.continues) == (None, False)
+    assert (empty.message, empty.continues, empty.early_end) == (None, False, "pause_turn")
+
+
+def test_call_of_an_answer_with_an_unusual_end_ends_the_turn_early() -> None:
+    outcome = assess_reply(reply("Let me see", "end_turn", CALL))
+    assert (outcome.continues, outcome.early_end) == (False, "end_turn")
+    assert outcome.message == LLMMessage("assistant", "Let me see", (CALL,), stop_reason="end_turn")
+    assert [notice.cause for notice in outcome.notices] == [
+        "A tool call was not run, because the answer ended for another reason (end_turn)."
+    ]
+
+
+def test_pause_with_a_call_continues_and_is_not_an_early_end() -> None:
+    outcome = assess_reply(reply("Let me see", "pause_turn", CALL))
+    assert (outcome.continues, outcome.early_end, len(outcome.not_run)) == (True, None, 1)
+    assert outcome.message == LLMMessage("assistant", "Let me see", (CALL,))
 
 
 @pytest.mark.parametrize(
@@ -81,7 +96,8 @@ def test_pause_continues_only_with_content_so_that_no_request_repeats() -> None:
 def test_incomplete_answer_is_kept_with_a_notice(stop_reason: StopReason, notice: str) -> None:
     outcome = assess_reply(reply("So far", stop_reason, detail="cyber" if stop_reason == "refusal" else ""))
     assert outcome.message == LLMMessage("assistant", "So far", stop_reason=stop_reason)
-    assert notice in outcome.notices[0]
+    assert notice in outcome.notices[0].text
+    assert (outcome.early_end, outcome.notices[0].cause in outcome.notices[0].text) == (stop_reason, True)
 
 
 @pytest.mark.parametrize("text", [None, "", " \n"])

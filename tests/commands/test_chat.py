@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from aloop.errors import ConnectionFailed, StorageError
-from aloop.llm.base import TextDelta
+from aloop.llm.base import StopReason, TextDelta
 from commands.chat import chat
 from commands.registry import FAILED, Outcome
 from tests.agent.scripted import Hang, answer
@@ -34,6 +34,15 @@ async def test_turn_that_fails_midway_keeps_the_partial_answer(bench: SetUp) -> 
     assert await chat(stage.context, "Hi") == FAILED
     assert stage.view.of("error") == ["No network."]
     assert [message.content for message in stage.memory.messages] == ["Hi", "Half of"]
+
+
+@pytest.mark.parametrize("reason", ["max_tokens", "refusal"])
+async def test_answer_that_is_not_whole_fails_only_for_a_script(bench: SetUp, reason: StopReason) -> None:
+    stage = bench(answer("It is", reason), answer("It is", reason))
+    stage.context.is_typed = False
+    assert await chat(stage.context, "2+2?") == FAILED
+    stage.context.is_typed = True
+    assert await chat(stage.context, "2+2?") == Outcome()
 
 
 async def test_cancelling_before_any_answer_returns_the_text(bench: SetUp) -> None:

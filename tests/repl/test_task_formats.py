@@ -40,13 +40,59 @@ def test_json_format_prints_only_the_result(stub: StubServer) -> None:
     assert "calculate " in err
 
 
-@pytest.mark.parametrize("reason", ["max_tokens", "refusal"])
-def test_json_format_has_the_reason_of_an_unusual_end(stub: StubServer, reason: str) -> None:
-    stub.script(SUM, Answer(Text("It is"), stop_reason=reason), "It is 4.")
-    _, out, _ = run("--task", "2+2?", "--output-format", "json", env=stub.env)
-    assert (records(out)[0]["answer"], records(out)[0]["stop_reason"]) == ("It is", reason)
-    _, out, _ = run("--task", "2+2?", "--output-format", "json", env=stub.env)
-    assert records(out)[0]["stop_reason"] is None
+CUT = "The answer reached the model's length limit and is incomplete."
+DECLINED = "The model declined to answer (cyber: No.)."
+REFUSED = {"type": "refusal", "category": "cyber", "explanation": "No."}
+CUT_CALL = ToolUse("calculator", {"expression": "4*10"}, call_id="toolu_2")
+PAUSED = Answer(Text("It "), stop_reason="pause_turn")
+EARLY_ENDS = {
+    "cut": ("max_tokens", CUT, "It is", [Answer(Text("It is"), stop_reason="max_tokens")]),
+    "cut in a call": ("max_tokens", CUT, "It is", [Answer(Text("It is"), CUT_CALL, stop_reason="max_tokens")]),
+    "cut in thinking": ("max_tokens", CUT, None, [Answer(stop_reason="max_tokens")]),
+    "cut after a pause": ("max_tokens", CUT, "It ", [PAUSED, Answer(stop_reason="max_tokens")]),
+    "declined": ("refusal", DECLINED, "It is", [Answer(Text("It is"), stop_reason="refusal", stop_details=REFUSED)]),
+    "declined without text": ("refusal", DECLINED, None, [Answer(stop_reason="refusal", stop_details=REFUSED)]),
+    "paused": ("pause_turn", "The model paused without an answer.", None, [Answer(stop_reason="pause_turn")]),
+    "full": (
+        "model_context_window_exceeded",
+        "The conversation filled the model's context window, so the answer is incomplete.",
+        "It is",
+        [Answer(Text("It is"), stop_reason="model_context_window_exceeded")],
+    ),
+    "unknown": (
+        "end_turn",
+        "A tool call was not run, because the answer ended for another reason (end_turn).",
+        "It is",
+        [Answer(Text("It is"), CUT_CALL, stop_reason="tired")],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", EARLY_ENDS)
+def test_task_that_ends_before_the_model_has_finished_fails(stub: StubServer, case: str) -> None:
+    reason, cause, answer, answers = EARLY_ENDS[case]
+    stub.script(SUM, *answers, SUM, *answers, "It is 4.")
+    code, out, err = run("--task", "2+2?", env=stub.env)
+    assert (code, out) == (1, f"{answer}\n" if answer else "")
+    assert err.count(cause) == 1
+    advice = f"aloop: {cause} The steps so far are saved. To resume: aloop "
+    assert err.splitlines()[-1].startswith(advice)
+    code, out, _ = run("--task", "2+2?", "--output-format", "json", env=stub.env)
+    (result,) = records(out)
+    assert (code, result["status"], result["answer"], result["stop_reason"]) == (1, "failed", answer, reason)
+    assert result["error"].startswith(f"{cause} The steps so far are saved. To resume: aloop ")
+    resume = shlex.split(result["error"].partition("To resume: aloop ")[2])
+    code, out, _ = run(*resume, "--output-format", "json", env=stub.env)
+    (result,) = records(out)
+    assert (code, result["status"], result["answer"], result["stop_reason"]) == (0, "completed", "It is 4.", None)
+
+
+@pytest.mark.parametrize("reason", ["max_tokens", "refusal", "model_context_window_exceeded"])
+def test_json_result_has_the_reason_of_an_empty_first_answer(stub: StubServer, reason: str) -> None:
+    stub.script(Answer(stop_reason=reason))
+    code, out, _ = run("--task", "2+2?", "--output-format", "json", env=stub.env)
+    (result,) = records(out)
+    assert (code, result["status"], result["stop_reason"], result["session_id"]) == (1, "failed", reason, None)
 
 
 def test_stream_json_format_prints_a_line_per_step(stub: StubServer) -> None:

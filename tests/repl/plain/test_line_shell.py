@@ -6,14 +6,17 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.saved_sessions import FIRST, save
+from tests.stub.parts import Answer, Text
+from tests.stub.server import StubServer
 
 ROOT = Path(__file__).parents[3]
 
 
-def converse(text: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+def converse(text: str, *arguments: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "aloop", *arguments],
         input=text,
@@ -21,7 +24,7 @@ def converse(text: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         text=True,
         timeout=60,
         check=False,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(ROOT), **(env or {})},
     )
 
 
@@ -45,6 +48,13 @@ def test_line_that_reaches_the_limit_of_steps_fails_the_run() -> None:
     assert result.returncode == 1
     assert "I stopped because this turn reached its limit of 1 step." in result.stdout
     assert "messages" in result.stdout
+
+
+def test_line_whose_answer_is_cut_off_fails_the_run(stub: StubServer) -> None:
+    stub.script(Answer(Text("It is"), stop_reason="max_tokens"), "It is 4.")
+    result = converse("What is 2+2?\nAnd?\n", env=stub.env)
+    assert (result.returncode, result.stdout) == (1, "It is\nIt is 4.\n")
+    assert "The answer reached the model's length limit and is incomplete. Ask the model to continue." in result.stderr
 
 
 def test_failed_line_is_reported_followed_by_the_next_and_fails_the_run() -> None:
