@@ -53,13 +53,23 @@ def recognize(source: Source) -> str | None:
     head = source.head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if head.startswith(SQLITE):
         return _database(source.path)
-    if head.startswith(b"# aider chat started at"):
+    if _is_aider(source.name, head):
         return "aider"
     if head[:1] in (b"{", b"["):
         return _from_lines(source, _first_lines(head)) or _from_keys(source, head)
     if re.search(rb"^id: ", head, re.MULTILINE) and re.search(rb"^messages:", head, re.MULTILINE):
         return _session_form(head)
     return None
+
+
+def _is_aider(name: str, head: bytes) -> bool:
+    """Return True for a history of aider.
+
+    It may have been cut before its first start. A file with another name may only quote a part of one.
+    """
+    if name.startswith(".aider"):
+        return bool(re.search(rb"^(?:# aider chat started at |#### )", head, re.MULTILINE))
+    return bool(re.match(rb"(?:(?:#### |> )[^\n]*  \r?\n(?s:.*)^)?# aider chat started at ", head, re.MULTILINE))
 
 
 def _session_form(head: bytes) -> str:

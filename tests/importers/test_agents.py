@@ -398,10 +398,96 @@ def test_aider_answer_without_the_end_of_its_code_ends_at_the_next_prompt(tmp_pa
     path = tmp_path / ".aider.chat.history.md"
     path.write_text(
         "# aider chat started at 2024-05-01 10:00:00\n\n"
-        "#### one  \n\n```\n>>>>>>> REPLACE\n\n> ^C  \n\n#### two  \n\n> x\n"
+        "#### one  \n\n```\n>>>>>>> REPLACE\n\n> ^C  \n\n#### two  \n\n> x  \n"
     )
     (imported,) = read_all(path, "aider")
     assert [each.content for each in imported.messages] == ["one", "```\n>>>>>>> REPLACE", "^C", "two", "x"]
+
+
+def test_aider_answer_keeps_its_quotations(tmp_path: Path) -> None:
+    first = "> As it reads\n> in two lines\n\nI agree.\n\n> Another one\nwith a lazy line.\n\nSee:\n> third  \n\nEnd."
+    path = tmp_path / ".aider.chat.history.md"
+    path.write_text(
+        "\n# aider chat started at 2024-05-01 10:00:00\n\n> Aider v0.30  \n\n"
+        f"#### what is in it?  \n> Add file to the chat? y  \n\n{first}\n\n> Tokens: 3k sent  \n\n"
+        "#### and then?  \n\n> With a break  \n> in it\n\nThat is all.\n\n> Tokens: 4k sent  \n"
+    )
+    (imported,) = read_all(path, "aider")
+    assert [(each.role, each.content, each.skip) for each in imported.messages] == [
+        ("user", "Aider v0.30", True),
+        ("user", "what is in it?", False),
+        ("user", "Add file to the chat? y", True),
+        ("assistant", first, False),
+        ("user", "Tokens: 3k sent", True),
+        ("user", "and then?", False),
+        ("assistant", "> With a break  \n> in it\n\nThat is all.", False),
+        ("user", "Tokens: 4k sent", True),
+    ]
+
+
+def test_aider_output_of_several_lines_is_kept_out_of_answers(tmp_path: Path) -> None:
+    path = tmp_path / ".aider.chat.history.md"
+    path.write_text(
+        "\n# aider chat started at 2024-05-01 10:00:00\n\n"
+        "> aider --message # Task\n\nWrite it.  \n\n## Rules\n\nNone.  \n"
+        "> Model: gpt-4o  \n\n#### Write it.  \n> Unable to add x: exit code(1)\n  stderr: 'ignored'\n\nhint: -f'  \n\n"
+        "Done.\n\n> Tokens: 3k sent  \n> Commit 1b1b7ec feat: it\n\n> quoted\n- more  \n> You can use /undo.  \n"
+    )
+    (imported,) = read_all(path, "aider")
+    assert [(each.role, each.content, each.skip) for each in imported.messages] == [
+        ("user", "aider --message # Task\n\nWrite it.", True),
+        ("user", "## Rules\n\nNone.  ", True),
+        ("user", "Model: gpt-4o", True),
+        ("user", "Write it.", False),
+        ("user", "Unable to add x: exit code(1)\n  stderr: 'ignored'\n\nhint: -f'", True),
+        ("assistant", "Done.", False),
+        ("user", "Tokens: 3k sent\nCommit 1b1b7ec feat: it\n\n> quoted\n- more\nYou can use /undo.", True),
+    ]
+
+
+def test_aider_history_without_spaces_at_the_ends_of_lines_has_the_same_authors(tmp_path: Path) -> None:
+    path = tmp_path / ".aider.chat.history.md"
+    path.write_text(
+        "\n# aider chat started at 2024-05-01 10:00:00\n\n> Aider v0.30\n\n#### one\n> Unable to add x:\n  stderr\n\n"
+        "See:\n> a quotation\n\n> Tokens: 3k sent\n"
+    )
+    (imported,) = read_all(path, "aider")
+    assert [(each.role, each.content) for each in imported.messages] == [
+        ("user", "Aider v0.30"),
+        ("user", "one"),
+        ("user", "Unable to add x:\n  stderr"),
+        ("assistant", "See:\n> a quotation"),
+        ("user", "Tokens: 3k sent"),
+    ]
+
+
+def test_aider_history_that_was_cut_is_read_from_its_first_line(tmp_path: Path) -> None:
+    path = tmp_path / ".aider.chat.history.md"
+    path.write_text(
+        "> of a quotation\n\nSo it is.\n\n> Tokens: 3k sent  \n\n#### thanks  \n\nBye.\n\n"
+        "\n# aider chat started at 2024-05-02 10:00:00\n\n#### again  \n\nDone.\n"
+    )
+    cut, second = read_all(path, "aider")
+    assert [(each.role, each.content) for each in cut.messages] == [
+        ("assistant", "> of a quotation\n\nSo it is."),
+        ("user", "Tokens: 3k sent"),
+        ("user", "thanks"),
+        ("assistant", "Bye."),
+    ]
+    assert cut.created_at == second.created_at
+    assert (cut.losses, second.losses) == ({}, {})
+    other = tmp_path / "other" / ".aider.chat.history.md"
+    other.parent.mkdir()
+    other.write_text("#### thanks  \n\nOf another project.\n")
+    assert read_one(other, "aider").foreign_id != cut.foreign_id
+
+
+def test_notes_before_the_first_session_of_aider_are_reported(tmp_path: Path) -> None:
+    path = tmp_path / ".aider.chat.history.md"
+    path.write_text("My notes.\n\n# aider chat started at 2024-05-02 10:00:00\n\n#### again  \n\nDone.\n")
+    imported = read_one(path, "aider")
+    assert imported.losses == {"text before the first session of the file": 1}
+    assert [each.content for each in imported.messages] == ["again", "Done."]
 
 
 def test_kimi_logs_in_one_folder_are_different_conversations(tmp_path: Path) -> None:

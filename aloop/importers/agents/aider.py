@@ -1,4 +1,11 @@
-"""aider: a Markdown file with all sessions of a project, without tool calls."""
+"""aider: a Markdown file with all sessions of a project, without tool calls.
+
+aider only appends. Words of the user are a blank line and lines after ``#### ``. An output of the program is one line
+after ``> ``, or has further lines without it, which can be blank. Both end with two spaces, the line break of Markdown.
+An answer is between blank lines. In two cases the author is a guess: a line of an answer that follows a blank line,
+starts with ``> `` or ``#### `` and ends with two spaces is taken for one of the program or the user; and an output of
+several lines right after an answer is taken for a part of it.
+"""
 
 from __future__ import annotations
 
@@ -7,88 +14,158 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Literal
 
 from aloop.importers.draft import Builder, Imported
 from aloop.importers.source import Source
 
 TOOL = "aider"
-_START = re.compile(r"^# aider chat started at (.+)$", re.MULTILINE)
 START = b"# aider chat started at "
-_MODEL = re.compile(r"^(?:Main )?[Mm]odels?: (\S+)")
-_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
+_START = re.compile(r"^# aider chat started at (.+)$", re.MULTILINE)
+_MODEL = re.compile(r"(?:Main )?[Mm]odels?: (\S+)")
+_USER, _PROGRAM = "#### ", "> "
 _BREAK = "  "
-"""The line break at the end of each line of the user and each output of the program, but not in answers."""
+
+_Author = Literal["user", "program", "model"]
 
 
 def read(source: Source) -> Iterator[Imported]:
-    """Yield each session."""
+    """Yield each session; what comes before the first start is one, too.
+
+    A file can have been cut there.
+    """
     whole = source.text().replace("\r\n", "\n")
     starts = list(_START.finditer(whole))
+    before = whole[: starts[0].start()] if starts else whole
+    cut = _build("", before, source.path)
+    is_session = any(message.role == "user" for message in cut.messages)
+    if is_session:
+        # It ended before, at a time that is not known.
+        cut.created_at = cut.updated_at = _moment(starts[0][1]) if starts else None
+        yield cut
     for start, following in zip(starts, [*starts[1:], None], strict=True):
         body = whole[start.end() : following.start() if following else len(whole)]
-        if (imported := _build(start[1].strip(), body.split("\n"), source.path)).messages:
+        imported = _build(start[1].strip(), body, source.path)
+        if start is starts[0] and before.strip() and not is_session:
+            imported.losses["text before the first session of the file"] += 1
+        if imported.messages:
             yield imported
 
 
-def _build(started: str, lines: Sequence[str], path: Path | None) -> Imported:
-    first = next((line for line in lines if line.startswith("#### ")), "")
-    digest = hashlib.sha256(f"{started}\n{first}".encode("utf-8", "replace")).hexdigest()[:32]
-    builder = Builder(TOOL, digest, path)
-    imported = builder.imported
+def _moment(started: str) -> datetime | None:
     try:
-        imported.created_at = datetime.fromisoformat(started).astimezone()
+        return datetime.fromisoformat(started.strip()).astimezone()
     except ValueError:
-        imported.created_at = None
+        return None
+
+
+def _build(started: str, text: str, path: Path | None) -> Imported:
+    lines = text.split("\n")
+    first = next((line for line in lines if line.startswith(_USER)), "")
+    # Sessions without a time that start with the same words are different ones. They do not grow.
+    known = f"{started}\n{first}" if started else text
+    builder = Builder(TOOL, hashlib.sha256(known.encode("utf-8", "replace")).hexdigest()[:32], path)
+    imported = builder.imported
+    imported.created_at = _moment(started)
     imported.cwd = str(path.absolute().parent) if path and path.name.startswith(".aider") else ""
     model: str | None = None
-    kind, block, fence = "", list[str](), ""
-    has_breaks = first.endswith(_BREAK)
-    for line in [*lines, ""]:
-        now = _kind(line, kind, in_fence=bool(fence), has_breaks=has_breaks)
-        fence = _fence_after(line, fence) if now == "answer" else ""
-        if now != kind and (line.strip() or kind == "user") and block:
-            _add(builder, kind, block, model)
-            block = []
-        if now == "program" and (found := _MODEL.match(line[1:].strip())):
-            model = found[1]
-        kind = now if line.strip() or now != "answer" else kind
-        block.append(line)
-    _add(builder, kind, block, model)
+    authors: set[_Author] = set()
+    for author, block in _records(lines, is_cut=not started):
+        words = "\n".join(block).strip("\n")
+        if not words.strip():
+            continue
+        if started and author == "model" and authors == {"program"}:
+            author = "program"  # has no question yet: more of the command line, in which there was a prompt
+        authors.add(author)
+        if author == "user":
+            builder.user(words)
+        elif author == "model":
+            builder.answer(model=model).add_text(words)
+        else:
+            model = next((found[1] for found in map(_MODEL.match, block) if found), model)
+            builder.user(words, skip=True, foreign={"type": "output of the program"})
     return builder.build()
 
 
-def _kind(line: str, before: str, *, in_fence: bool, has_breaks: bool) -> str:
-    """Return the source of a line: the user, the program, or an answer.
+def _records(lines: Sequence[str], *, is_cut: bool) -> Iterator[tuple[_Author, list[str]]]:
+    """Yield the lines of each author in turn, without the marks of aider."""
+    # Some editors remove spaces at the ends of lines.
+    has_breaks = any(line.startswith((_USER, _PROGRAM)) and line.endswith(_BREAK) for line in lines)
+    index = next((number for number, line in enumerate(lines) if line.strip()), len(lines))
+    previous = "blank" if is_cut else "record"
+    is_asked = is_cut
+    answer: list[str] = []
+    while index < len(lines):
+        line = lines[index]
+        is_marked = line.endswith(_BREAK) or not has_breaks
+        author: _Author = "model"
+        block: list[str] = []
+        end = index
+        if line.startswith(_USER) and previous != "text" and is_marked:
+            author, is_asked = "user", True
+            block, end = _words_of_user(lines, index)
+        elif _is_output(line) and (previous == "record" or (is_marked and (previous == "blank" or not is_asked))):
+            author = "program"
+            block, end = _outputs(lines, index, has_breaks=has_breaks, must_end=previous != "record")
+        if end > index:
+            yield "model", answer
+            yield author, block
+            answer, previous, index = [], "record", end
+        else:
+            answer.append(line)
+            previous, index = "text" if line.strip() else "blank", index + 1
+    yield "model", answer
 
-    Each is found as aider itself finds it. An answer may hold such lines, too. If the lines of the user end with a line
-    break, ``####`` without one is a heading of an answer, and ``>`` without one in a block of code is code.
+
+def _words_of_user(lines: Sequence[str], start: int) -> tuple[list[str], int]:
+    """Return the words of the user, and the index of the line after them."""
+    end = start
+    while end < len(lines) and (lines[end].startswith(_USER) or lines[end] == _USER.rstrip()):
+        end += 1
+    return [line.removeprefix("####").removeprefix(" ").removesuffix(_BREAK) for line in lines[start:end]], end
+
+
+def _is_output(line: str) -> bool:
+    """Return True if an output of the program may start in a line."""
+    return line.startswith(_PROGRAM) or line == _PROGRAM.rstrip()
+
+
+def _outputs(lines: Sequence[str], start: int, *, has_breaks: bool, must_end: bool) -> tuple[list[str], int]:
+    """Return the outputs of the program, and the index of the line after them.
+
+    There is none if ``must_end`` and the end of one is not found.
     """
-    is_answer = before == "answer" and has_breaks and not line.endswith(_BREAK)
-    if line.startswith("#### ") or (line == "####" and before == "user"):
-        return "answer" if is_answer else "user"
-    if line.startswith("> ") or (line == ">" and before == "program"):
-        return "answer" if is_answer and in_fence else "program"
-    return "answer"
+    found: list[str] = []
+    index = start
+    while index < len(lines) and _is_output(lines[index]):
+        end = _end_of_output(lines, index) if has_breaks else index
+        if end == index:
+            if has_breaks and must_end:
+                return [], start
+            has_breaks = False  # the others would be searched to the same place
+            end = next((number for number in range(index + 1, len(lines)) if _is_over(lines, number)), len(lines))
+        output = [lines[index].removeprefix(">").removeprefix(" "), *lines[index + 1 : end]]
+        found += [line.removesuffix(_BREAK) for line in output]
+        index = end
+    return found, index
 
 
-def _fence_after(line: str, fence: str) -> str:
-    """Return the fence of the code that is open after a line, or an empty string."""
-    if not (found := _FENCE.fullmatch(line)):
-        return fence
-    if not fence:
-        return found[1]
-    return "" if found[1].startswith(fence) and not found[2].strip() else fence
+def _end_of_output(lines: Sequence[str], start: int) -> int:
+    """Return the index of the line after an output.
+
+    Return ``start`` if the next record comes before its end.
+    """
+    if lines[start] == _PROGRAM.rstrip():
+        return start + 1
+    for index in range(start, len(lines)):
+        is_marked = lines[index].endswith(_BREAK)
+        if index > start and is_marked and not lines[index - 1] and lines[index].startswith((_USER, _PROGRAM)):
+            break
+        if is_marked and _is_over(lines, index + 1):
+            return index + 1
+    return start
 
 
-def _add(builder: Builder, kind: str, block: Sequence[str], model: str | None) -> None:
-    prefix = {"user": "####", "program": ">"}.get(kind, "")
-    lines = [line.removeprefix(prefix).removeprefix(" ") if prefix else line for line in block]
-    words = "\n".join(line.rstrip() if kind != "answer" else line for line in lines).strip("\n")
-    if not words.strip():
-        return
-    if kind == "user":
-        builder.user(words)
-    elif kind == "program":
-        builder.user(words, skip=True, foreign={"type": "output of the program"})
-    else:
-        builder.answer(model=model).add_text(words)
+def _is_over(lines: Sequence[str], index: int) -> bool:
+    """Return True if another record can start at a line."""
+    return index >= len(lines) or not lines[index].strip() or _is_output(lines[index]) or lines[index].startswith(_USER)
