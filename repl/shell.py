@@ -8,11 +8,10 @@ import sys
 import time
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
-from functools import cache, cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from prompt_toolkit.completion import Completer, DynamicCompleter
 from prompt_toolkit.enums import EditingMode
 from prompt_toolkit.input import Input
 
@@ -20,6 +19,7 @@ from aloop.errors import AloopError, SessionBusy, SessionDeclined
 from aloop.formatting import quantity
 from aloop.keys import DEFAULT_KEYS, key_label
 from aloop.project import find_branch
+from repl.completion.lazy_completer import LazyCompleter
 from repl.crash_report import bug_text, loop_error_text
 from repl.engine import Engine, recover, resume_session
 from repl.input.history import HistoryFile, InputHistory
@@ -42,9 +42,8 @@ if TYPE_CHECKING:
     from commands.context import Context, View
     from commands.model_browser import ModelBrowser
     from commands.pages import Question, Questions
-    from commands.registry import Outcome, Registry
+    from commands.registry import Outcome
     from commands.session_browser import Choice, SessionBrowser
-    from repl.completion.session_source import SessionSources
     from repl.input.choice import Choice as Answer
     from repl.terminal_view import TerminalView
 
@@ -99,7 +98,7 @@ class Shell:
         """The ID of a session to resume in the first turn, which asks about it."""
         self._cost: tuple[str, Cost] | None = None
         self._has_reported_titles = False
-        self._has_read_commands = False
+        self._completer = LazyCompleter(self._engine, self._background.start, self._more_to_offer, screen.redraw)
         self._question = options.question
         self._queue = MessageQueue()
         self._prompt = Prompt(
@@ -107,7 +106,7 @@ class Shell:
             screen,
             self._live,
             toolbar=self._toolbar,
-            completer=DynamicCompleter(self._completer),
+            completer=self._completer,
             history=InputHistory(HistoryFile(options.settings.history_file), self._report),
             editing_mode=EditingMode(options.settings.editing_mode.upper()),
             source=source,
@@ -306,8 +305,7 @@ class Shell:
             self._queue.hold()
         if outcome.prefill and not self._prompt.prefill(again):
             self._prompt.hint("The unanswered text is in the history. Press Up to bring it back.")
-        self._catalogs.expire()
-        self._has_read_commands = False
+        self._completer.expire()
         self._background.start(self._update_cost())
         if self._options.settings.titles == "model":
             self._background.start(self._update_title())
@@ -337,38 +335,6 @@ class Shell:
 
     # Start and end.
 
-    def _completer(self) -> Completer | None:
-        """Return the completer if the line may need it: it imports all commands.
-
-        The engine imports them in its thread, so that only Tab waits for them.
-        """
-        is_ready = self._engine.context is not None or self._prompt.is_completing
-        return self._make_completer() if is_ready and self._prompt.may_complete else None
-
-    @cache  # noqa: B019 - a process has one shell, which lives to its end
-    def _make_completer(self) -> Completer:
-        from repl.completion.completers import builtin_commands, make_completer  # here: few lines need it
-
-        def registry() -> Registry[Context]:
-            context = self._engine.context
-            return context.registry if context else builtin_commands()
-
-        return make_completer(self._catalogs, self._more_to_offer, registry, self._read_commands)
-
-    def _read_commands(self) -> None:
-        """Read the commands from files again, once for each line."""
-        if self._engine.context and not self._has_read_commands:
-            self._has_read_commands = True
-            self._background.start(self._offer_new_commands(self._engine.context))
-
-    async def _offer_new_commands(self, context: Context) -> None:
-        from commands.project.templates import load_commands  # here: the engine has imported it in its thread
-
-        known = context.registry
-        await asyncio.to_thread(load_commands, context)  # the line itself reports what is left out
-        if [each.name for each in context.registry.commands] != [each.name for each in known.commands]:
-            self._more_to_offer()
-
     def _make_view(self) -> View:
         # Imported here, in the engine's thread, with the parser of Markdown.
         from commands.context import Verbosity
@@ -393,10 +359,12 @@ class Shell:
 
     async def _choose_answer(self, title: str, choices: Sequence[Answer], more: str) -> str:
         """Ask a question, and report it if another window has the focus."""
+        from repl.input.choice import choose  # here: needed only for a question
+
         self._show_title(is_asking=True)
         self._notify(f"{self._session_title or 'aloop'} asks: {title}")
         try:
-            return await self._prompt.choose(title, choices, more)
+            return await choose(self._prompt, title, choices, more)
         finally:
             self._show_title()
 
@@ -404,7 +372,7 @@ class Shell:
         # Imported here: needed only when the picker is opened.
         from repl.picker.picker import pick
 
-        return await pick(self._prompt, self._screen, browser, self._catalogs.titles())
+        return await pick(self._prompt, self._screen, browser, self._completer.sessions.titles())
 
     async def _pick_model(self, browser: ModelBrowser) -> str | None:
         # Imported here: needed only when the picker is opened.
@@ -494,10 +462,10 @@ class Shell:
             from commands.project.templates import refresh_commands  # here: the engine has imported it in its thread
 
             # First, because with thousands of sessions the rest takes longer than a user takes to type /resume.
-            await self._catalogs.refresh()
+            await self._completer.sessions.refresh()
             has_recovered = await recover(context)
             if has_recovered:
-                self._catalogs.expire()
+                self._completer.sessions.expire()
             if await refresh_commands(context) or has_recovered:
                 self._screen.write("\n")
             await self._update_cost()
@@ -539,12 +507,6 @@ class Shell:
         context = self._engine.context
         is_current = self._cost and context and self._cost[0] == context.memory.session_id
         return self._cost[1] if self._cost and is_current else None
-
-    @cached_property
-    def _catalogs(self) -> SessionSources:
-        from repl.completion.session_source import SessionSources  # here: needed after the first prompt
-
-        return SessionSources(self._engine.memory, self._background.start, self._more_to_offer, self._screen.redraw)
 
     def _more_to_offer(self) -> None:
         with suppress(RuntimeError):  # the user has left the shell, and the loop is closed

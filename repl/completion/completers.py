@@ -186,11 +186,6 @@ class FileCompleter(Completer):
             yield Completion(text, found.start() - found.end(), display=safe_line(shown))
 
 
-def begins_path(document: Document) -> bool:
-    """Return True if the cursor is at the end of an @PATH."""
-    return _MENTIONED.search(document.text_before_cursor) is not None
-
-
 def _argument(path: str) -> str:
     return f'"{path}"' if re.search(r"[^\w@%+=:,./~-]", path) else path
 

@@ -1,4 +1,4 @@
-"""The buffer of the input line, in which large pastes are folded."""
+"""The buffer of the input line: folded pastes, rows, and completion."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ class LineBuffer(Buffer):
         self._pastes = Pastes()
         self._before = ""
         self._position = 0
+        self._awaited: Document | None = None  # the text for which Tab found no completion
         super().__init__(**options)
         self.on_text_changed += lambda _: self._keep_markers_whole()
 
@@ -124,26 +125,36 @@ class LineBuffer(Buffer):
         """Return the position from the newest entry: older entries load in the background."""
         return len(self._working_lines) - self.working_index
 
+    def complete(self) -> None:
+        """Complete the text before the cursor, now or as soon as there are completions."""
+        self._awaited = None if self._complete() else self.document
 
-def complete(buffer: Buffer) -> bool:
-    """Select the next completion, insert the common prefix, or open the menu.
+    def _complete(self) -> bool:
+        """Select the next completion, insert the common prefix, or open the menu.
 
-    Returns False if it finds none.
+        Returns False if it finds none.
 
-    prompt_toolkit would complete in a task, and would lose a Tab that comes while a task for the letters before it is
-    running. Our completers return at once, so they are called directly.
-    """
-    if buffer.complete_state:
-        if len(buffer.complete_state.completions) == 1:
-            buffer.apply_completion(buffer.complete_state.completions[0])
-        else:
-            buffer.complete_next()
-        return True
-    found = list(buffer.completer.get_completions(buffer.document, CompleteEvent(completion_requested=True)))
-    if len(found) == 1:
-        buffer.apply_completion(found[0])
-    elif shared := get_common_complete_suffix(buffer.document, found):
-        buffer.insert_text(shared)
-    elif found:
-        buffer.start_completion()
-    return bool(found)
+        prompt_toolkit would complete in a task, and would lose a Tab that comes while a task for the letters before it
+        is running. Our completers return at once, so they are called directly.
+        """
+        if self.complete_state:
+            if len(self.complete_state.completions) == 1:
+                self.apply_completion(self.complete_state.completions[0])
+            else:
+                self.complete_next()
+            return True
+        found = list(self.completer.get_completions(self.document, CompleteEvent(completion_requested=True)))
+        if len(found) == 1:
+            self.apply_completion(found[0])
+        elif shared := get_common_complete_suffix(self.document, found):
+            self.insert_text(shared)
+        elif found:
+            self.start_completion()
+        return bool(found)
+
+    def complete_again(self) -> None:
+        """Complete with new completions, if Tab found none or the line may need them."""
+        if self.document == self._awaited:
+            self.complete()
+        elif not self.complete_state:
+            self.start_completion(complete_event=CompleteEvent(text_inserted=True))

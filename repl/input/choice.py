@@ -16,15 +16,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from prompt_toolkit.application.current import get_app
+from prompt_toolkit.document import Document
 from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.keys import Keys
 from prompt_toolkit.layout import Dimension, FormattedTextControl, HSplit, Layout, Window
+from prompt_toolkit.search import stop_search
 
-from aloop.width import fit, flow, text_width
+from aloop.sanitize import safe_line
+from aloop.width import fit, flow, text_width, unjoined
 from repl.input.key_parser import CTRL_ENTER, escape_alone
-from repl.input.pastes import PasteGuard
+from repl.input.pastes import Entry, PasteGuard
+from repl.input.prompt import Prompt
+from repl.input.queue import QueuedLine, line_rows
 
 READABLE_SECONDS = 0.5
 """How long a question must have been on the screen, without a key, before a key answers it."""
@@ -230,3 +235,68 @@ class ChoiceQuestion:
         style = "class:question" if self._explains_enter else "class:toolbar"
         rows.append([(frame, _BOTTOM), (style, self._help(width - len(_BOTTOM)) if self._is_ready else "…")])
         return rows
+
+
+async def choose(prompt: Prompt, title: str, choices: Sequence[Choice], more: str = "") -> str:
+    """Return the key of the choice that the user makes; ``more`` is shown below them.
+
+    Text typed before it could be read is added to the draft, and its lines are queued, as without the question.
+    """
+
+    def waiting(typed: str, width: int, height: int) -> list[str]:
+        return waiting_rows(prompt.queued, prompt.document, typed, width, height)
+
+    question = ChoiceQuestion(title, choices, more, prompt.interrupt, prompt.paste_guard, waiting)
+
+    def painted(_: object) -> None:
+        if prompt.app.layout is question.layout:
+            question.shown()
+
+    def resumed(_: object) -> None:
+        question.hidden()
+
+    if prompt.app.layout.is_searching:
+        stop_search()
+    prompt.clear_hint()
+    with prompt.lend(question.layout):
+        prompt.app.after_render += painted
+        prompt.after_suspend += resumed
+        try:
+            answer = await question.answered
+            if question.typed.lower() == answer and not prompt.document.text:
+                question.typed = ""  # the same key, pressed too early, was meant as this answer
+            return answer
+        finally:
+            prompt.after_suspend -= resumed
+            prompt.app.after_render -= painted
+            prompt.enter_typed(*split_typed(question.typed, prompt.document))
+
+
+def split_typed(typed: str, draft: Document) -> tuple[list[str], str]:
+    """Return the lines that end in ``typed``, and the rest of it.
+
+    The lines end with carriage returns. ``draft`` has been on the line before.
+    """
+    before, after, new = draft.text_before_cursor, draft.text_after_cursor, ""
+    lines: list[str] = []
+    *ended, rest = typed.split("\r")
+    for text in ended:
+        # A lone key on an empty line was meant for the question, and would be sent to the model.
+        if len(text) > 1 or before + new + after:
+            new += text
+        if (line := before + new + after).strip():
+            lines.append(line)
+            before = after = new = ""
+    return lines, new + rest
+
+
+def waiting_rows(queued: Sequence[QueuedLine], draft: Document, typed: str, width: int, height: int) -> list[str]:
+    """Return the rows of the lines that wait, with those that end in ``typed``.
+
+    Below them is the draft, if something was typed for it.
+    """
+    lines, rest = split_typed(typed, draft)
+    rows = line_rows([*queued, *(QueuedLine(Entry(text)) for text in lines)], width, height)
+    before, after = ("", "") if lines else (draft.text_before_cursor, draft.text_after_cursor)
+    text = f"{before}{rest}{after}".strip() if rest else ""
+    return [*rows, fit(f"  draft: {unjoined(safe_line(text))}", width - 1)] if text else rows

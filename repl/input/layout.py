@@ -6,7 +6,7 @@ Control characters in the input are shown spelled out, but are sent as they were
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from itertools import accumulate
 
 from prompt_toolkit.application.current import get_app
@@ -38,9 +38,8 @@ from prompt_toolkit.layout.utils import explode_text_fragments
 from prompt_toolkit.utils import _CHAR_SIZES_CACHE
 from prompt_toolkit.widgets import SearchToolbar
 
-from aloop.keys import key_rows
 from aloop.sanitize import visible
-from aloop.width import FLAG_LETTERS, row_ends, text_width, unjoined, wrap
+from aloop.width import FLAG_LETTERS, row_ends, text_width, unjoined
 from repl.output.styled import CONTINUATION
 
 _TAB = "    "
@@ -247,34 +246,3 @@ def _columns() -> int:
 
 def _rows() -> int:
     return get_app().output.get_size().rows
-
-
-_SEPARATOR = " · "
-
-
-def key_help(changed: Mapping[str, str], width: int, most: int) -> StyleAndTextTuples:
-    """Return the keys and marks in two columns, or else as many as fit.
-
-    They have at most ``most`` rows, but at least one. ``changed`` has the keys of some actions.
-    """
-    keys = key_rows(changed)
-    column = max(text_width(key) for key, _ in keys) + 2
-    if len(keys) < most and column + max(text_width(effect) for _, effect in keys) <= width:
-        listed = [(("class:key", f"{key:<{column}}"), ("class:toolbar", f"{effect}\n")) for key, effect in keys]
-        return [*(part for row in listed for part in row), ("class:toolbar", "Esc closes this list")]
-    rows: list[StyleAndTextTuples] = []
-    room = 0
-    for key, effect in keys:
-        first, *more = wrap(f"{key} {effect}", width)
-        fits = not more and len(_SEPARATOR) + text_width(first) <= room
-        if not fits and len(rows) + 1 + len(more) > max(1, most):
-            break
-        shown: StyleAndTextTuples = [("class:key", key), ("class:toolbar", first[len(key) :])]
-        if fits:
-            rows[-1] += [("class:toolbar", _SEPARATOR), *shown]
-            room -= len(_SEPARATOR) + text_width(first)
-        else:
-            rows.append(shown)
-            rows += [[("class:toolbar", text)] for text in more]
-            room = width - text_width(first) if not more else 0
-    return [part for number, row in enumerate(rows) for part in (("", "\n" if number else ""), *row)]

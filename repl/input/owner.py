@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Protocol
 
 from repl.input.pastes import Entry
-from repl.input.queue import QueuedLine
+from repl.input.queue import WaitingLines
 
 
-class Owner(Protocol):
+class Owner(WaitingLines, Protocol):
     """The user of a prompt; its methods are called by keys, and must return at once."""
 
     @property
@@ -17,24 +16,11 @@ class Owner(Protocol):
         """True while a turn runs, so that lines have to wait."""
         ...
 
-    @property
-    def queued(self) -> Sequence[QueuedLine]:
-        """The lines that wait."""
-        ...
-
     def line_entered(self, entry: Entry, *, steers: bool = False, place: int | None = None) -> None:
         """Handle a line that is not blank; one that ``steers`` is for the running turn.
 
         If it has to wait, it does so at ``place``, or after all others.
         """
-        ...
-
-    def recall(self, place: int) -> QueuedLine:
-        """Remove the line that waits at ``place``, and return it."""
-        ...
-
-    def requeue(self, line: QueuedLine, place: int) -> None:
-        """Let ``line``, which is unchanged, wait at ``place`` again."""
         ...
 
     def go_back(self) -> None:

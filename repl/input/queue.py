@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from aloop.sanitize import safe_line
 from aloop.width import fit, unjoined
+from repl.input.buffer import LineBuffer
 from repl.input.pastes import Entry
 
 
@@ -90,22 +91,79 @@ def line_rows(lines: Sequence[QueuedLine], width: int, height: int) -> list[str]
     return rows
 
 
-def is_line(text: str, line: str) -> bool:
-    """Return True if ``text`` and Enter, typed too early for a question, end ``line``."""
-    # A lone key on an empty line was meant for the question, and would be sent to the model.
-    return bool(text and line) or len(text) > 1
+class WaitingLines(Protocol):
+    """The lines that wait, for a user who takes them back to edit or remove them."""
+
+    @property
+    def queued(self) -> Sequence[QueuedLine]:
+        """The lines that wait."""
+        ...
+
+    def recall(self, place: int) -> QueuedLine:
+        """Remove the line that waits at ``place``, and return it."""
+        ...
+
+    def requeue(self, line: QueuedLine, place: int) -> None:
+        """Let ``line``, which is unchanged, wait at ``place`` again."""
+        ...
 
 
-def with_typed(lines: Sequence[QueuedLine], typed: str, before: str, after: str) -> tuple[list[QueuedLine], str]:
-    """Return ``lines`` with those that end in ``typed``, and the draft with the rest.
+class QueueWalk:
+    """Takes lines that wait back into the buffer, one after the other.
 
-    ``before`` and ``after`` are the draft around the cursor. The draft is empty if nothing was typed for it.
+    A line that was taken back and not changed waits again as soon as the walk leaves it.
     """
-    waiting = list(lines)
-    *ended, rest = typed.split("\r")
-    for text in ended:
-        before += text if is_line(text, before + after) else ""
-        if (before + after).strip():
-            waiting.append(QueuedLine(Entry(before + after)))
-            before = after = ""
-    return waiting, f"{before}{rest}{after}".strip() if rest else ""
+
+    def __init__(self, waiting: WaitingLines, buffer: LineBuffer) -> None:
+        self._waiting = waiting
+        self._buffer = buffer
+        self._recalled: tuple[int, QueuedLine] | None = None  # the line in the buffer, and its place
+
+    def up(self) -> bool:
+        """Take back the line before this one, or on an empty line the last one.
+
+        Returns False if there is none.
+        """
+        if not self._buffer.text and self._waiting.queued:
+            self._recall(len(self._waiting.queued) - 1)
+            return True
+        if (place := self._requeue(least=1)) is None:
+            return False
+        self._recall(place - 1)
+        return True
+
+    def down(self) -> bool:
+        """Take back the line after this one, or empty the buffer after the last one.
+
+        Returns False if the buffer has no line that was taken back, or a changed one.
+        """
+        if (place := self._requeue()) is None:
+            return False
+        if place + 1 < len(self._waiting.queued):
+            self._recall(place + 1)
+        else:
+            self._recalled = None
+            self._buffer.reset()
+        return True
+
+    def leave(self) -> int | None:
+        """Return the place of the line in the buffer, and keep it there no longer."""
+        place = self._recalled[0] if self._recalled else None
+        self._recalled = None
+        return place
+
+    def _recall(self, place: int) -> None:
+        line = self._waiting.recall(place)
+        self._buffer.put(line.entry)
+        self._recalled = place, line
+
+    def _requeue(self, least: int = 0) -> int | None:
+        """Let an unchanged line wait again, if its place is at ``least`` that."""
+        if self._recalled is None:
+            return None
+        place, line = self._recalled
+        place = min(place, len(self._waiting.queued))
+        if place < least or self._buffer.entry != line.entry:
+            return None
+        self._waiting.requeue(line, place)
+        return place

@@ -1,4 +1,4 @@
-"""The rows of a question with choices."""
+"""Questions with choices: their rows, and what is typed before they can be read."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ import pytest
 from prompt_toolkit.application import Application
 from prompt_toolkit.application.current import set_app
 from prompt_toolkit.data_structures import Size
+from prompt_toolkit.document import Document
 from prompt_toolkit.formatted_text import to_formatted_text
 from prompt_toolkit.formatted_text.utils import fragment_list_to_text
 from prompt_toolkit.layout import FormattedTextControl
 from prompt_toolkit.output import DummyOutput
 
 from aloop.permissions import PermissionRequest
-from repl.input.choice import Choice, ChoiceQuestion
-from repl.input.pastes import PasteGuard
+from repl.input.choice import Choice, ChoiceQuestion, split_typed, waiting_rows
+from repl.input.pastes import Entry, PasteGuard
+from repl.input.queue import QueuedLine
 from repl.turn.permission import permission_choices, short_labels
 
 
@@ -61,4 +63,26 @@ async def test_label_without_a_shorter_one_is_wrapped_below_itself() -> None:
     assert rows_in(30, Choice("y", "Yes, and all of the others that wait"))[1:-1] == [
         "│   y  Yes, and all of the",
         "│      others that wait",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("typed", "before", "after", "lines", "rest", "rows"),
+    [
+        ("", "an old", " draft", [], "", []),
+        ("y", "", "", [], "y", ["draft: y"]),
+        ("y\r", "", "", [], "", []),
+        ("one\rtwo\rthr", "", "", ["one", "two"], "thr", ["queued: one", "queued: two", "draft: thr"]),
+        ("new\rnext", "a ", " line", ["a new line"], "next", ["queued: a new line", "draft: next"]),
+        ("x", "a", "b", [], "x", ["draft: axb"]),
+        ("  \ry", "", "", [], "  y", ["draft: y"]),
+    ],
+)
+def test_lines_typed_for_a_question_are_split_from_the_draft(
+    typed: str, before: str, after: str, lines: list[str], rest: str, rows: list[str]
+) -> None:
+    draft = Document(before + after, len(before))
+    assert split_typed(typed, draft) == (lines, rest)
+    assert waiting_rows([QueuedLine(Entry("old"))], draft, typed, 80, 40) == [
+        f"  {row}" for row in ["queued: old", *rows]
     ]

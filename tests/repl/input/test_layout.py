@@ -11,9 +11,8 @@ from prompt_toolkit.formatted_text.utils import fragment_list_to_text
 from prompt_toolkit.layout import BufferControl, menus
 from prompt_toolkit.layout.processors import TransformationInput
 
-from aloop.keys import key_rows
 from aloop.width import rows, text_width
-from repl.input.layout import WordWrap, key_help
+from repl.input.layout import WordWrap
 
 ROOM = 10
 
@@ -66,16 +65,3 @@ def test_cursor_after_a_full_row_is_beside_its_last_word(text: str) -> None:
 def test_text_in_the_completion_menu_is_cut_with_an_ellipsis(text: str, width: int, shown: str) -> None:
     fragments, used = menus._trim_formatted_text([("", text)], width)
     assert (fragment_list_to_text(fragments), used) == (shown, text_width(shown))
-
-
-@pytest.mark.parametrize(("width", "most"), [(79, 22), (79, 10), (39, 22)])
-def test_keys_are_listed_in_two_columns_where_there_is_room(width: int, most: int) -> None:
-    shown = fragment_list_to_text(key_help({}, width, most)).split("\n")
-    assert len(shown) <= most
-    assert all(len(row) <= width for row in shown)
-    if (width, most) == (79, 22):
-        effects = [effect for _, effect in key_rows({})]
-        assert [row[25:] for row in shown[:-1]] == effects
-        assert shown[-1] == "Esc closes this list"
-    else:
-        assert shown[0].startswith("Enter send; during a turn, queue the")

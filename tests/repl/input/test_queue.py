@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
 from repl.input.pastes import Entry
-from repl.input.queue import MessageQueue, with_typed
+from repl.input.queue import MessageQueue
 
 
 def queue_of(*lines: str) -> MessageQueue:
@@ -56,22 +54,3 @@ def test_taken_messages_return_to_the_front() -> None:
     assert shown(queue) == [("/stats", False)]
     queue.put_back(taken)
     assert shown(queue) == [("again", True), ("again", True), ("/stats", False)]
-
-
-@pytest.mark.parametrize(
-    ("typed", "before", "after", "lines", "draft"),
-    [
-        ("", "an old", " draft", [], ""),
-        ("y", "", "", [], "y"),
-        ("y\r", "", "", [], ""),
-        ("one\rtwo\rthr", "", "", ["one", "two"], "thr"),
-        ("new\rnext", "a ", " line", ["a new line"], "next"),
-        ("x", "a", "b", [], "axb"),
-    ],
-)
-def test_lines_typed_for_a_question_are_split_from_the_draft(
-    typed: str, before: str, after: str, lines: list[str], draft: str
-) -> None:
-    waiting, rest = with_typed(queue_of("old").lines, typed, before, after)
-    assert [line.entry.typed for line in waiting] == ["old", *lines]
-    assert rest == draft
