@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from aloop.errors import SHORT_ID, SessionError
 from aloop.llm.content.parts import marked_text
-from aloop.llm.message_types import LLMMessage
+from aloop.llm.message_types import LLMMessage, sendable
 from aloop.memory.context import project, with_media
 from aloop.memory.disk.filesystem import SYSTEM
 from aloop.memory.session import Session
@@ -107,4 +107,8 @@ def _timed(session: Session, found: Sequence[tuple[LLMMessage, bool]]) -> Iterat
     last = session.created_at.astimezone()
     for message, is_summary in found:
         last = max(last + _STEP, message.at or last)
-        yield Entry(replace(message, thinking=(), layout="", blocks=()), last.astimezone(UTC), is_summary)
+        # Names of other programs may have characters that APIs refuse.
+        calls = tuple(replace(call, name=sendable(call.name)) for call in message.tool_calls)
+        name = sendable(message.name) if message.name and message.role == "tool" else message.name
+        kept = replace(message, tool_calls=calls, name=name, thinking=(), layout="", blocks=())
+        yield Entry(kept, last.astimezone(UTC), is_summary)

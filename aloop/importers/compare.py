@@ -30,6 +30,9 @@ from aloop.memory.session_folder.outputs import MAX_RESULT_BYTES
 # Not past another bracket: each failed match would read to the end of the line.
 _MARKS = re.compile(r"\[(?:image|file|document): files/[^\[\]\n]*\]")
 
+_EXACT = 2**53
+"""The largest whole number up to which a float has all."""
+
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
@@ -121,6 +124,15 @@ def _calls(message: LLMMessage) -> list[tuple[str, str, Any]]:
 
 def _plain(arguments: str) -> Any:
     try:
-        return decode(arguments)
-    except (ValueError, RecursionError):
+        return _rounded(decode(arguments))
+    except (ValueError, RecursionError, OverflowError):
         return arguments
+
+
+def _rounded(value: Any) -> Any:
+    """Return a value with its large numbers as programs in JavaScript store them."""
+    if isinstance(value, dict):
+        return {key: _rounded(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_rounded(each) for each in value]
+    return float(value) if isinstance(value, int) and abs(value) > _EXACT else value

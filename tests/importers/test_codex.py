@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 from typing import Any
 
 from tests.importers.reading import AT, outline, read_one, write_lines
+from tests.memory.test_parts import PIXEL
 
 FORM = "codex"
 
@@ -83,6 +85,30 @@ def test_free_text_call_newer_exit_code_and_abort(tmp_path: Path) -> None:
     assert result.is_error
     assert "no such file" in (result.content or "")
     assert last.interrupted
+
+
+def test_typed_message_with_an_image_is_not_taken_for_inserted_text(tmp_path: Path) -> None:
+    def message(*parts: str) -> list[dict[str, str]]:
+        return [{"type": "input_text", "text": part} for part in parts]
+
+    image = {"type": "input_image", "image_url": f"data:image/png;base64,{base64.b64encode(PIXEL.data).decode()}"}
+    tag, end = message('<image name=[Image #1] path="/tmp/dot.png">', "</image>")
+    kinds = {"content_item_kinds": ["user.text"]}
+    typed = {"type": "UserMessage", "content": [{"type": "local_image"}, {"type": "text", "text": "What is it?"}]}
+    path = write_lines(
+        tmp_path / "rollout.jsonl",
+        META,
+        item("message", role="user", content=message("# AGENTS.md instructions", "<environment_context>")),
+        item("message", role="user", content=[tag, image, end, *message("What is it?")]),
+        event("item_completed", item=typed),
+        words("assistant", "A dot."),
+        item("message", role="user", content=[image, *message("And ", "here?")]),
+        event("user_message", message="And here?"),
+        item("message", role="user", content=message("Pasted"), internal_chat_message_metadata_passthrough=kinds),
+    )
+    _system, inserted, first, _answer, second, marked = read_one(path, FORM).messages
+    assert [each.skip for each in (inserted, first, second, marked)] == [True, False, False, False]
+    assert [len(each.parts) for each in (first, second)] == [1, 1]
 
 
 def test_rolled_back_turns_are_skipped_and_a_compaction_is_a_summary(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from aloop.export.formats import TOOLS
 from aloop.export.targets import to_tool
 from aloop.importers.draft import Imported
 from aloop.importers.run import Scan, Selection
+from aloop.importers.store import ImportStore
 from aloop.llm.message_types import LLMMessage, ToolCall, Usage
 from aloop.memory.session import Session
 from tests.properties import scaled
@@ -203,6 +204,40 @@ def test_call_without_a_result_gets_one_and_skipped_messages_are_counted(tool: s
     assert "Secret" not in exported.text
     imported = back(exported.text, exported.path.name)
     assert [message.role for message in imported.messages] == ["user", "assistant", "tool"]
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_names_of_calls_have_only_characters_that_apis_accept(tool: str) -> None:
+    messages = (
+        LLMMessage("user", "Look"),
+        LLMMessage("assistant", None, (ToolCall("c.1", "mcp.look at", "{}"),)),
+        LLMMessage("tool", "seen", tool_call_id="c.1", name="mcp.look at"),
+    )
+    exported = to_tool(session_of(messages), tool, Path("/work/project"))
+    _question, answer, result = back(exported.text, exported.path.name).messages
+    assert (answer.tool_calls[0].id, answer.tool_calls[0].name) == ("c_1", "mcp_look_at")
+    assert (result.tool_call_id, result.name) == ("c_1", "mcp_look_at")
+
+
+def test_export_with_a_number_that_a_program_rounded_is_not_changed(sessions_dir: Path, tmp_path: Path) -> None:
+    call = ToolCall("c1", "count", '{"to": [12345678901234567890123, -9007199254740993], "from": 1.0}')
+    messages = (
+        LLMMessage("user", "Count"),
+        LLMMessage("assistant", None, (call,)),
+        LLMMessage("tool", "done", tool_call_id="c1", name="count"),
+    )
+    session = session_of(messages)
+    store = ImportStore(sessions_dir)
+    store.backend.create(session)
+    exported = to_tool(session, "pi", Path("/work/project"))
+    path = tmp_path / exported.path.name
+    text = exported.text.replace(
+        "12345678901234567890123,-9007199254740993", "1.2345678901234568e+22,-9007199254740992"
+    )
+    assert text != exported.text
+    path.write_text(text.replace('"from":1.0', '"from":1'), "utf-8")
+    [imported] = Scan(Selection()).read([path])
+    assert ImportStore(sessions_dir).put(imported).action == "exported"
 
 
 @pytest.mark.parametrize("tool", TOOLS)

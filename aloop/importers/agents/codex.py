@@ -19,6 +19,7 @@ from aloop.importers.source import Source
 from aloop.importers.values import (
     arguments_text,
     exported_from,
+    items,
     joined,
     json_text,
     mapping,
@@ -33,6 +34,8 @@ TOOL = "codex"
 _EXIT_CODE = re.compile(r"\A(?:.*\n)*?.*\bexited with code (-?\d+)\b")
 _CALLS = ("function_call", "custom_tool_call", "local_shell_call", "web_search_call", "tool_search_call")
 _OUTPUTS = ("function_call_output", "custom_tool_call_output", "local_shell_call_output", "tool_search_output")
+_IMAGE_TAG = re.compile(r"<image(?: [^<>]*)?>|</image>")
+"""A part of a message before or after an image."""
 _INJECTED = ("<environment_context>", "<user_instructions>", "# AGENTS.md instructions", "<turn_aborted>")
 
 
@@ -52,7 +55,7 @@ class _Reader:
         self._answer: Draft | None = None
         self._model: str | None = None
         self._typed: set[str] = set()
-        self._users: list[Draft] = []
+        self._users: dict[int, tuple[Draft, str]] = {}
         self._turns = 0
 
     def add(self, data: Mapping[str, Any]) -> None:
@@ -83,11 +86,11 @@ class _Reader:
     def finish(self) -> Imported:
         builder = self._builder
         if self._typed:
-            for draft in self._users:
+            for draft, words in self._users.values():
                 # A text without an event was inserted by the program.
-                draft.skip |= draft.text.strip() not in self._typed
+                draft.skip |= words not in self._typed
         else:
-            for draft in self._users:
+            for draft, _ in self._users.values():
                 draft.skip |= draft.text.lstrip().startswith(_INJECTED)
         return builder.build()
 
@@ -146,7 +149,11 @@ class _Reader:
             self._builder.system(words, at)
         elif words:
             self._answer = None
-            self._users.append(self._builder.user(words, at))
+            draft, typed = self._builder.user(words, at), _typed_words(item.get("content"))
+            self._users[id(draft)] = draft, typed
+            kinds = mapping(item.get("internal_chat_message_metadata_passthrough")).get("content_item_kinds")
+            if any(text(kind).startswith("user.") for kind in items(kinds)):
+                self._typed.add(typed)
 
     def _call(self, item: Mapping[str, Any], kind: str, at: datetime | None) -> None:
         call_id = text(item.get("call_id") or item.get("id")) or self._builder.new_id()
@@ -166,9 +173,9 @@ class _Reader:
         kind = text(payload.get("type"))
         item = mapping(payload.get("item"))
         if kind == "user_message":
-            self._typed.add(text(payload.get("message")).strip())
+            self._typed.add(_without_space(text(payload.get("message"))))
         elif kind == "item_completed" and item.get("type") == "UserMessage":
-            self._typed.add(texts_of(item.get("content")).strip())
+            self._typed.add(_without_space(texts_of(item.get("content"))))
         elif kind == "token_count":
             self._count(mapping(mapping(payload.get("info")).get("last_token_usage")))
             self._answer = None
@@ -206,7 +213,18 @@ class _Reader:
             if turns <= 0:
                 return
             draft.skip = True
-            turns -= draft in self._users
+            turns -= id(draft) in self._users
+
+
+def _typed_words(content: object) -> str:
+    """Return the words in a message of the user as an event has them: without images."""
+    words = [content] if isinstance(content, str) else [text(part.get("text")) for part in objects(content)]
+    return _without_space("".join(each for each in words if not _IMAGE_TAG.fullmatch(each.strip())))
+
+
+def _without_space(words: str) -> str:
+    # Events join the parts of a message in other ways.
+    return "".join(words.split())
 
 
 def _output(builder: Builder, value: object) -> tuple[str, bool]:
