@@ -6,7 +6,13 @@ The only file in ``aloop`` that imports ``repl``. Each run imports only what it 
 
 from __future__ import annotations
 
-from aloop.interrupts import INTERRUPTED, exit_on_interrupt, raise_on_interrupt
+from aloop.interrupts import (
+    INTERRUPTED,
+    die_of_interrupt,
+    end_interpreter_by_interrupt,
+    exit_on_interrupt,
+    raise_on_interrupt,
+)
 
 if __name__ == "__main__":
     exit_on_interrupt()
@@ -47,6 +53,8 @@ if TYPE_CHECKING:
 def run() -> NoReturn:
     """Run aloop with the arguments of the process, and end the process.
 
+    After Ctrl-C, it ends by SIGINT.
+
     Daemon threads end with the process. Otherwise the interpreter would unwind the stack of each, before Python 3.14,
     and that aborts the process if the thread is in an extension written in Rust, as while it imports the SDK.
     """
@@ -55,15 +63,26 @@ def run() -> NoReturn:
     threading = sys.modules.get("threading")
     others = [] if threading is None else [t for t in threading.enumerate() if t is not threading.main_thread()]
     if others and all(thread.daemon for thread in others):
+        # Imported here: it is part of the interpreter, but only a process with threads needs it.
+        import atexit
+
+        atexit._run_exitfuncs()
         for stream in (sys.stdout, sys.stderr):
             with suppress(OSError):
                 stream.flush()
+        if code == INTERRUPTED:
+            die_of_interrupt()
         os._exit(code)
+    if code == INTERRUPTED:
+        end_interpreter_by_interrupt()
     sys.exit(code)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run aloop with ``argv``, by default those of the process; return the exit code."""
+    """Run aloop with ``argv``, by default those of the process; return the exit code.
+
+    After Ctrl-C, that is INTERRUPTED.
+    """
     _prepare_streams()
     _prepare_home()
     try:

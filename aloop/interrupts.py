@@ -12,13 +12,32 @@ import sys
 TYPE_CHECKING = False  # as in typing, which takes longer to import
 if TYPE_CHECKING:
     import signal
-    from types import FrameType
+    from types import FrameType, TracebackType
     from typing import NoReturn
 else:
     import _signal as signal  # signal imports enum, and until these functions run, Ctrl-C prints a traceback
 
 INTERRUPTED = 130
-"""The exit code after Ctrl-C: 128 + the number of SIGINT."""
+"""The exit code of ``main`` after Ctrl-C: 128 + the number of SIGINT.
+
+The process itself then dies of SIGINT, since a shell ends a loop only if Ctrl-C has killed the program in it.
+"""
+
+
+def die_of_interrupt() -> NoReturn:
+    """End the process by SIGINT at once, without the cleanup of the interpreter."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.raise_signal(signal.SIGINT)
+    os._exit(INTERRUPTED)  # the first process of a container does not die of SIGINT
+
+
+def end_interpreter_by_interrupt() -> NoReturn:
+    """Let the interpreter clean up and then end the process by SIGINT; call it last.
+
+    That is what it does after a KeyboardInterrupt, here without a traceback.
+    """
+    sys.excepthook = _print_nothing
+    raise KeyboardInterrupt
 
 
 def exit_on_interrupt() -> None:
@@ -68,17 +87,21 @@ def is_importing(frame: FrameType | None) -> bool:
 
 
 def _exit(_number: int, _frame: FrameType | None) -> NoReturn:
-    os._exit(INTERRUPTED)
+    die_of_interrupt()
 
 
 def _raise(number: int, frame: FrameType | None) -> None:
     if is_importing(frame):
-        os._exit(INTERRUPTED)
+        die_of_interrupt()
     signal.default_int_handler(number, frame)
 
 
 def _handle_unraisable(unraisable: sys.UnraisableHookArgs) -> None:
     """Exit if Ctrl-C was pressed in a callback, where its exception is only printed."""
     if issubclass(unraisable.exc_type, KeyboardInterrupt):
-        os._exit(INTERRUPTED)
+        die_of_interrupt()
     sys.__unraisablehook__(unraisable)
+
+
+def _print_nothing(_kind: type[BaseException], _error: BaseException, _trace: TracebackType | None) -> None:
+    """Replace the hook that prints a traceback."""

@@ -42,8 +42,21 @@ def run(code: str, folder: Path, *, is_ignored: bool = False) -> tuple[int, str]
         "import atexit, os, signal\natexit.register(os.kill, os.getpid(), signal.SIGINT)",
     ],
 )
-def test_interrupt_exits_without_a_traceback(code: str, tmp_path: Path) -> None:
-    assert run(code, tmp_path) == (130, "")
+def test_interrupt_kills_the_process_without_a_traceback(code: str, tmp_path: Path) -> None:
+    assert run(code, tmp_path) == (-signal.SIGINT, "")
+
+
+_DAEMON = "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()\n"
+
+
+@pytest.mark.parametrize("threads", ["", _DAEMON], ids=["alone", "beside a thread"])
+@pytest.mark.parametrize(("code", "status"), [(130, -signal.SIGINT), (1, 1)])
+def test_end_of_the_program_runs_cleanups_and_reports_an_interrupt_as_a_signal(
+    tmp_path: Path, threads: str, code: int, status: int
+) -> None:
+    clean = "import atexit, sys\natexit.register(print, 'cleaned', file=sys.stderr)\n"
+    end = f"import aloop.__main__\naloop.__main__.main = lambda: {code}\naloop.__main__.run()"
+    assert run(clean + threads + end, tmp_path) == (status, "cleaned\n")
 
 
 def test_interrupt_of_a_running_command_can_be_caught(tmp_path: Path) -> None:

@@ -90,8 +90,8 @@ input. In a shell loop that reads a file, add < /dev/null.
 Without credentials such as ANTHROPIC_API_KEY, the local model answers if it is
 installed (aloop local install), otherwise a built-in offline demo.
 
-Exit codes: 0 success, 1 failure, 2 wrong usage, 130 interrupted (Ctrl-C),
-143 or 129 terminated (SIGTERM, SIGHUP)."""
+Exit codes: 0 success, 1 failure, 2 wrong usage, 143 or 129 terminated (SIGTERM,
+SIGHUP). Ctrl-C ends aloop by SIGINT, which a shell reports as 130."""
 
 _LATEST = object()  # the value of --resume without an ID; "" is what an unset variable in a script leaves
 

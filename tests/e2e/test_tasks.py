@@ -10,16 +10,18 @@ import json
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
+import pexpect
 import pytest
 
 from aloop.memory.trust_file import TrustFile
 from tests.agent.tasks.catalogue import TASKS
 from tests.agent.tasks.task import Task
 from tests.e2e.conftest import Open
-from tests.e2e.shell import Shell
+from tests.e2e.shell import PATIENCE, ROOT, Shell
 from tests.processes import wait_until_gone
 from tests.sandbox.conftest import require_sandbox
 from tests.stub.parts import Answer, Gate, Text, ToolUse
@@ -413,3 +415,22 @@ def test_search_finds_the_same_with_ripgrep_and_without(
     [(_, text)] = results(stub)
     assert text.splitlines()[0] == "src/x.py:1: def needle():"
     assert "build/" not in text
+
+
+def test_ctrl_c_ends_a_loop_of_the_shell_that_runs_tasks(stub: StubServer) -> None:
+    gate = Gate()
+    stub.script(Text("Half ", gate), "Again.")
+    task = f"{sys.executable} -m aloop --task Hi"
+    loop = pexpect.spawn(
+        "bash",
+        ["-c", f"for number in 1 2; do {task}; echo next; done; echo end"],
+        env={**os.environ, **stub.env, "PYTHONPATH": str(ROOT)},
+        timeout=PATIENCE,
+        encoding="utf-8",
+    )
+    gate.wait_until_reached()
+    loop.send("\x03")
+    loop.expect_exact("Interrupted.")
+    assert "next" not in loop.read()
+    loop.wait()
+    assert len(stub.requests) == 1

@@ -84,10 +84,11 @@ def _interrupt_start(arguments: list[str], seconds: float) -> str:
         _spin(seconds)
         child.send_signal(signal.SIGINT)
         errors = child.communicate()[1].decode()
-    is_early = bool(errors) or child.returncode == -signal.SIGINT  # Python itself was starting
     if "__main__.py" in errors or "Exception ignored" in errors:
         return "wrong"
-    return "early" if is_early else "right" if child.returncode in (0, 130) else "wrong"
+    if errors:
+        return "early"  # Python itself was starting
+    return "right" if child.returncode in (0, -signal.SIGINT) else "wrong"
 
 
 def _spin(seconds: float) -> None:

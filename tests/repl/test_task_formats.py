@@ -142,7 +142,7 @@ def test_json_format_reports_an_interruption_as_a_result(stub: StubServer) -> No
         process.send_signal(signal.SIGINT)
         out, _ = process.communicate(timeout=60)
     (result,) = records(out)
-    assert (process.returncode, result["status"]) == (130, "interrupted")
+    assert (process.returncode, result["status"]) == (-signal.SIGINT, "interrupted")
 
 
 def test_task_terminated_after_a_step_names_the_command_that_resumes(stub: StubServer) -> None:
