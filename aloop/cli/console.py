@@ -132,8 +132,8 @@ class ProgressBar:
     def stop(self, sentence: str) -> None:
         """Remove the bar and the echo of Ctrl-C, and print ``sentence``."""
         with self._lock:
-            self._width = max(self._width, len(_CTRL_C))
             if sys.stderr.isatty():
+                self._width = max(self._width, len(_CTRL_C))
                 self._draw("")
         print_note(sentence)
 

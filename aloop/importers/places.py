@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -14,6 +15,7 @@ from aloop.formatting import expand_home, home_folder
 from aloop.importers.values import mapping
 from aloop.text import clean_text
 
+_TRIES = 3
 _KIMI_FILES = ("context*.jsonl", "subagents/*/context.jsonl")
 
 
@@ -143,8 +145,16 @@ def files_of(tool: str, folder: Path, *, everywhere: bool = False) -> list[Path]
         for pattern in patterns:
             # A folder that cannot be read has nothing to import. Path.is_dir raises an error before Python 3.14.
             if os.path.isdir(place.root):  # noqa: PTH112 - see above
-                found.update(dict.fromkeys(sorted(path for path in place.root.glob(pattern) if path.is_file())))
+                found.update(dict.fromkeys(sorted(path for path in _glob(place.root, pattern) if path.is_file())))
     return list(found)
+
+
+def _glob(root: Path, pattern: str) -> list[Path]:
+    for _ in range(_TRIES):
+        # Raised for a folder that its tool removes before it is listed.
+        with contextlib.suppress(FileNotFoundError):
+            return list(root.glob(pattern))
+    return list(root.glob(pattern))
 
 
 def notes_folders(tool: str) -> bool:

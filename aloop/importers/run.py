@@ -166,7 +166,12 @@ class Scan:
         except ImportError:
             self.problems[f"files that need Python 3.14 to be decompressed: {path.name}"] += 1
             return
-        yield Source(plain, zstd.decompress(path.read_bytes()), self.on_read)
+        try:
+            data = zstd.decompress(path.read_bytes())
+        except (*_UNREADABLE, OSError, zstd.ZstdError):
+            self.problems[f"archives that cannot be read: {path.name}"] += 1
+            return
+        yield Source(plain, data, self.on_read)
 
 
 def find_files(path: Path, on_error: Callable[[OSError], None] = lambda _error: None) -> list[Path]:
@@ -185,9 +190,27 @@ def find_files(path: Path, on_error: Callable[[OSError], None] = lambda _error: 
     for folder, names, files in os.walk(path, onerror=on_error):
         names[:] = sorted(name for name in names if name not in _SKIPPED_FOLDERS)
         paths = (Path(folder) / name for name in sorted(files) if _may_hold(name))
-        # Not a link, which may lead anywhere, nor a named pipe.
-        found += [path for path in paths if stat.S_ISREG(path.lstat().st_mode)]
+        found += [path for path in paths if _is_regular(path)]
     return found
+
+
+def size_of(path: Path) -> int:
+    """Return the size of a file; 0 if it is gone, which is reported when it is read."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _is_regular(path: Path) -> bool:
+    """Return False for a link, which may lead anywhere, and for a named pipe.
+
+    A file that was removed since is reported when it is read.
+    """
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except OSError:
+        return True
 
 
 def _may_hold(name: str) -> bool:

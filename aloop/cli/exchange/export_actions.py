@@ -9,7 +9,7 @@ from pathlib import Path
 
 from aloop.cli.console import ProgressBar, print_line, print_note
 from aloop.cli.exchange.exporting import ExportOptions
-from aloop.errors import SessionError, UsageError
+from aloop.errors import SessionError, StorageError, UsageError
 from aloop.export.document import ExportExists, export_path, render, write_export
 from aloop.export.formats import TOOLS, TRANSCRIPTS
 from aloop.export.targets import deliver, to_tool
@@ -73,24 +73,35 @@ def _export_all(options: ExportOptions, library: SessionLibrary, runner: asyncio
     with explained("write the export", folder, flag=""):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     titles = runner.run(library.list_titles())
-    stopped = "Stopped. All files written so far are complete; run the same command again for the rest."
-    with ProgressBar("Exporting", "sessions", if_stopped=stopped) as bar:
-        for number, title in enumerate(titles):
-            bar.show(number, len(titles))
-            try:
-                session = runner.run(library.load(title.id))
-                path, text = export_path(session, options.to, "", folder), render(session, options.to)
-                done[_written(path, text)] += 1
-            except SessionError as error:
-                bar.clear()
-                print_note(str(error))
-                done["not exported"] += 1
+    stopped: BaseException | None = None
+    with ProgressBar("Exporting", "sessions") as bar:
+        try:
+            for number, title in enumerate(titles):
+                bar.show(number, len(titles))
+                try:
+                    session = runner.run(library.load(title.id))
+                    path, text = export_path(session, options.to, "", folder), render(session, options.to)
+                except SessionError as error:
+                    bar.clear()
+                    print_note(str(error))
+                    done["not exported"] += 1
+                else:
+                    done[_written(path, text)] += 1
+        except (KeyboardInterrupt, StorageError) as error:  # the others could not be written, either
+            stopped = error
+            if done:
+                bar.stop("Stopped. All files written so far are complete; run the same command again for the rest.")
+            elif isinstance(error, KeyboardInterrupt):
+                bar.stop("Stopped. Nothing was exported.")
     counts = ", ".join(f"{count:,} {what}" for what, count in done.items())
-    print_note(
-        f"{quantity(sum(done.values()), 'session')} to {folder}: {counts}." if done else "There are no sessions."
-    )
+    if done:
+        print_note(f"{quantity(sum(done.values()), 'session')} to {folder}: {counts}.")
+    elif not titles:
+        print_note("There are no sessions.")
     if done[_OUTDATED]:
         print_note("Files are not overwritten: move those that differ away, or export to another folder.")
+    if stopped:
+        raise stopped
     return 1 if done["not exported"] else 0
 
 

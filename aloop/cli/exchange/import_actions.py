@@ -18,13 +18,13 @@ from typing import NamedTuple
 from aloop.cli.console import ProgressBar, json_line, output_width, print_line, print_note
 from aloop.cli.exchange.import_rows import KINDS, ImportTable, import_record, listed
 from aloop.cli.exchange.importing import ImportOptions
-from aloop.errors import SessionError, StorageError, UsageError
+from aloop.errors import AloopError, SessionError, StorageError, UsageError
 from aloop.formatting import expand_home, quantity
 from aloop.importers.draft import Imported
 from aloop.importers.formats import FORMATS, TOOLS
 from aloop.importers.peek import PROJECT_TOOLS, glimpses_of
 from aloop.importers.places import as_noted, files_of, notes_folders, places_of
-from aloop.importers.run import Scan, Selection, find_files
+from aloop.importers.run import Scan, Selection, find_files, size_of
 from aloop.importers.source import Source
 from aloop.importers.store import ImportStore, Outcome
 from aloop.interrupts import INTERRUPTED, DelayedInterrupt
@@ -32,12 +32,13 @@ from aloop.memory.trust_file import TrustFile
 from aloop.text import closest_match
 
 _STDIN = "-"
+_STOPPED = "Stopped. All conversations imported so far are complete; run the same command again for the rest."
 _UNPLACED = frozenset({"cline"})
 """Tools some of whose sessions do not name their folder, and are imported for each."""
 
 _MEGABYTES = 100_000
 """Bytes from which on a size is in megabytes."""
-_FOR_ALL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
+_FOR_ALL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 """Errors that would meet every other conversation, too."""
 _FAILED = frozenset({"in use", "unreadable", "too large"})
 """Actions for conversations that should have been imported, and could not be."""
@@ -58,8 +59,7 @@ def run_import(options: ImportOptions) -> int:
     if not paths and not scan.problems:
         print_note(_nothing_at(options))
         return 0
-    total = sum(path.stat().st_size for path in paths)
-    return _import(options, scan, scan.read(paths), total)
+    return _import(options, scan, scan.read(paths), sum(map(size_of, paths)))
 
 
 def _nothing_at(options: ImportOptions) -> str:
@@ -97,7 +97,8 @@ def _import(options: ImportOptions, scan: Scan, found: Iterable[Imported], total
     lost: Counter[str] = Counter()
     table = ImportTable(output_width(), dry=options.dry_run)
     added: Counter[str] = Counter()
-    code = read = 0
+    read = 0
+    stopped: BaseException | None = None
     with ProgressBar("Reading", "MB", is_wanted=not options.as_json) as bar:
 
         def show(size: int) -> None:
@@ -116,21 +117,32 @@ def _import(options: ImportOptions, scan: Scan, found: Iterable[Imported], total
                             lost.update(imported.losses)
                             added[outcome.action] += outcome.added
                 except SessionError as error:
-                    if isinstance(error, StorageError) and (error.cause is None or error.cause.errno in _FOR_ALL):
+                    if _is_for_all(error, store.sessions_dir):
                         raise
                     scan.problems[str(error).rstrip(".")] += 1
                     continue
                 bar.clear()
                 _report(options, table, imported, outcome)
-        except KeyboardInterrupt:
-            complete = "All conversations imported so far are complete; run the same command again for the rest."
-            bar.stop(f"Stopped. {'Nothing was imported.' if options.dry_run else complete}")
-            code = INTERRUPTED
-    _summarize(options, scan, store, done, lost, added)
+        except (KeyboardInterrupt, AloopError, OSError) as error:  # also if standard output cannot be written
+            stopped = error
+            if done and not options.dry_run:
+                bar.stop(_STOPPED)
+            elif isinstance(error, KeyboardInterrupt):
+                bar.stop("Stopped. Nothing was imported.")
+    _summarize(options, scan, store, done, lost, added, is_stopped=stopped is not None)
+    if stopped and not isinstance(stopped, KeyboardInterrupt):
+        raise stopped
     is_unknown = (scan.unknown or scan.empty) and not done and not expand_home(options.what).is_dir()
     is_partial = scan.problems or _FAILED & done.keys()
     is_failed = bool(is_partial or is_unknown or (options.session and not done))
-    return code or int(is_failed)
+    return INTERRUPTED if stopped else int(is_failed)
+
+
+def _is_for_all(error: SessionError, sessions_dir: Path) -> bool:
+    """Return True if an error would meet every other conversation, too."""
+    if not isinstance(error, StorageError):
+        return False
+    return error.cause is None or error.cause.errno in _FOR_ALL or error.path == sessions_dir
 
 
 class _Acceptance:
@@ -162,7 +174,14 @@ def _report(options: ImportOptions, table: ImportTable, imported: Imported, outc
 
 
 def _summarize(
-    options: ImportOptions, scan: Scan, store: ImportStore, done: Counter[str], lost: Counter[str], added: Counter[str]
+    options: ImportOptions,
+    scan: Scan,
+    store: ImportStore,
+    done: Counter[str],
+    lost: Counter[str],
+    added: Counter[str],
+    *,
+    is_stopped: bool,
 ) -> None:
     """Print the totals, and what was not taken over, to standard error."""
     new = {"imported": "would be imported", "updated": "would be updated"} if options.dry_run else {}
@@ -171,9 +190,9 @@ def _summarize(
     parts = [f"{count:,} {new.get(action, action)}{messages.get(action, '')}" for action, count in done.items()]
     if parts:
         print_note(f"{quantity(sum(done.values()), 'conversation')}: {', '.join(parts)}.")
-    elif options.session:
+    elif options.session and not is_stopped:
         print_note(f"No conversation has the ID {options.session}.")
-    elif not (scan.empty or scan.unknown or scan.problems):
+    elif not (scan.empty or scan.unknown or scan.problems or is_stopped):
         print_note("No conversations were found.")
     if left := [f"{count:,} {KINDS[kind][count != 1]}" for kind, count in scan.left_out.items()]:
         print_note(f"Left out: {' and '.join(left)}. Add --branches to import them too.")
@@ -194,7 +213,7 @@ def _summarize(
             print_note(f"{name} is not in the format of {label}. Without --from, the format is recognized by content.")
         else:
             print_note(f"{name}{_more(scan.empty)} is in the format of {label}, and has no messages.")
-    if len(scan.unknown) == 1 and Path(scan.unknown[0]).is_file() and not Path(scan.unknown[0]).stat().st_size:
+    if len(scan.unknown) == 1 and Path(scan.unknown[0]).is_file() and not size_of(Path(scan.unknown[0])):
         print_note(f"{scan.unknown[0]} is empty.")
     elif scan.unknown:
         print_note(f"Not recognized: {scan.unknown[0]}{_more(scan.unknown)}. --from names the format of a file.")
@@ -244,17 +263,22 @@ def _count_here() -> Iterator[_Row]:
             try:
                 paths = [glimpse.path for glimpse in glimpses_of(tool, here)]
                 sessions, found = len(paths), list(dict.fromkeys(paths))
-            except (StorageError, sqlite3.Error) as error:
-                print_note(f"Not readable: {FORMATS[tool].label}: {error}")
+            except (StorageError, sqlite3.Error, OSError) as error:
+                reason = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else error
+                print_note(f"Not readable: {FORMATS[tool].label}: {reason}")
                 continue
         elif notes_folders(tool):
             found = [path for path in found if _may_be_here(path, here)]
         if found:
-            yield _Row(tool, sessions, len(found), sum(path.stat().st_size for path in found))
+            yield _Row(tool, sessions, len(found), sum(map(size_of, found)))
 
 
 def _may_be_here(path: Path, here: Path) -> bool:
     """Return True unless the beginning of a file names another folder than this one."""
-    noted, head = as_noted(here), Source(path).head
+    noted = as_noted(here)
+    try:
+        head = Source(path).head
+    except OSError:
+        return True  # the import reports the problem
     # JSON may escape other characters.
     return not noted.isascii() or json.dumps(noted)[1:-1].encode() in head or b'"cwd"' not in head

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from aloop.cli.parser import parse_arguments
 from aloop.errors import StorageError, UsageError
-from tests.saved_sessions import FIRST, break_session, save
+from aloop.export import document
+from aloop.memory.disk.filesystem import write_atomic
+from tests.saved_sessions import FIRST, SECOND, THIRD, break_session, save
 
 
 def run(sessions_dir: Path, *arguments: str) -> int:
@@ -63,6 +67,33 @@ def test_all_sessions_are_written_once_and_a_broken_one_is_reported(
     assert run(sessions_dir, "--all", str(target), "--to", "json") == 1
     assert ": 1 not exported, 1 different from the file there." in capsys.readouterr().err
     assert exported.read_text() == "older"
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(errno.ENOSPC, "No space left on device")])
+def test_export_of_all_that_is_stopped_counts_the_files_that_are_written(
+    error: BaseException,
+    sessions_dir: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write = write_atomic
+
+    def stop(fs: Any, path: Path, *arguments: Any, **options: Any) -> None:
+        if path.parent == target and list(target.iterdir()):
+            raise error
+        write(fs, path, *arguments, **options)
+
+    for session_id in (FIRST, SECOND, THIRD):
+        save(sessions_dir, session_id)
+    target = tmp_path / "backup"
+    monkeypatch.setattr(document, "write_atomic", stop)
+    with pytest.raises((KeyboardInterrupt, StorageError)):
+        run(sessions_dir, "--all", str(target), "--to", "json")
+    stopped, counts = capsys.readouterr().err.splitlines()
+    assert stopped.startswith("Stopped. All files written so far are complete")
+    assert counts == f"1 session to {target}: 1 exported."
+    assert len(list(target.iterdir())) == 1
 
 
 def test_wrong_combinations_are_explained(sessions_dir: Path) -> None:

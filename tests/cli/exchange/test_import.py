@@ -18,9 +18,11 @@ from typing import Any
 
 import pytest
 
+from aloop.cli.exchange import import_actions
 from aloop.cli.parser import parse_arguments
 from aloop.config import state_dir
-from aloop.errors import UnstorableValue, UsageError
+from aloop.errors import StorageError, UnstorableValue, UsageError
+from aloop.importers import store
 from aloop.importers.databases import sqlite
 from aloop.importers.draft import Imported
 from aloop.importers.places import claude_slug
@@ -182,6 +184,42 @@ def test_folder_that_cannot_be_read_is_reported(
     assert "1 imported" in err
 
 
+def test_file_that_is_removed_before_it_is_read_is_reported_and_the_others_are_imported(
+    tmp_path: Path, sessions_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    walked = os.walk
+
+    def walk(path: Path, **options: Any) -> Iterator[Any]:
+        for found in walked(path, **options):
+            gone.unlink(missing_ok=True)
+            yield found
+
+    monkeypatch.setattr(os, "walk", walk)
+    chat(tmp_path / "talk.json")
+    gone = chat(tmp_path / "gone.json")
+    assert run(str(tmp_path), "--sessions-dir", str(sessions_dir)) == 1
+    err = capsys.readouterr().err
+    assert "Not readable: files that cannot be read: gone.json: No such file or directory (1).\n" in err
+    assert "1 imported" in err
+
+
+def test_folder_that_is_removed_while_a_tool_is_searched_hides_no_other(
+    private_home: Path, sessions_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    listed = os.scandir
+
+    def remove(path: Any = ".") -> Any:
+        if str(path).endswith("gone") and gone.exists():
+            gone.rmdir()
+        return listed(path)
+
+    gone = claude_session(Path.cwd(), private_home).parent / "gone"
+    gone.mkdir()
+    monkeypatch.setattr(os, "scandir", remove)
+    assert run("claude-code", "--sessions-dir", str(sessions_dir)) == 0
+    assert "1 imported" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("dry", [(), ("--dry-run",)])
 def test_conversation_that_is_too_large_is_reported_and_the_others_are_imported(
     dry: tuple[str, ...],
@@ -257,7 +295,9 @@ def test_ctrl_c_keeps_what_was_imported(
 
     monkeypatch.setattr(Scan, "read", interrupted)
     assert run(str(chat(tmp_path / "c.json", 3)), "--sessions-dir", str(sessions_dir)) == 130
-    assert "run the same command again" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert "run the same command again" in err
+    assert "\x1b" not in err
     assert len(list(sessions_dir.glob("2*"))) == 1
 
 
@@ -266,9 +306,9 @@ def test_ctrl_c_while_a_conversation_is_written_counts_it(
 ) -> None:
     put = ImportStore.put
 
-    def interrupted(store: ImportStore, imported: Imported) -> Outcome:
+    def interrupted(imports: ImportStore, imported: Imported) -> Outcome:
         signal.raise_signal(signal.SIGINT)
-        return put(store, imported)
+        return put(imports, imported)
 
     monkeypatch.setattr(ImportStore, "put", interrupted)
     previous = signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs of a shell ignore it
@@ -276,6 +316,81 @@ def test_ctrl_c_while_a_conversation_is_written_counts_it(
         assert run(str(chat(tmp_path / "c.json", 3)), "--sessions-dir", str(sessions_dir)) == 130
     finally:
         signal.signal(signal.SIGINT, previous)
+    assert "1 conversation: 1 imported (1 message)." in capsys.readouterr().err
+    assert len(list(sessions_dir.glob("2*"))) == 1
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_full_disk_after_some_conversations_is_an_error_below_their_number(
+    form: tuple[str, ...],
+    tmp_path: Path,
+    sessions_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    create = YamlBackend.create
+
+    def fill(backend: YamlBackend, session: Session, folder: Path) -> object:
+        if session.title == "Question 2":
+            raise OSError(errno.ENOSPC, "No space left on device", str(folder))
+        return create(backend, session, folder)
+
+    monkeypatch.setattr(YamlBackend, "create", fill)
+    arguments = (str(chat(tmp_path / "c.json", 4)), *form, "--sessions-dir", str(sessions_dir))
+    with pytest.raises(StorageError, match="the disk is full"):
+        run(*arguments)
+    out, err = capsys.readouterr()
+    assert "Question 1" in out
+    assert "Question 2" not in out
+    stopped, counts, *_ = err.splitlines()
+    assert stopped.endswith("run the same command again for the rest.")
+    assert counts == "2 conversations: 2 imported (2 messages)."
+    assert len(list(sessions_dir.glob("2*"))) == 2
+    monkeypatch.setattr(YamlBackend, "create", create)
+    assert run(*arguments) == 0
+    assert "4 conversations: 2 unchanged, 2 imported" in capsys.readouterr().err
+
+
+def test_session_that_cannot_be_written_does_not_stop_the_others(
+    tmp_path: Path, sessions_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    folder = ("--sessions-dir", str(sessions_dir))
+    first = claude_session(tmp_path, tmp_path)
+    assert run(str(tmp_path), *folder) == 0
+    line = json.loads(first.read_text())
+    write_lines(first, line, {**line, "uuid": "u2", "parentUuid": "u1", "message": {"role": "user", "content": "And?"}})
+    claude_session(tmp_path, tmp_path, "21111111-2222-4333-8444-555555555555")
+    monkeypatch.setattr(store, "OpenLock", refuse)
+    assert run(str(tmp_path), *folder) == 1
+    err = capsys.readouterr().err
+    assert "1 conversation: 1 imported" in err
+    assert "permission denied" in err
+
+
+def test_full_disk_at_the_first_conversation_counts_nothing(
+    tmp_path: Path, sessions_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fill(*_: object) -> object:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(YamlBackend, "create", fill)
+    with pytest.raises(StorageError):
+        run(str(chat(tmp_path / "c.json", 2)), "--sessions-dir", str(sessions_dir))
+    assert capsys.readouterr().err == ""
+
+
+def test_standard_output_that_is_closed_is_an_error_below_the_number_of_conversations(
+    tmp_path: Path, sessions_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def closed(_line: str) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr(import_actions, "print_line", closed)
+    with pytest.raises(BrokenPipeError):
+        run(str(chat(tmp_path / "c.json", 3)), "--json", "--sessions-dir", str(sessions_dir))
     assert "1 conversation: 1 imported (1 message)." in capsys.readouterr().err
     assert len(list(sessions_dir.glob("2*"))) == 1
 
