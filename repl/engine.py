@@ -59,25 +59,6 @@ def build_agent(options: ShellOptions | TaskOptions) -> ReActAgent:
     )
 
 
-async def write_title(agent: ReActAgent, options: ShellOptions) -> None:
-    """Let a model write the title of a new session; the offline model cannot."""
-    # Imported here, as in build_agent.
-    from aloop.agent.titles import improve_title, wants_title
-    from aloop.llm import create_llm
-
-    if not wants_title(agent.memory):
-        return
-    name = options.settings.title_model
-    llm = create_llm(name, options.settings) if name else agent.llm
-    if llm.provider == "offline":
-        return
-    try:
-        await improve_title(agent.memory, llm, agent.budget)
-    finally:
-        if name:
-            await llm.aclose()
-
-
 def load_ahead(agent: ReActAgent) -> None:
     """Import the SDK and the validator of tool arguments: blocks for a second or two."""
     # Imported here, as in build_agent.

@@ -8,8 +8,7 @@ import sys
 import time
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
-from functools import partial
-from pathlib import Path
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from prompt_toolkit.enums import EditingMode
@@ -18,7 +17,6 @@ from prompt_toolkit.input import Input
 from aloop.errors import AloopError, SessionBusy, SessionDeclined
 from aloop.formatting import quantity
 from aloop.keys import DEFAULT_KEYS, key_label
-from aloop.project import find_branch
 from repl.completion.lazy_completer import LazyCompleter
 from repl.crash_report import bug_text, loop_error_text
 from repl.engine import Engine, recover, resume_session
@@ -26,26 +24,22 @@ from repl.input.history import HistoryFile, InputHistory
 from repl.input.pastes import Entry
 from repl.input.prompt import Prompt
 from repl.input.queue import MessageQueue, QueuedLine
-from repl.input.toolbar import toolbar_line, toolbar_parts
+from repl.input.toolbar import Toolbar
 from repl.options import ShellOptions
 from repl.output.live import Live
-from repl.output.renderer import TerminalOutput
 from repl.output.screen import Screen
-from repl.output.styled import Line, echo_lines, line, to_text
+from repl.output.styled import echo_lines, line, to_text
 from repl.output.theme import Style
 from repl.startup.banner import farewell_lines, greeting, remember_start
 from repl.startup.first_paint import EarlyScreen
+from repl.window import ShellWindow
 
 if TYPE_CHECKING:
-    from aloop.llm.cost.pricing import Cost
     from aloop.memory.projects import Place
     from commands.context import Context, View
-    from commands.model_browser import ModelBrowser
-    from commands.pages import Question, Questions
     from commands.registry import Outcome
-    from commands.session_browser import Choice, SessionBrowser
-    from repl.input.choice import Choice as Answer
     from repl.terminal_view import TerminalView
+    from repl.title_writer import TitleWriter
 
 
 _LONG_TURN_SECONDS = 10
@@ -84,11 +78,8 @@ class Shell:
         self._background = Background()
         self._engine = Engine(options, self._make_view)
         self._turn: asyncio.Task[None] | None = None
-        self._branch = find_branch()
         self._began = 0.0
         self._is_paging = False
-        if isinstance(screen.output, TerminalOutput):
-            screen.output.reports_focus = options.settings.notify != "off"
         self._view: TerminalView | None = None
         self._is_leaving = False
         self._exit_code = 0
@@ -96,8 +87,8 @@ class Shell:
         """The session of another project to resume after the shell has ended."""
         self._resume_first = ""
         """The ID of a session to resume in the first turn, which asks about it."""
-        self._cost: tuple[str, Cost] | None = None
-        self._has_reported_titles = False
+        self._window = ShellWindow(options.settings, screen, self._engine, lambda: self._turn is not None)
+        self._toolbar = Toolbar(options, self._engine, screen.redraw)
         self._completer = LazyCompleter(self._engine, self._background.start, self._more_to_offer, screen.redraw)
         self._question = options.question
         self._queue = MessageQueue()
@@ -105,7 +96,7 @@ class Shell:
             self,
             screen,
             self._live,
-            toolbar=self._toolbar,
+            toolbar=self._toolbar.line,
             completer=self._completer,
             history=InputHistory(HistoryFile(options.settings.history_file), self._report),
             editing_mode=EditingMode(options.settings.editing_mode.upper()),
@@ -237,7 +228,7 @@ class Shell:
         resumed_first, self._resume_first = self._resume_first, ""
         self._live.begin("starting")
         self._began = time.monotonic()
-        self._show_title()
+        self._window.show_title()
         self._turn = asyncio.create_task(self._take_turn(entry, resumed_first))
         self._turn.add_done_callback(lambda turn: self._end_unstarted(entry) if turn is self._turn else None)
 
@@ -290,10 +281,10 @@ class Shell:
         from commands.registry import Next  # as above
 
         self._prompt.clear_hint()
-        self._branch = find_branch()
-        self._show_title()
+        self._toolbar.update_branch()
+        self._window.show_title()
         if time.monotonic() - self._began > _LONG_TURN_SECONDS:
-            self._notify(f"{self._session_title or 'The turn'} is done")
+            self._window.report_end()
         self.moves_to = outcome.place
         if self._is_leaving or outcome.next is Next.LEAVE:
             self._prompt.leave()
@@ -306,9 +297,9 @@ class Shell:
         if outcome.prefill and not self._prompt.prefill(again):
             self._prompt.hint("The unanswered text is in the history. Press Up to bring it back.")
         self._completer.expire()
-        self._background.start(self._update_cost())
-        if self._options.settings.titles == "model":
-            self._background.start(self._update_title())
+        self._background.start(self._toolbar.update_cost())
+        if self._options.settings.titles == "model" and (context := self._engine.context):
+            self._background.start(self._title_writer.update(context.agent))
         self._ask_first()
         if not self._turn and self._queue.lines and (following := self._queue.take_next()):
             self.line_entered(following)
@@ -338,53 +329,15 @@ class Shell:
     def _make_view(self) -> View:
         # Imported here, in the engine's thread, with the parser of Markdown.
         from commands.context import Verbosity
+        from repl.dialogs import PromptDialogs
         from repl.terminal_view import TerminalView
 
         settings = self._options.settings
         # Thinking is shown unless the settings say otherwise.
         verbosity = Verbosity(verbose=settings.verbose, thinking=settings.thinking is not False)
-        self._view = TerminalView(
-            self._screen,
-            self._live,
-            self._set_paging,
-            self._prompt.ask,
-            self._choose_answer,
-            self._pick,
-            verbosity,
-            self._pick_model,
-            self._pick_message,
-            self._expand_key,
-        )
+        dialogs = PromptDialogs(self._prompt, self._screen, self._window, self._completer)
+        self._view = TerminalView(self._screen, self._live, self._set_paging, dialogs, verbosity, self._expand_key)
         return self._view
-
-    async def _choose_answer(self, title: str, choices: Sequence[Answer], more: str) -> str:
-        """Ask a question, and report it if another window has the focus."""
-        from repl.input.choice import choose  # here: needed only for a question
-
-        self._show_title(is_asking=True)
-        self._notify(f"{self._session_title or 'aloop'} asks: {title}")
-        try:
-            return await choose(self._prompt, title, choices, more)
-        finally:
-            self._show_title()
-
-    async def _pick(self, browser: SessionBrowser) -> Choice | None:
-        # Imported here: needed only when the picker is opened.
-        from repl.picker.picker import pick
-
-        return await pick(self._prompt, self._screen, browser, self._completer.sessions.titles())
-
-    async def _pick_model(self, browser: ModelBrowser) -> str | None:
-        # Imported here: needed only when the picker is opened.
-        from repl.picker.model_picker import pick_model
-
-        return await pick_model(self._prompt, self._screen, browser)
-
-    async def _pick_message(self, page: Questions) -> tuple[Question, bool] | None:
-        # Imported here: needed only when the picker is opened.
-        from repl.picker.message_picker import pick_message
-
-        return await pick_message(self._prompt, self._screen, page)
 
     def _set_paging(self, is_paging: bool) -> None:
         self._is_paging = is_paging
@@ -418,26 +371,8 @@ class Shell:
             await report_resumed(context, session)
         self._screen.write("\n")
 
-    def _show_title(self, *, is_asking: bool = False) -> None:
-        """Show the title of the session as that of the terminal, with a mark while busy."""
-        if self._options.settings.terminal_title:
-            context = self._engine.context
-            title = context.memory.title if context and context.memory.message_count else Path.cwd().name
-            mark = "? " if is_asking else "● " if self._turn else ""
-            self._screen.set_title(f"{mark}{title} · aloop")
-
-    @property
-    def _session_title(self) -> str:
-        return self._engine.context.memory.title if self._engine.context else ""
-
-    def _notify(self, news: str) -> None:
-        """Report ``news`` if another window has the focus."""
-        notify = self._options.settings.notify
-        if notify != "off" and not self._screen.has_focus:
-            self._screen.notify(news, on_desktop=notify == "desktop")
-
     def _painted(self) -> None:
-        self._show_title()
+        self._window.show_title()
         self._background.start(self._start_engine())
         remember_start(self._options.settings)
         if self._resume_first and not self._turn:
@@ -468,45 +403,17 @@ class Shell:
                 self._completer.sessions.expire()
             if await refresh_commands(context) or has_recovered:
                 self._screen.write("\n")
-            await self._update_cost()
+            await self._toolbar.update_cost()
         except Exception as error:  # noqa: BLE001 - any failure of the engine ends the shell
             self._report(str(error) if isinstance(error, AloopError) else bug_text(error))
             self._exit_code = 1
             self._prompt.leave()
 
-    async def _update_cost(self) -> None:
-        """Calculate the cost of the session, in a thread: the first one loads prices."""
-        if (context := self._engine.context) is None:
-            return
-        memory, prices = context.memory, context.agent.budget.prices
-        cost = await asyncio.to_thread(prices.cost_of, memory.messages)
-        self._cost = memory.session_id, cost
-        self._screen.redraw()
+    @cached_property
+    def _title_writer(self) -> TitleWriter:
+        from repl.title_writer import TitleWriter  # here: off by default
 
-    async def _update_title(self) -> None:
-        """Let a model write the title of a new session, while the user can type."""
-        if (context := self._engine.context) is not None:
-            # Imported here: off by default.
-            from repl.engine import write_title
-
-            try:
-                await write_title(context.agent, self._options)
-            except AloopError as error:
-                # The first words are a title, too, but a setting that does nothing would never be found.
-                name = self._options.settings.title_model
-                if name and not self._has_reported_titles:
-                    self._has_reported_titles = True
-                    self._report(f"No title was written, because title_model = {name!r} cannot be used. {error}")
-                    self._screen.write("\n")
-
-    def _toolbar(self, width: int) -> Line:
-        parts = toolbar_parts(self._options, self._engine.context, self._session_cost(), self._branch)
-        return toolbar_line(parts, width)
-
-    def _session_cost(self) -> Cost | None:
-        context = self._engine.context
-        is_current = self._cost and context and self._cost[0] == context.memory.session_id
-        return self._cost[1] if self._cost and is_current else None
+        return TitleWriter(self._options, self._screen)
 
     def _more_to_offer(self) -> None:
         with suppress(RuntimeError):  # the user has left the shell, and the loop is closed

@@ -5,9 +5,10 @@ It imports the parser of Markdown and the highlighter, so it is loaded with the 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 from aloop.agent.events import AgentEvent
 from aloop.errors import AloopError
@@ -45,12 +46,6 @@ from repl.turn.permission import (
 from repl.turn.streams import CommandOutput
 from repl.turn.turn_view import TurnDisplay
 
-Read = Callable[[str, str], Awaitable[str]]
-ChooseAnswer = Callable[[str, Sequence[Choice], str], Awaitable[str]]
-Pick = Callable[[SessionBrowser], Awaitable[SessionChoice | None]]
-PickModel = Callable[[ModelBrowser], Awaitable[str | None]]
-PickMessage = Callable[[Questions], Awaitable[tuple[Question, bool] | None]]
-
 _MORE = f" · {SHOW_ALL} shows all"
 _BECAUSE = "No, because: "
 _BECAUSE_HELP = "Enter sends the reason, if any, to the model · Esc stops"
@@ -64,13 +59,27 @@ _PROMPT_ROWS = 3
 """Rows of the prompt and its toolbar, which a page must leave free to need no pager."""
 
 
+class Dialogs(Protocol):
+    """The questions that a view asks, and its pickers."""
+
+    async def read(self, prompt: str, help_text: str) -> str:
+        """Return the line that the user enters after ``prompt``."""
+        ...
+
+    async def choose(self, title: str, choices: Sequence[Choice], more: str) -> str:
+        """Return the key of one of ``choices``."""
+        ...
+
+    async def pick_session(self, browser: SessionBrowser) -> SessionChoice | None: ...
+    async def pick_model(self, browser: ModelBrowser) -> str | None: ...
+    async def pick_message(self, page: Questions) -> tuple[Question, bool] | None: ...
+
+
 class TerminalView:
     """Shows the output of commands and turns, and asks questions.
 
-    ``paging`` is called with True when another program takes the screen, and with False when it returns it. ``read``
-    reads an answer at the prompt. ``choose_answer`` returns the key of one of several choices. ``choose`` shows the
-    session picker, ``choose_model`` the model picker, and ``choose_message`` the picker of messages. ``expand_key``
-    shows all of a result.
+    ``paging`` is called with True when another program takes the screen, and with False when it returns it.
+    ``expand_key`` shows all of a result.
     """
 
     def __init__(
@@ -78,12 +87,8 @@ class TerminalView:
         screen: Screen,
         live: Live,
         paging: Callable[[bool], None],
-        read: Read,
-        choose_answer: ChooseAnswer,
-        choose: Pick | None = None,
+        dialogs: Dialogs,
         verbosity: Verbosity | None = None,
-        choose_model: PickModel | None = None,
-        choose_message: PickMessage | None = None,
         expand_key: str = "Ctrl-O",
     ) -> None:
         self.verbosity = verbosity or Verbosity(thinking=True)
@@ -91,11 +96,7 @@ class TerminalView:
         self._live = live
         self._paging = paging
         self._turn = TurnDisplay(screen, live, self.verbosity, expand_key)
-        self._read = read
-        self._choose_answer = choose_answer
-        self._choose = choose
-        self._choose_model = choose_model
-        self._choose_message = choose_message
+        self._dialogs = dialogs
 
     def info(self, text: str) -> None:
         self._screen.show(notice_lines(text, self._screen.text_width))
@@ -105,7 +106,7 @@ class TerminalView:
 
     async def confirm(self, question: str) -> bool:
         with self._live.hidden():  # the question itself shows that aloop waits
-            key = await self._choose_answer(safe_line(question), _YES_OR_NO, "")
+            key = await self._dialogs.choose(safe_line(question), _YES_OR_NO, "")
         is_yes = key == "y"
         self._screen.say(Style.STRONG, question)
         self._screen.show([line((Style.GOOD, "  yes") if is_yes else (Style.BAD, "  no"))])
@@ -130,24 +131,16 @@ class TerminalView:
                 self._screen.write("".join([piece async for piece in pieces]))
 
     async def pick(self, browser: SessionBrowser) -> SessionChoice | None:
-        if self._choose is None:
-            return None
         with self._live.hidden():
-            return await self._choose(browser)
+            return await self._dialogs.pick_session(browser)
 
     async def pick_model(self, browser: ModelBrowser) -> str | None:
-        if self._choose_model is None:
-            await browser.load()
-            return None
         with self._live.hidden():
-            return await self._choose_model(browser)
+            return await self._dialogs.pick_model(browser)
 
     async def pick_message(self, page: Questions) -> tuple[Question, bool] | None:
-        if self._choose_message is None:
-            await self.show(page)
-            return None
         with self._live.hidden():
-            return await self._choose_message(page)
+            return await self._dialogs.pick_message(page)
 
     def send_to_clipboard(self, text: str) -> str:
         return self._screen.send_to_clipboard(text)
@@ -187,10 +180,10 @@ class TerminalView:
         offered = [Choice(key, label, short.get(key, "")) for key, label in permission_choices(request)]
         has_more = is_cut(request)
         more = _MORE if has_more else ""
-        while (key := await self._choose_answer(permission_title(request), offered, more)) == SHOW_ALL:
+        while (key := await self._dialogs.choose(permission_title(request), offered, more)) == SHOW_ALL:
             if has_more:
                 await self._show_paged(_joined(self._ansi(detail_lines(request, self._screen.text_width))))
-        reason = await self._read(_BECAUSE, _BECAUSE_HELP) if key == "n" else ""
+        reason = await self._dialogs.read(_BECAUSE, _BECAUSE_HELP) if key == "n" else ""
         decision = decide_by_key(key, reason)
         self._screen.show(indented_rows(decision_lines(request, decision), self._screen.text_width))
         self._turn.end_question()

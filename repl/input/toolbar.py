@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING
 
 from aloop.formatting import quantity, thousands
 from aloop.local_model.models import TOY, title_of
+from aloop.project import find_branch
 from aloop.sanitize import safe_line
 from aloop.width import fit, text_width, unjoined
 from repl.options import ShellOptions
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from aloop.memory import ContextUse
     from aloop.permissions import Kind
     from commands.context import Context
+    from repl.engine import Engine
 
 _SEPARATOR = " · "
 _ASKING = "asking"
@@ -31,6 +33,42 @@ _WARNING_SHARE, _BAD_SHARE = 0.7, 0.9
 _KINDS: Mapping[Kind, str] = {"write": "file changes", "shell": "commands", "outside": "outside paths"}
 
 Parts = Mapping[str, list[Span]]
+
+
+class Toolbar:
+    """The toolbar of a shell, which keeps the cost and the branch."""
+
+    def __init__(self, options: ShellOptions, engine: Engine, redraw: Callable[[], None]) -> None:
+        self._options = options
+        self._engine = engine
+        self._redraw = redraw
+        self._cost: tuple[str, Cost] | None = None
+        self._branch = find_branch()
+
+    def line(self, width: int) -> Line:
+        """Return the toolbar in ``width`` cells, as it is now."""
+        parts = toolbar_parts(self._options, self._engine.context, self._session_cost(), self._branch)
+        return toolbar_line(parts, width)
+
+    def update_branch(self) -> None:
+        """Find the branch again, which a turn may have changed."""
+        self._branch = find_branch()
+
+    async def update_cost(self) -> None:
+        """Calculate the cost of the session, in a thread: the first one loads prices."""
+        if (context := self._engine.context) is None:
+            return
+        import asyncio  # here: the first paint needs no event loop
+
+        memory, prices = context.memory, context.agent.budget.prices
+        cost = await asyncio.to_thread(prices.cost_of, memory.messages)
+        self._cost = memory.session_id, cost
+        self._redraw()
+
+    def _session_cost(self) -> Cost | None:
+        context = self._engine.context
+        is_current = self._cost and context and self._cost[0] == context.memory.session_id
+        return self._cost[1] if self._cost and is_current else None
 
 
 def toolbar_line(parts: Parts, width: int) -> Line:

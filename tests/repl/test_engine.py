@@ -18,7 +18,7 @@ from aloop.llm.offline import OfflineLLM
 from aloop.memory import MemoryManager
 from aloop.memory.trust_file import TrustFile
 from commands.builtin.model import follow
-from repl.engine import Engine, build_agent, resume_session, write_title
+from repl.engine import Engine, build_agent, resume_session
 from repl.options import ShellOptions
 from tests.commands.conftest import RecordingView, store
 from tests.saved_sessions import FIRST, THIRD, save, trust
@@ -38,24 +38,6 @@ async def test_engine_is_built_in_the_background_and_sends_events_to_the_view(se
     assert engine.context is context
     await context.agent.run("Hi")
     assert "TurnEnded" in view.of("event")
-
-
-async def test_no_model_is_made_for_a_title_that_is_not_wanted(
-    sessions_dir: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made = list[object]()
-
-    def create(*model: object) -> OfflineLLM:
-        made.append(model)
-        return OfflineLLM()
-
-    monkeypatch.setattr("aloop.llm.create_llm", create)
-    settings = Settings.from_env()._replace(title_model="claude-small")
-    agent = ReActAgent(OfflineLLM(), sessions_dir=sessions_dir)
-    for _ in range(2):
-        await agent.run("Hi")
-        await write_title(agent, ShellOptions(settings, "offline", sessions_dir, None))
-    assert len(made) == 1
 
 
 async def test_engine_error_is_raised_for_every_waiter() -> None:

@@ -135,21 +135,35 @@ async def ask_everything(view: View, text: str) -> None:
         await view.ask_permission(PermissionRequest(("write", "shell"), text, f"{text}\n{text}\n{text}\n+{text}", form))
 
 
+class Dialogs:
+    """Writes each question to ``terminal``."""
+
+    def __init__(self, terminal: Recorder, answers: Answers) -> None:
+        self._terminal = terminal
+        self._answers = answers
+
+    async def read(self, prompt: str, help_text: str) -> str:
+        self._write(prompt + help_text)
+        return await self._answers.read_answer(prompt)
+
+    async def choose(self, title: str, choices: Sequence[Choice], more: str) -> str:
+        self._write(title + "".join(choice.label for choice in choices) + more)
+        return "n"
+
+    async def pick_session(self, browser: object) -> None: ...
+    async def pick_model(self, browser: object) -> None: ...
+    async def pick_message(self, page: object) -> None: ...
+
+    def _write(self, text: str) -> None:
+        self._terminal.output.write_raw(to_ansi(echo_lines(text, 79), Theme()))
+
+
 async def on_terminal(text: str) -> str:
     terminal = Recorder()
     answers = Answers(text)
 
-    async def read(lead: str, choices: str) -> str:
-        terminal.output.write_raw(to_ansi(echo_lines(lead + choices, 79), Theme()))
-        return await answers.read_answer(lead)
-
-    async def choose(title: str, choices: Sequence[Choice], more: str) -> str:
-        labels = "".join(choice.label for choice in choices)
-        terminal.output.write_raw(to_ansi(echo_lines(title + labels + more, 79), Theme()))
-        return "n"
-
     screen = Screen(terminal.output)
-    view = TerminalView(screen, Live(), lambda _: None, read, choose)
+    view = TerminalView(screen, Live(), lambda _: None, Dialogs(terminal, answers))
     await show_everything(view, text)
     await ask_everything(view, text)
     screen.show(echo_lines(text, 79))

@@ -26,14 +26,18 @@ class Stage:
         self.paging: list[bool] = []
         self.answer = ""
         self.asked: list[str] = []
-        self.view = TerminalView(Screen(self.terminal.output), Live(), self.paging.append, self._ask, self._choose)
+        self.view = TerminalView(Screen(self.terminal.output), Live(), self.paging.append, self)
 
-    async def _choose(self, title: str, choices: object, more: str) -> str:
+    async def choose(self, title: str, choices: object, more: str) -> str:
         self.asked.append(title)
         return self.answer
 
-    async def _ask(self, lead: str, choices: str) -> str:
+    async def read(self, prompt: str, help_text: str) -> str:
         return self.answer
+
+    async def pick_session(self, browser: object) -> None: ...
+    async def pick_model(self, browser: object) -> None: ...
+    async def pick_message(self, page: object) -> None: ...
 
 
 @pytest.fixture
