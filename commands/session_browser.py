@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 ROW = "import"
 """The ID of the row, which no session can have."""
+_LISTED = 50
+"""Sessions of other tools in the preview of their row."""
 _LAST = 50
 """Sessions that fill a screen until all others have been read."""
 _NOT_A_SESSION = "This row lists the sessions of other tools. Press Enter to open the list."
@@ -136,6 +138,10 @@ class SessionBrowser:
         """Return at least the last messages of a session."""
         return await self._library(session.sessions_dir).load_ending(session.id)
 
+    def without_messages(self, session: SessionTitle) -> Sequence[str]:  # noqa: ARG002 - for a subclass
+        """Return the lines to show if ``ending`` returned no messages."""
+        return ["(no messages)"]
+
     async def rename(self, session_id: str, title: str) -> None:
         """Change the title of a session."""
         memory = self._memory
@@ -215,6 +221,12 @@ class BrowserWithImports(SessionBrowser):
     async def ending(self, session: SessionTitle) -> Sequence[LLMMessage]:
         return () if session.id == ROW else await super().ending(session)
 
+    def without_messages(self, session: SessionTitle) -> Sequence[str]:
+        if session.id != ROW:
+            return super().without_messages(session)
+        rest = len(self.found) - _LISTED
+        return [*map(_row_title, self.found[:_LISTED]), *([f"… and {rest:,} more"] if rest > 0 else [])]
+
     async def rename(self, session_id: str, title: str) -> None:
         _require_session(session_id)
         await super().rename(session_id, title)
@@ -222,6 +234,13 @@ class BrowserWithImports(SessionBrowser):
     async def trash(self, session_id: str) -> str:
         _require_session(session_id)
         return await super().trash(session_id)
+
+
+def _row_title(glimpse: Glimpse) -> str:
+    # Imported late for start-up time.
+    from aloop.importers.formats import FORMATS
+
+    return f"{FORMATS[glimpse.tool].label} · {glimpse.title}"
 
 
 def _essence(message: LLMMessage) -> tuple[str, ...]:
@@ -243,14 +262,7 @@ class ForeignBrowser(SessionBrowser):
         self._found = {glimpse.session_id: glimpse for glimpse in found}
 
     async def titles(self) -> Sequence[SessionTitle]:
-        # Imported late for start-up time.
-        from aloop.importers.formats import FORMATS
-
-        found = self._found.values()
-        return [
-            SessionTitle(each.session_id, each.updated_at, f"{FORMATS[each.tool].label} · {each.title}")
-            for each in found
-        ]
+        return [SessionTitle(each.session_id, each.updated_at, _row_title(each)) for each in self._found.values()]
 
     async def last_titles(self) -> Sequence[SessionTitle]:
         return ()
@@ -281,6 +293,9 @@ class ForeignBrowser(SessionBrowser):
             raise StorageError(
                 f"Could not read {display_path(glimpse.path)}: {error.strerror}.", glimpse.path, error
             ) from error
+
+    def without_messages(self, session: SessionTitle) -> Sequence[str]:  # noqa: ARG002 - as in the base class
+        return ["This session is not read yet. Press Enter to import a copy of it."]
 
     async def rename(self, session_id: str, title: str) -> None:  # noqa: ARG002 - as in the base class
         raise UsageError("This session belongs to another tool. Open it, and rename the copy.")

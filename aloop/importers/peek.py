@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from aloop.errors import AloopError
+from aloop.errors import AloopError, StorageError
 from aloop.importers.agents import aider, cline, vibe
 from aloop.importers.databases.listing import newest
 from aloop.importers.draft import Imported
@@ -183,20 +183,30 @@ def _tail(path: Path, size: int) -> bytes:
 
 
 def ending(glimpse: Glimpse) -> tuple[LLMMessage, ...]:
-    """Return the last messages of a session; raises OSError."""
-    if glimpse.path.suffix != ".jsonl" and glimpse.path.suffix != ".json":
-        return _sent(read_whole(glimpse))
+    """Return the last messages of a session, or else the first ones.
+
+    There are none if too much of the file would have to be read. Raises OSError, StorageError.
+    """
+    if glimpse.path.suffix == ".jsonl":
+        found = (_sent(_read(glimpse.tool, glimpse.path, data)) for data in _endings(glimpse.path))
+        return next(filter(None, found), ()) or _sent(_read(glimpse.tool, glimpse.path, _head(glimpse.path, _PIECE)[0]))
     if glimpse.path.suffix == ".json":  # one document, which has no lines
-        imported = _read(glimpse.tool, glimpse.path, _head(glimpse.path, _PIECES[-1])[0])
-        return _sent(imported)
-    with glimpse.path.open("rb") as stream:
-        first = stream.readline(_PIECE)
+        data, is_whole = _head(glimpse.path, _PIECES[-1])
+        return _sent(_read(glimpse.tool, glimpse.path, data)) if is_whole else ()
+    return _sent(read_whole(glimpse))
+
+
+def _endings(path: Path) -> Iterator[bytes]:
+    """Yield the first line of a file with its last lines, more of them each time."""
+    with path.open("rb") as stream:
+        first = stream.readline(_PIECES[1])
         size = stream.seek(0, 2)
-        start = stream.seek(max(len(first), size - _PIECE))
-        data = stream.read()
-    if start > len(first):
-        data = data.partition(b"\n")[2]
-    return _sent(_read(glimpse.tool, glimpse.path, first + data))
+        for piece in _PIECES:
+            start = stream.seek(max(len(first), size - piece))
+            data = stream.read()
+            yield first + (data.partition(b"\n")[2] if start > len(first) else data)
+            if start <= len(first):
+                return
 
 
 def _sent(imported: Imported | None) -> tuple[LLMMessage, ...]:
@@ -207,4 +217,8 @@ def read_whole(glimpse: Glimpse) -> Imported | None:
     """Return the whole session, or None if it is gone; raises StorageError."""
     scan = Scan(Selection(form=glimpse.tool, session=glimpse.foreign_id))
     found = (imported for imported in scan.read([glimpse.path]) if imported.foreign_id == glimpse.foreign_id)
-    return next((imported for imported in found if imported.kind == "session"), None)
+    imported = next((imported for imported in found if imported.kind == "session"), None)
+    if imported is None and scan.problems:
+        problem = next(iter(scan.problems))
+        raise StorageError(f"Could not read the session of {FORMATS[glimpse.tool].label}: {problem}.", glimpse.path)
+    return imported

@@ -122,7 +122,7 @@ class PickerSession:
         self.picker = Picker((), browser.current)
         self._browser = browser
         self._screen = screen
-        self._pane = Pane(browser.ending, screen.redraw)
+        self._pane = Pane(browser.ending, browser.without_messages, screen.redraw)
         self._details = Details(browser.details, screen.redraw)
         self._line = Buffer(multiline=False, on_text_changed=self._typed)
         self._note = ""
@@ -414,7 +414,7 @@ class PickerSession:
             last = [title for title in titles if title.id == ROW]
             own = [title for title in titles if title.id != ROW]
             titles = [*sorted((*own, *self._elsewhere), key=lambda title: title.updated_at, reverse=True), *last]
-        entries = [entry_of(title) for title in titles]
+        entries = [entry_of(title, is_last=title.id == ROW) for title in titles]
         for entry in entries:
             entry.first_message = self._questions.get(entry.session.key, "")
         return entries

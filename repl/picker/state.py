@@ -19,17 +19,21 @@ _ID, _WORD, _PHRASE, _WORDS, _FIRST_MESSAGE = range(5)
 
 @dataclass(slots=True)
 class Entry:
-    """A session and its case-folded texts; the first message may be set later."""
+    """A session and its case-folded texts; the first message may be set later.
+
+    One that ``is_last`` comes after all others, however well it matches.
+    """
 
     session: SessionTitle
     id: str
     title: str
     first_message: str = ""
+    is_last: bool = False
 
 
-def entry_of(session: SessionTitle) -> Entry:
+def entry_of(session: SessionTitle, *, is_last: bool = False) -> Entry:
     """Return the entry of ``session``."""
-    return Entry(session, session.id.lower(), session.title.casefold())
+    return Entry(session, session.id.lower(), session.title.casefold(), is_last=is_last)
 
 
 class Matcher:
@@ -78,7 +82,12 @@ class Matcher:
                 ranks[_FIRST_MESSAGE].append(place)
             elif match := letters.match(title):
                 loose.append((match.end() - match.start(1), place))
-        return [place for rank in ranks for place in rank] + [place for _, place in sorted(loose)]
+        found = [place for rank in ranks for place in rank] + [place for _, place in sorted(loose)]
+        # The only entry that can be last is at the end of all.
+        if found and self._entries[-1].is_last and found[-1] != (last := len(self._entries) - 1) and last in found:
+            found.remove(last)
+            found.append(last)
+        return found
 
 
 def _letters_in_order(letters: str) -> re.Pattern[str]:

@@ -42,15 +42,23 @@ _UNREAD_CELLS = len("10 messages")
 
 
 class Pane:
-    """Previews a session; calls ``refresh`` when ``read`` has returned its messages."""
+    """Previews a session; calls ``refresh`` when ``read`` has returned its messages.
+
+    If there are none, the lines that ``without_messages`` returns are shown, from the first on.
+    """
 
     def __init__(
-        self, read: Callable[[SessionTitle], Awaitable[Sequence[LLMMessage]]], refresh: Callable[[], None]
+        self,
+        read: Callable[[SessionTitle], Awaitable[Sequence[LLMMessage]]],
+        without_messages: Callable[[SessionTitle], Sequence[str]],
+        refresh: Callable[[], None],
     ) -> None:
         self._read = read
+        self._without_messages = without_messages
         self._refresh = refresh
         self._wanted: str | None = None
         self._known: dict[str, list[Line]] = {}
+        self._without: set[str] = set()
         self._reading: asyncio.Task[None] | None = None
 
     def show(self, session: SessionTitle | None) -> None:
@@ -71,6 +79,8 @@ class Pane:
 
     def rows(self, width: int, height: int) -> list[Line]:
         """Return the last rows that fit, none while the session is being read."""
+        if self._wanted in self._without:
+            return [row for spans in self._known[self._wanted] for row in wrap_line(spans, width)][:height]
         rows: list[Line] = []
         for spans in reversed(self._known.get(self._wanted or "", [])):
             rows[:0] = wrap_line(spans, width)
@@ -83,10 +93,15 @@ class Pane:
         try:
             # A window that gets narrower wraps the rows again.
             lines = await asyncio.to_thread(ending_lines, await self._read(session), min(_width(), _WIDEST))
+            if not lines:
+                self._without.add(session.key)
+                lines = [line((Style.QUIET, safe_line(text))) for text in self._without_messages(session)]
         except AloopError as error:
             lines = [line((Style.BAD, str(error)))]
         while len(self._known) >= _CACHED:
-            del self._known[next(iter(self._known))]
+            oldest = next(iter(self._known))
+            del self._known[oldest]
+            self._without.discard(oldest)
         self._known[session.key] = lines
         self._refresh()
 
@@ -97,7 +112,7 @@ def ending_lines(messages: Sequence[LLMMessage], width: int = _WIDEST) -> list[L
     lines: list[Line] = []
     for is_apart, part in turn_parts(shown, width, lambda message: markdown_lines(message.content or "", width)):
         lines += [(), *part] if is_apart else part
-    return lines or [line((Style.QUIET, "(no messages)"))]
+    return lines
 
 
 def _shortened(message: LLMMessage) -> LLMMessage:

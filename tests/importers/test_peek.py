@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from aloop.errors import StorageError
+from aloop.importers import peek
 from aloop.importers.peek import ending, glimpses, read_whole, summary
 from aloop.importers.places import files_of
 from aloop.importers.run import Scan, Selection
@@ -62,6 +64,29 @@ def test_ending_is_read_without_the_middle_and_the_whole_on_import(private_home:
     imported = read_whole(glimpse)
     assert imported is not None
     assert len(imported.messages) == 3
+
+
+def test_ending_of_a_session_whose_last_lines_are_long_or_no_messages_has_the_messages_before(
+    private_home: Path,
+) -> None:
+    path = codex_session(private_home, Path.cwd(), 1)
+    event = {"timestamp": AT, "type": "event_msg", "payload": {"type": "other", "text": "x" * 2_000_000}}
+    path.write_text(path.read_text() + json.dumps(event) + "\n")
+    [glimpse] = glimpses(Path.cwd())
+    assert [message.content for message in ending(glimpse)][-1] == "The last one"
+
+
+def test_ending_of_a_document_that_is_too_large_is_not_read(
+    private_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = hashlib.sha256(str(Path.cwd()).encode()).hexdigest()
+    messages = [{"id": "1", "type": "user", "content": "Start"}, {"id": "2", "type": "gemini", "content": "x" * 2_000}]
+    path = private_home / ".gemini/tmp" / name / "chats/session-1.json"
+    write_json(path, {"sessionId": "g1", "projectHash": name, "messages": messages})
+    [glimpse] = glimpses(Path.cwd())
+    assert len(ending(glimpse)) == 2
+    monkeypatch.setattr(peek, "_PIECES", (100, 1_000))
+    assert ending(glimpse) == ()
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"\xff\xfe", b'{"type": "session_meta", "payload": 3}\n'])
@@ -209,7 +234,7 @@ def test_broken_store_of_one_tool_hides_no_other(private_home: Path, data: bytes
     assert [each.tool for each in glimpses(Path.cwd())] == ["codex"]
 
 
-def test_locked_database_is_left_out_without_a_wait(private_home: Path) -> None:
+def test_locked_database_is_left_out_without_a_wait_and_a_broken_one_is_an_error(private_home: Path) -> None:
     here = Path.cwd()
     path = private_home / ".local/share/opencode/opencode.db"
     opencode_database(path, here)
@@ -217,4 +242,9 @@ def test_locked_database_is_left_out_without_a_wait(private_home: Path) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("BEGIN EXCLUSIVE")
         assert [each.tool for each in glimpses(here)] == ["codex"]
-    assert len(glimpses(here)) == 2
+    found = {each.tool: each for each in glimpses(here)}
+    assert len(found) == 2
+    path.write_bytes(b"SQLite format 3\x00" + b"\0" * 5_000)
+    for read in (ending, read_whole):
+        with pytest.raises(StorageError, match="Could not read the session of opencode: "):
+            read(found["opencode"])

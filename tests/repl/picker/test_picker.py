@@ -641,6 +641,7 @@ async def test_list_of_other_tools_has_long_titles_and_only_keys_that_work(stage
         await shell.see("1 from Claude Code here …")
         shell.type("\x1b[F")
         await wait_for_row(shell, "Enter list them")
+        await wait_for_row(shell, f"Claude Code · {LONG[:36]}")
         assert LEGEND not in "\n".join(shell.terminal.screen)
         shell.type("d")
         await shell.see("This row lists the sessions of other tools.")
@@ -678,6 +679,21 @@ async def test_row_of_other_tools_appears_late_below_rows_that_stay(
         assert [row[:40] for row in shell.terminal.screen[1:4]] == before
         assert shell.terminal.screen[4].endswith("1 from Claude Code here …")
         await wait_for_row(shell, "── a1b2ffff")
+
+
+@pytest.mark.usefixtures("foreign")
+@pytest.mark.parametrize("is_read", [True, False])
+async def test_session_of_another_tool_whose_end_cannot_be_read_alone_is_not_shown_as_empty(
+    stage: SetStage, monkeypatch: pytest.MonkeyPatch, *, is_read: bool
+) -> None:
+    if not is_read:
+        monkeypatch.setattr(peek, "ending", lambda _: ())
+    async with stage() as shell:
+        await open_picker(shell)
+        await shell.see("1 from Claude Code here …")
+        shell.type("\x1b[F\r")
+        expected = f"> {LONG}" if is_read else "This session is not read yet. Press Enter to import a copy of it."
+        await wait_for_row(shell, expected)
 
 
 @pytest.mark.usefixtures("foreign")

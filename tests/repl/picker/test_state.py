@@ -65,6 +65,18 @@ def test_id_prefix_ranks_before_a_title() -> None:
     assert shown(picking) == ["c", "20000000 things"]
 
 
+@pytest.mark.parametrize("text", ["claude", "c", "import", "14 from"])
+def test_last_entry_is_below_all_others_however_well_it_matches(text: str) -> None:
+    last = entry_of(SessionTitle("import", NOW, "14 from Claude Code here"), is_last=True)
+    others = [entry_of(SessionTitle("1", NOW, "include a guide")), entry_of(SessionTitle("2", NOW, "import of claude"))]
+    picking = Picker(others)
+    picking.set_filter(text)
+    before = highlighted(picking)
+    picking.replace([*others, last])
+    assert shown(picking)[-1] == "14 from Claude Code here"
+    assert highlighted(picking) == (before or "14 from Claude Code here")
+
+
 def test_first_messages_are_searched_once_they_are_known() -> None:
     picking = picker("a", "b", "c")
     picking.set_filter("zebra stripes")

@@ -36,4 +36,3 @@ def test_preview_shows_each_call_with_its_result_as_one_block() -> None:
 
 def test_preview_of_a_result_without_its_call_is_not_lost() -> None:
     assert "391" in to_text(ending_lines(MESSAGES[2:3], 60))
-    assert to_text(ending_lines([], 60)).strip() == "(no messages)"
