@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
     from aloop.cli.options import RunOptions
-    from aloop.config import Settings
+    from aloop.config.settings import Settings
 
 
 @with_large_stack
@@ -149,7 +149,7 @@ def _run_shell(options: RunOptions) -> int:
     gc.disable()
     # Imported here for start-up time: this imports prompt_toolkit.
     from aloop.cli.onboarding import choose, is_due
-    from aloop.config import Settings
+    from aloop.config.settings import Settings
 
     moved = _change_project(options)
     if moved is None:
@@ -207,7 +207,7 @@ def _run_task(options: RunOptions, task: str) -> int:
     _require_here(options)
     full_task, typed = _read_full_task(task)
     # Imported here for start-up time, after an unusable standard input has been reported.
-    from aloop.config import Settings
+    from aloop.config.settings import Settings
     from repl.options import TaskOptions
     from repl.task import run_task
 

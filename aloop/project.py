@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from aloop.config import read_regular
+from aloop.regular_file import read_regular
 
 _REPOSITORY = ".git"
 _MOST_BYTES = 1_024

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from aloop.config import KEY_VARIABLE, has_credentials, has_stored_key, stored_key_file
+from aloop.config.credentials import KEY_VARIABLE, has_credentials, has_stored_key, stored_key_file
 from aloop.errors import KeyringFailed, install_command
 from aloop.formatting import display_path
 

@@ -7,7 +7,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from aloop.config import Settings
+from aloop.config.settings import Settings
 
 if TYPE_CHECKING:
     from aloop.llm.models.catalog import ModelChoice

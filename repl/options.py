@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from aloop.config import MAX_STEPS, OutputFormat, Settings
+from aloop.config.settings import Settings
+from aloop.config.values import MAX_STEPS, OutputFormat
 
 if TYPE_CHECKING:
     from aloop.permissions import Kind

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from aloop.agent.events import AgentEvent, Notice
 from aloop.agent.loop import NO_ANSWER, STOPPED_TURNS, early_end_of
-from aloop.config import MAX_STEPS
+from aloop.config.values import MAX_STEPS
 from aloop.errors import FAILURE, SHORT_ID, SUCCESS, AloopError, CostLimitReached, LLMError, Problem, StorageError
 from aloop.formatting import quantity
 from aloop.interrupts import restore_interrupts

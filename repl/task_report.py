@@ -23,7 +23,7 @@ from aloop.agent.events import (
 )
 from aloop.agent.loop import STOPPED_TURNS
 from aloop.cli.console import json_line
-from aloop.config import OutputFormat
+from aloop.config.values import OutputFormat
 from aloop.llm.message_types import Usage
 from aloop.sanitize import safe_text
 from commands.context import Verbosity

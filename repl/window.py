@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from aloop.config import Settings
+from aloop.config.settings import Settings
 from repl.engine import Engine
 from repl.output.renderer import TerminalOutput
 from repl.output.screen import Screen

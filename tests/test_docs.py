@@ -12,7 +12,7 @@ import pytest
 
 from aloop import ReActAgent, __version__
 from aloop.cli.parser import COMMANDS, Options, parse_arguments
-from aloop.config import FileSettings, read_config_file
+from aloop.config.config_file import FileSettings, read_config_file
 from aloop.llm.offline import OfflineLLM
 from aloop.memory import MemoryManager
 from commands.builtin import REGISTRY

@@ -12,7 +12,7 @@ import pytest
 
 from aloop.__main__ import main
 from aloop.cli import onboarding
-from aloop.config import Settings
+from aloop.config.settings import Settings
 from aloop.errors import KeyringFailed
 from aloop.llm.providers import create_llm, load_anthropic
 from aloop.local_model.models import default_model

@@ -27,7 +27,7 @@ from aloop.agent.instructions import (
     with_notes,
 )
 from aloop.agent.loop import TurnLoop, say_nothing
-from aloop.config import MAX_STEPS, SandboxSettings
+from aloop.config.values import MAX_STEPS, SandboxSettings
 from aloop.errors import Problem, SessionError, UsageError
 from aloop.formatting import display_path
 from aloop.llm.base import LLM, SupportsEffort, ToolSpec

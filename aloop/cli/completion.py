@@ -18,7 +18,7 @@ from typing import Literal, get_args
 from aloop.cli.arguments import CommandOptions, Parser
 from aloop.cli.console import print_line
 from aloop.cli.parser import program_parser
-from aloop.config import Settings, read_regular
+from aloop.config.settings import Settings
 from aloop.errors import SHORT_ID, AloopError, StorageError
 from aloop.formatting import expand_home
 from aloop.memory.disk.filesystem import SYSTEM
@@ -26,6 +26,7 @@ from aloop.memory.sessions_dir.header import HEADER, HEADER_SIZE, header_title
 from aloop.memory.sessions_dir.index import read_index
 from aloop.memory.sessions_dir.location import resolve_sessions_dir
 from aloop.permissions import KINDS
+from aloop.regular_file import read_regular
 from aloop.sanitize import safe_line
 from aloop.width import fit
 

@@ -21,16 +21,10 @@ from typing import Literal
 
 from aloop.cli.arguments import CommandOptions, Parser
 from aloop.cli.console import json_line, output_width, print_line, print_note
-from aloop.config import (
-    RULES_NAME,
-    Settings,
-    config_path,
-    has_credentials,
-    has_stored_key,
-    read_config_file,
-    sessions_dir,
-    settings_folder,
-)
+from aloop.config.config_file import read_config_file
+from aloop.config.credentials import has_credentials, has_stored_key
+from aloop.config.settings import Settings
+from aloop.config.user_folders import RULES_NAME, config_path, sessions_dir, settings_folder
 from aloop.errors import AloopError, UsageError
 from aloop.formatting import display_path, home_folder, quantity
 from aloop.llm.anthropic.environment import environment_problem

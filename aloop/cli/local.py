@@ -14,7 +14,7 @@ from typing import Literal
 
 from aloop.cli.arguments import CommandOptions, Parser
 from aloop.cli.console import ProgressBar, confirm, json_line, print_line, print_note, print_paragraph
-from aloop.config import Settings
+from aloop.config.settings import Settings
 from aloop.errors import LocalModelError
 from aloop.formatting import display_path, megabytes
 from aloop.local_model.diagnostics import explain_damage

@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import Literal
 
 from aloop.cli.console import line_ended, print_paragraph
-from aloop.config import KEY_VARIABLE, OFFLINE_MODEL, Settings, config_path
+from aloop.config.credentials import KEY_VARIABLE
+from aloop.config.settings import Settings
+from aloop.config.user_folders import config_path
+from aloop.config.values import OFFLINE_MODEL
 from aloop.errors import KeyringFailed, LocalModelError, UsageError
 from aloop.formatting import display_path, home_folder
 from aloop.local_model.models import default_model

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from aloop.config import MAX_STEPS, Effort, OutputFormat
+from aloop.config.values import MAX_STEPS, Effort, OutputFormat
 
 if TYPE_CHECKING:
     from decimal import Decimal

@@ -23,7 +23,7 @@ from aloop.cli.arguments import (
     session_prefix,
 )
 from aloop.cli.options import STDIN, RunOptions
-from aloop.config import EFFORTS, MAX_STEPS, OUTPUT_FORMATS
+from aloop.config.values import EFFORTS, MAX_STEPS, OUTPUT_FORMATS
 from aloop.errors import UsageError
 from aloop.permissions import KINDS, Kind
 from aloop.text import closest_match

@@ -14,9 +14,9 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from aloop.config import read_regular
 from aloop.errors import UsageError
 from aloop.importers.json_decoder import decode
+from aloop.regular_file import read_regular
 
 HEAD = 262_144
 """Bytes at the start of a file by which its format is recognized."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from aloop.config import max_session_size
+from aloop.config.settings import max_session_size
 from aloop.errors import SHORT_ID, SessionBusy, SessionError, SessionNotFound
 from aloop.importers.compare import compare, count_same, is_placeholder
 from aloop.importers.draft import Imported

@@ -12,7 +12,7 @@ import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from aloop.config import OFFLINE_MODEL
+from aloop.config.values import OFFLINE_MODEL
 from aloop.formatting import quantity
 from aloop.llm.base import Reply, StreamEvent, TextDelta, ToolSpec
 from aloop.llm.message_types import LLMMessage, ToolCall

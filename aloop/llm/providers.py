@@ -12,7 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from aloop.config import OFFLINE_MODEL, Endpoint, Settings, has_credentials
+from aloop.config.credentials import has_credentials
+from aloop.config.settings import Settings
+from aloop.config.values import OFFLINE_MODEL, Endpoint
 from aloop.errors import MissingCredentials, ModelNotFound, UsageError
 from aloop.llm.anthropic.errors import no_credentials
 from aloop.llm.base import LLM

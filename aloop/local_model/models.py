@@ -12,7 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from aloop.config import DEFAULT_MODEL, LOCAL_MODEL, OFFLINE_MODEL, Settings
+from aloop.config.settings import Settings
+from aloop.config.values import DEFAULT_MODEL, LOCAL_MODEL, OFFLINE_MODEL
 from aloop.errors import LocalModelError
 from aloop.formatting import display_path, expand_home
 

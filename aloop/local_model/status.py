@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from aloop.config import LOCAL_MODEL, Settings
+from aloop.config.settings import Settings
+from aloop.config.values import LOCAL_MODEL
 from aloop.errors import LocalModelError
 from aloop.formatting import display_path
 from aloop.local_model.diagnostics import explain_damage

@@ -21,7 +21,7 @@ from pygls.lsp.server import LanguageServer
 from pygls.protocol import LanguageServerProtocol, lsp_method
 
 from aloop import __version__
-from aloop.config import Settings
+from aloop.config.settings import Settings
 from aloop.errors import AloopError
 from aloop.llm.cost.pricing import PriceList
 from aloop.lsp import actions

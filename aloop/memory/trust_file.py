@@ -13,9 +13,10 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from aloop.config import read_regular, require_regular, state_dir
+from aloop.config.user_folders import state_dir
 from aloop.errors import StorageError
 from aloop.formatting import display_path
+from aloop.regular_file import read_regular, require_regular
 
 _FOLDER, _SYSTEM, _WRITTEN, _ACCEPTED, _PROJECT = "folder", "system", "session", "accepted", "project"
 

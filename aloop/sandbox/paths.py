@@ -14,9 +14,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from aloop.config import SandboxSettings, config_path, read_config_file, read_regular, settings_folder, state_dir
+from aloop.config.config_file import read_config_file
+from aloop.config.user_folders import config_path, settings_folder, state_dir
+from aloop.config.values import SandboxSettings
 from aloop.formatting import home_folder
 from aloop.project import GUARDED, project_root
+from aloop.regular_file import read_regular
 
 BLANKS = (".git", ".aloop")
 """Names in the working directory that commands may not create either."""

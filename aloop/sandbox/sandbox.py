@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
-from aloop.config import SandboxSettings
+from aloop.config.values import SandboxSettings
 from aloop.formatting import home_folder
 from aloop.sandbox import seatbelt
 from aloop.sandbox.bubblewrap import TEMPORARY, bubblewrap_arguments

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from aloop.config import SandboxSettings
+from aloop.config.values import SandboxSettings
 from aloop.tools.base import Tool, ToolResult
 from aloop.tools.calculator import Calculator
 from aloop.tools.decorator import tool

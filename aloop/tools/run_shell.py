@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any, ClassVar
 
-from aloop.config import SandboxSettings
+from aloop.config.values import SandboxSettings
 from aloop.errors import Problem, ToolError
 from aloop.formatting import display_path, quantity
 from aloop.permissions import Kind, PermissionRequest

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aloop.config import EFFORTS
+from aloop.config.values import EFFORTS
 from aloop.errors import UsageError
 from aloop.llm.base import SupportsEffort
 from aloop.local_model.models import title_of

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aloop.config import OFFLINE_MODEL, Settings
+from aloop.config.settings import Settings
+from aloop.config.values import OFFLINE_MODEL
 from aloop.errors import LLMError, Problem, UsageError
 from aloop.formatting import quantity
 from aloop.local_model.models import full_name, is_model_file, title_of

@@ -10,9 +10,10 @@ import unicodedata
 from pathlib import Path
 from typing import NamedTuple
 
-from aloop.config import read_regular, settings_folder
+from aloop.config.user_folders import settings_folder
 from aloop.formatting import display_path, home_folder
 from aloop.project import project_root
+from aloop.regular_file import read_regular
 from aloop.sanitize import safe_line
 from aloop.text import clean_text
 

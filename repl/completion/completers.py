@@ -15,7 +15,7 @@ from typing import Protocol
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion, merge_completers
 from prompt_toolkit.document import Document
 
-from aloop.config import EFFORTS
+from aloop.config.values import EFFORTS
 from aloop.formatting import age, expand_home
 from aloop.permissions import MODES
 from aloop.sanitize import safe_line

@@ -118,7 +118,7 @@ def load_models() -> Sequence[str]:
 def load_endpoint_models() -> Sequence[str]:
     """Return the models of the endpoints in the settings; waits for their servers."""
     # Imported here for start-up time: few users have endpoints.
-    from aloop.config import Settings
+    from aloop.config.settings import Settings
     from aloop.llm.models.catalog import ask_endpoints
 
     settings = Settings.from_env()

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from prompt_toolkit.history import History
 
-from aloop.config import read_regular, require_regular
 from aloop.formatting import display_path
+from aloop.regular_file import read_regular, require_regular
 
 KEPT = 2000
 """Entries that are loaded; a file with more than twice as many is truncated to them."""

@@ -12,7 +12,8 @@ from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from aloop import __version__
-from aloop.config import LOCAL_MODEL, OFFLINE_MODEL, Settings
+from aloop.config.settings import Settings
+from aloop.config.values import LOCAL_MODEL, OFFLINE_MODEL
 from aloop.errors import SHORT_ID, LocalModelError, StorageError
 from aloop.formatting import age, display_path, quantity
 from aloop.local_model.models import TOY, default_model, full_name, title_of

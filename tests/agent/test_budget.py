@@ -12,7 +12,7 @@ import pytest
 from aloop.agent.agent import ReActAgent
 from aloop.agent.budget import Budget, MeteredLLM
 from aloop.agent.events import AgentEvent, Compacting, Notice, TurnEnded
-from aloop.config import Prices
+from aloop.config.values import Prices
 from aloop.errors import CostLimitReached
 from aloop.llm.cost.pricing import Cost, PriceList
 from aloop.llm.cost.spending import SpendingLog

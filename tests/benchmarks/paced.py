@@ -17,7 +17,7 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 from aloop.agent import ReActAgent
-from aloop.config import Settings
+from aloop.config.settings import Settings
 from aloop.llm.base import Reply, StreamEvent, TextDelta, ToolSpec
 from aloop.llm.message_types import LLMMessage
 from repl import engine

@@ -23,7 +23,7 @@ from typing import Any
 
 import pexpect
 
-from aloop.config import Settings
+from aloop.config.settings import Settings
 from repl.startup.banner import remember_start
 from tests.benchmarks.measure import Row, table
 from tests.benchmarks.paced import PER_SECOND, answer

@@ -15,7 +15,7 @@ from aloop.__main__ import main
 from aloop.cli.completion import words
 from aloop.cli.parser import program_parser
 from aloop.cli.sessions.command import ACTIONS
-from aloop.config import Settings
+from aloop.config.settings import Settings
 from aloop.llm.models.names import store_listed
 from tests.saved_sessions import FIRST, SECOND, THIRD, save
 

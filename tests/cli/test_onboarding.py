@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from aloop.cli import onboarding
-from aloop.config import OFFLINE_MODEL, Endpoint, Settings
+from aloop.config.settings import Settings
+from aloop.config.values import OFFLINE_MODEL, Endpoint
 from aloop.errors import LocalModelError
 from aloop.llm.models import catalog
 from aloop.local_model.models import InstallPaths, default_model

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from aloop.cli.parser import parse_arguments
-from aloop.config import state_dir
+from aloop.config.user_folders import state_dir
 from aloop.formatting import display_path
 from aloop.memory import SessionLibrary
 from commands.dispatch import dispatch

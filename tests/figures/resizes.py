@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from aloop.config import Settings
+from aloop.config.settings import Settings
 from repl.startup.banner import remember_start
 from tests.benchmarks.paced import PER_SECOND, answer
 from tests.homes import settle

@@ -25,7 +25,7 @@ from unittest.mock import patch
 
 from aloop.agent.agent import ReActAgent
 from aloop.agent.events import AgentEvent, AnswerDelta, Notice, ToolFinished
-from aloop.config import Endpoint
+from aloop.config.values import Endpoint
 from aloop.errors import AloopError
 from aloop.llm.anthropic.client import AnthropicLLM
 from aloop.llm.anthropic.server_profile import ServerProfile

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from aloop.agent.agent import ReActAgent
-from aloop.config import Settings
+from aloop.config.settings import Settings
 from aloop.errors import LocalModelError, RequestRejected
 from aloop.llm import create_llm
 from aloop.llm.base import Loading, ModelNote, PromptProgress, Reply, StreamEvent, TextDelta, ToolSpec

@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
-from aloop.config import DEFAULT_MODEL, AuthScheme, Endpoint, EndpointKind, Settings, has_credentials
+from aloop.config.credentials import has_credentials
+from aloop.config.settings import Settings
+from aloop.config.values import DEFAULT_MODEL, AuthScheme, Endpoint, EndpointKind
 from aloop.errors import LLMError, MissingCredentials, ModelNotFound, UsageError
 from aloop.llm import OfflineLLM, create_llm
 from aloop.llm.base import LLM, ModelNote, Reply, StreamEvent, SupportsEffort, TextDelta, ToolSpec

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from aloop.config import Settings
+from aloop.config.settings import Settings
 from aloop.errors import LocalModelError
 from aloop.local_model.models import find_model, full_name, is_local, title_of
 from tests.local_model.installation import install_fake, write_weights

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from aloop.config import Settings
+from aloop.config.settings import Settings
 from aloop.local_model import packages as packages
 from aloop.local_model.status import LocalStatus, local_status
 from tests.local_model.installation import install_fake, write_weights

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from aloop.config import state_dir
+from aloop.config.user_folders import state_dir
 from aloop.errors import NewerVersion, Problem, SessionBusy, SessionFileError, StorageError
 from aloop.formatting import display_path
 from aloop.llm.message_types import LLMMessage

@@ -11,7 +11,7 @@ import pytest
 from prompt_toolkit.input import PipeInput, create_pipe_input
 
 from aloop.agent import ReActAgent
-from aloop.config import Settings
+from aloop.config.settings import Settings
 from aloop.memory import MemoryManager, SessionLibrary
 from aloop.tools.base import Tool
 from repl import engine

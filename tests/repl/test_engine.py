@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from aloop.agent import ReActAgent
-from aloop.config import Settings
+from aloop.config.settings import Settings
 from aloop.errors import MissingCredentials, SessionError, SessionNotFound
 from aloop.llm.message_types import LLMMessage
 from aloop.llm.offline import OfflineLLM
@@ -120,7 +120,7 @@ ROOT = Path(__file__).parents[2]
 
 _SCRIPT = """
 import asyncio, sys
-from aloop.config import Settings
+from aloop.config.settings import Settings
 from repl.engine import build_agent
 from repl.output.markdown import render_markdown
 from repl.output.theme import Theme

@@ -11,7 +11,8 @@ import pytest
 from prompt_toolkit.input import create_pipe_input
 
 from aloop.agent import ReActAgent
-from aloop.config import Settings, settings_folder, state_dir
+from aloop.config.settings import Settings
+from aloop.config.user_folders import settings_folder, state_dir
 from aloop.errors import ConnectionFailed, LLMError
 from aloop.llm.base import TextDelta
 from aloop.memory.session_folder.session_file import SessionFile

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from aloop.config import Settings
+from aloop.config.settings import Settings
 from aloop.errors import ConnectionFailed
 from aloop.llm.base import TextDelta
 from aloop.llm.message_types import ToolCall

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from aloop.config import state_dir
+from aloop.config.user_folders import state_dir
 from tests.memory.test_parts import PIXEL
 from tests.program import ROOT, run, start
 from tests.saved_sessions import FIRST, save

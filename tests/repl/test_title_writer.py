@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from aloop.agent import ReActAgent
-from aloop.config import Settings
+from aloop.config.settings import Settings
 from aloop.llm.offline import OfflineLLM
 from repl.options import ShellOptions
 from repl.title_writer import write_title

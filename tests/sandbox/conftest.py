@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from aloop.config import SandboxSettings
+from aloop.config.values import SandboxSettings
 from aloop.sandbox.sandbox import find_state
 from aloop.tools.base import ToolResult
 from aloop.tools.files.workspace import Workspace

@@ -17,7 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from aloop.config import SandboxSettings, settings_folder, state_dir
+from aloop.config.user_folders import settings_folder, state_dir
+from aloop.config.values import SandboxSettings
 from tests.processes import is_running
 from tests.sandbox.conftest import Run, names_in
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from aloop.config import SandboxSettings, settings_folder
+from aloop.config.user_folders import settings_folder
+from aloop.config.values import SandboxSettings
 from aloop.sandbox.paths import find_layout, find_program, find_user_program, hidden_folders, ordered, writable_folders
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from aloop.config import SandboxSettings
+from aloop.config.values import SandboxSettings
 from aloop.errors import ToolError
 from aloop.sandbox import sandbox as module
 from aloop.sandbox.paths import Layout, find_layout
@@ -217,7 +217,7 @@ async def test_cancelled_command_leaves_nothing(run: Run, work: Path) -> None:
 async def test_command_ends_when_aloop_is_killed(work: Path, is_background: bool) -> None:
     program = f"""
         import asyncio, sys
-        from aloop.config import SandboxSettings
+        from aloop.config.values import SandboxSettings
         from aloop.tools.files.workspace import Workspace
         from aloop.tools.run_shell import RunShell
         async def main():

@@ -31,7 +31,7 @@ from aloop.cli.sessions.output import (
     trash_lines,
     trashed_record,
 )
-from aloop.config import Settings
+from aloop.config.settings import Settings
 from aloop.errors import SessionNotFound
 from aloop.formatting import display_path, quantity
 from aloop.llm.cost.pricing import PriceList

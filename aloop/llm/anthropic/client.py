@@ -16,7 +16,7 @@ from typing import Any, TypeVar, get_args
 import anthropic
 from anthropic.types import Model
 
-from aloop.config import DEFAULT_MODEL, EFFORTS
+from aloop.config.values import DEFAULT_MODEL, EFFORTS
 from aloop.errors import LLMError, MissingCredentials
 from aloop.llm.anthropic.accumulator import Accumulator
 from aloop.llm.anthropic.adaptation import Adaptation, Offered

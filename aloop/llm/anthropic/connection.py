@@ -11,7 +11,7 @@ from typing import Any, cast
 import anthropic
 import httpx2  # the HTTP library of the SDK; its errors escape from a running stream as they are
 
-from aloop.config import KEY_VARIABLE
+from aloop.config.credentials import KEY_VARIABLE
 from aloop.errors import ConnectionFailed, LLMError, MissingCredentials, RequestRejected, StreamBroken, install_command
 from aloop.llm.anthropic.environment import environment_problem, proxy_variable
 from aloop.llm.anthropic.errors import ApiError, explain, kind_of, mask

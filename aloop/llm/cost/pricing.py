@@ -14,7 +14,7 @@ from functools import lru_cache
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from aloop.config import LOCAL_MODEL, OFFLINE_MODEL, Prices
+from aloop.config.values import LOCAL_MODEL, OFFLINE_MODEL, Prices
 from aloop.formatting import format_dollars
 from aloop.llm.message_types import LLMMessage, Usage
 from aloop.llm.models.endpoints import LOCAL_SERVERS

@@ -13,7 +13,8 @@ from collections.abc import AsyncGenerator, Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from aloop.config import LOCAL_MODEL, OFFLINE_MODEL, Endpoint, Settings
+from aloop.config.settings import Settings
+from aloop.config.values import LOCAL_MODEL, OFFLINE_MODEL, Endpoint
 from aloop.errors import AuthenticationFailed, ConnectionFailed, LLMError, MissingCredentials, UsageError
 from aloop.llm.models.endpoints import LOCAL_SERVERS, find_endpoint
 from aloop.llm.models.limits import LimitsCache

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from aloop.config import Endpoint
+from aloop.config.values import Endpoint
 
 __all__ = ["LOCAL_SERVERS", "Endpoint", "find_endpoint", "server_root"]
 

@@ -11,7 +11,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from aloop.config import LOCAL_MODEL, OFFLINE_MODEL
+from aloop.config.values import LOCAL_MODEL, OFFLINE_MODEL
 from aloop.llm.models.limits import read_cache, write_cache
 from aloop.text import closest_match
 

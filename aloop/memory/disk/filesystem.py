@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from aloop.config import max_session_size
+from aloop.config.settings import max_session_size
 from aloop.errors import Problem, StorageError
 from aloop.formatting import display_path
 

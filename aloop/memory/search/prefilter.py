@@ -23,7 +23,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from aloop.config import max_session_size
+from aloop.config.settings import max_session_size
 from aloop.llm.message_types import MESSAGE_KEYS, USAGE_KEYS
 from aloop.memory.codec.emitter import END_MARKER, SCHEMA_LINE
 from aloop.memory.codec.nodes import Source

@@ -22,7 +22,7 @@ from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 
-from aloop.config import state_dir
+from aloop.config.user_folders import state_dir
 from aloop.errors import SessionFileError
 from aloop.llm.json_values import EMPTY, JsonObject
 from aloop.llm.message_types import LLMMessage

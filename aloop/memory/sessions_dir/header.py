@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from aloop.config import read_regular
+from aloop.regular_file import read_regular
 
 HEADER_SIZE = 512
 """Bytes that hold the header of a file written by aloop."""

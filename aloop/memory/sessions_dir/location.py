@@ -6,7 +6,7 @@ import os
 import stat
 from pathlib import Path
 
-from aloop.config import sessions_dir
+from aloop.config.user_folders import sessions_dir
 from aloop.errors import StorageError
 from aloop.formatting import display_path, expand_home, home_folder
 from aloop.memory.disk.filesystem import explained

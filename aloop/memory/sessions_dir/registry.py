@@ -13,7 +13,8 @@ import os
 import stat
 from pathlib import Path
 
-from aloop.config import Settings, state_dir
+from aloop.config.settings import Settings
+from aloop.config.user_folders import state_dir
 from aloop.memory.disk.filesystem import SYSTEM, write_all, write_atomic
 
 _ALOOP = ".aloop"

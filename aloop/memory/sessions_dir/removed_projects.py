@@ -9,7 +9,7 @@ import os
 import zlib
 from pathlib import Path
 
-from aloop.config import state_dir
+from aloop.config.user_folders import state_dir
 from aloop.errors import SHORT_ID
 from aloop.formatting import display_path
 from aloop.memory.disk.filesystem import FileSystem

@@ -12,7 +12,7 @@ from itertools import takewhile
 from pathlib import Path, PurePosixPath
 from typing import Literal, get_args
 
-from aloop.config import settings_folder, state_dir
+from aloop.config.user_folders import settings_folder, state_dir
 from aloop.errors import UsageError
 from aloop.formatting import home_folder
 from aloop.project import GUARDED

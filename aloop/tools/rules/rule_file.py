@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from aloop.config import RULES_NAME, read_regular, settings_folder
+from aloop.config.user_folders import RULES_NAME, settings_folder
 from aloop.errors import StorageError, UsageError
 from aloop.formatting import display_path, expand_home
+from aloop.regular_file import read_regular
 from aloop.text import lines_of
 from aloop.tools.rules.rule import Rule, parse_rule
 

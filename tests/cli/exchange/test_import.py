@@ -20,7 +20,7 @@ import pytest
 
 from aloop.cli.exchange import import_actions
 from aloop.cli.parser import parse_arguments
-from aloop.config import state_dir
+from aloop.config.user_folders import state_dir
 from aloop.errors import StorageError, UnstorableValue, UsageError
 from aloop.importers import store
 from aloop.importers.databases import sqlite

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from aloop.agent.instructions import without_notes
-from aloop.config import SandboxMode, SandboxSettings
+from aloop.config.values import SandboxMode, SandboxSettings
 from aloop.sandbox import sandbox
 from aloop.sandbox.sandbox import SandboxState
 from commands.dispatch import dispatch

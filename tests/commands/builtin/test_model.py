@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from aloop.config import Endpoint
+from aloop.config.values import Endpoint
 from aloop.llm.message_types import LLMMessage, Usage
 from aloop.llm.models import catalog
 from aloop.llm.models.names import resolve_alias

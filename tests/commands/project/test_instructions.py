@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from aloop.agent.instructions import without_notes
-from aloop.config import Settings
+from aloop.config.settings import Settings
 from aloop.memory import SessionLibrary
 from aloop.memory.trust_file import TrustFile
 from commands.dispatch import dispatch

@@ -10,7 +10,7 @@ import pytest
 
 from aloop.agent import ReActAgent
 from aloop.agent.instructions import Skill, Skills, known_digest, section_note, with_notes, without_notes
-from aloop.config import Settings
+from aloop.config.settings import Settings
 from aloop.llm.message_types import ToolCall
 from aloop.llm.prompts import PROJECT_INSTRUCTIONS, SKILLS, briefly
 from aloop.memory import SessionLibrary

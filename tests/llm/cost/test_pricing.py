@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from aloop.config import Prices
+from aloop.config.values import Prices
 from aloop.llm.cost import pricing
 from aloop.llm.cost.pricing import Cost, PriceList
 from aloop.llm.cost.spending import SpendingLog

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from aloop.config import Settings
+from aloop.config.settings import Settings
 from aloop.llm.models.catalog import find_servers, require_known
 from aloop.llm.models.endpoints import Endpoint
 from aloop.llm.models.names import listed_models

@@ -8,7 +8,7 @@ import pytest
 from prompt_toolkit.completion import CompleteEvent
 from prompt_toolkit.document import Document
 
-from aloop.config import Settings
+from aloop.config.settings import Settings
 from commands.context import View
 from repl.completion.lazy_completer import LazyCompleter
 from repl.engine import Engine

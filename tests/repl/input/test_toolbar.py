@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from aloop.agent import ReActAgent
-from aloop.config import TOOLBAR_PARTS, Settings
+from aloop.config.settings import Settings
+from aloop.config.values import TOOLBAR_PARTS
 from aloop.llm.cost.pricing import Cost
 from aloop.llm.message_types import LLMMessage, Usage
 from commands.builtin import REGISTRY

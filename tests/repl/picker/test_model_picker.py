@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from aloop.config import Endpoint
+from aloop.config.values import Endpoint
 from aloop.llm.models import catalog
 from aloop.llm.models.catalog import ModelChoice
 from repl.pages.listing import model_cells, model_row

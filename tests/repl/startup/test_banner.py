@@ -12,7 +12,8 @@ import pytest
 
 from aloop import __version__
 from aloop.agent import ReActAgent
-from aloop.config import DEFAULT_MODEL, Settings
+from aloop.config.settings import Settings
+from aloop.config.values import DEFAULT_MODEL
 from aloop.formatting import display_path
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.trust_file import TrustFile

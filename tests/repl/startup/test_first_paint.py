@@ -16,7 +16,7 @@ from unittest import mock
 import pytest
 from prompt_toolkit.input import create_pipe_input
 
-from aloop.config import Settings
+from aloop.config.settings import Settings
 from repl.options import ShellOptions
 from repl.output.screen import Screen
 from repl.shell import Shell

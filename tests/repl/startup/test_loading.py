@@ -24,7 +24,7 @@ EARLY_KEYS = """if True:
     import asyncio, os, sys, threading
     from prompt_toolkit.input import create_pipe_input
     import repl.engine
-    from aloop.config import Settings
+    from aloop.config.settings import Settings
     from repl.options import ShellOptions
     from repl.output.screen import Screen
     from repl.shell import Shell

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, strategies
 
-from aloop.config import SandboxSettings
+from aloop.config.values import SandboxSettings
 from aloop.tools import default_tools
 from aloop.tools.base import ToolResult
 from aloop.tools.files import ripgrep
