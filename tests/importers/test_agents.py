@@ -34,6 +34,23 @@ def test_pi_tree_has_the_path_to_its_last_entry_and_a_branch(tmp_path: Path) -> 
     assert branch.parent == "s1"
 
 
+def test_error_in_place_of_an_answer_is_kept_and_not_sent(tmp_path: Path) -> None:
+    answer = {"role": "assistant", "content": [], "stopReason": "error", "errorMessage": "400 bad thing"}
+    of_pi = write_lines(
+        tmp_path / "s.jsonl",
+        {"type": "session", "id": "s1", "timestamp": AT, "cwd": "/work"},
+        {"type": "message", "timestamp": AT, "message": {"role": "user", "content": "One"}},
+        {"type": "message", "timestamp": AT, "message": answer},
+    )
+    error = {"name": "APIError", "data": {"message": "400 bad thing"}}
+    question: dict[str, Any] = {"info": {"id": "msg_1", "role": "user"}, "parts": [{"type": "text", "text": "One"}]}
+    messages = [question, {"info": {"id": "msg_2", "role": "assistant", "error": error}, "parts": []}]
+    of_opencode = write_json(tmp_path / "export.json", {"info": {"id": "ses_1"}, "messages": messages})
+    for path, form in ((of_pi, "pi"), (of_opencode, "opencode")):
+        found = [(message.content, message.skip) for message in read_one(path, form).messages]
+        assert found == [("One", False), ("400 bad thing", True)]
+
+
 def test_pi_compaction_is_before_the_messages_that_it_keeps(tmp_path: Path) -> None:
     def user(words: str) -> dict[str, Any]:
         return {"type": "message", "timestamp": AT, "message": {"role": "user", "content": words}}

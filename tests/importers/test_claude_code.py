@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 from aloop.importers.run import Scan, Selection
 from tests.importers.reading import outline, read_all, read_one, write_lines
+from tests.memory.test_parts import PIXEL
 
 FORM = "claude-code"
+IMAGE = {"type": "image/png", "base64": base64.b64encode(PIXEL.data).decode()}
 SESSION = "11111111-2222-4333-8444-555555555555"
 
 
@@ -158,6 +161,34 @@ def test_prompt_queued_during_work_is_taken_once(tmp_path: Path) -> None:
     )
     imported = read_one(path, FORM)
     assert [entry[1] for entry in outline(imported)] == ["One", "And this"]
+    assert imported.losses == {"reminders and hook output": 1}
+
+
+def test_files_and_folders_named_with_an_at_sign_are_imported_with_their_content(tmp_path: Path) -> None:
+    make = Lines()
+    shown: list[dict[str, Any]] = [
+        {"type": "file", "filename": "/w/a.txt", "content": {"type": "text", "file": {"content": "magic"}}},
+        {"type": "file", "filename": "/w/p.png", "content": {"type": "image", "file": IMAGE}},
+        {"type": "file", "filename": "/w/n.ipynb", "content": {"type": "notebook", "file": {"cells": ["1+1"]}}},
+        {"type": "directory", "path": "/w/d", "content": "x.txt"},
+        {"type": "compact_file_reference", "filename": "/w/z.txt"},
+    ]
+    path = write_lines(
+        tmp_path / "a.jsonl",
+        make.user("u1", None, "Look at @a.txt @p.png @n.ipynb @d"),
+        *(make.line("attachment", f"f{number}", "u1", attachment=each) for number, each in enumerate(shown)),
+        make.answer("a1", "f4", "m1", said("Seen.")),
+    )
+    imported = read_one(path, FORM)
+    assert outline(imported)[1:-1] == [
+        ("user", '<file path="/w/a.txt">\nmagic\n</file>'),
+        ("user", '<file path="/w/p.png">\n</file>'),
+        ("user", '<file path="/w/n.ipynb">\n{"cells": ["1+1"]}\n</file>'),
+        ("user", '<directory path="/w/d">\nx.txt\n</directory>'),
+    ]
+    [image] = imported.messages[2].parts
+    assert imported.files[image.file] == PIXEL.data
+    assert all(message.extra["foreign"] == {"injected": True} for message in imported.messages[1:-1])
     assert imported.losses == {"reminders and hook output": 1}
 
 

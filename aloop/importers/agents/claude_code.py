@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +18,7 @@ from aloop.importers.blocks import add_answer_blocks, add_user_content, content_
 from aloop.importers.draft import INJECTED, Builder, Imported
 from aloop.importers.json_decoder import decode
 from aloop.importers.source import Source, read_below
-from aloop.importers.values import exported_from, items, mapping, moment, objects, text
+from aloop.importers.values import exported_from, items, json_text, mapping, moment, objects, text
 
 TOOL = "claude-code"
 _INTERRUPTED = "[Request interrupted"
@@ -165,6 +165,8 @@ def _note(found: _Transcript, line: _Line) -> None:
     if kind == "attachment" and mapping(data.get("attachment")).get("type") == "queued_command":
         data = {**data, "message": {"role": "user", "content": mapping(data["attachment"]).get("prompt")}}
         found.queued.add(texts_of(data["message"]["content"]))
+    elif kind == "attachment" and (attached := _attached(mapping(data.get("attachment")))):
+        data = {**data, "isMeta": True, "message": {"role": "user", "content": attached}}
     elif kind == "queue-operation" and data.get("operation") == "remove" and text(data.get("content")).strip():
         data = {**data, "message": {"role": "user", "content": data["content"]}}
     elif kind not in ("user", "assistant"):
@@ -174,6 +176,26 @@ def _note(found: _Transcript, line: _Line) -> None:
     line.data = {key: value for key, value in data.items() if key in _KEPT_KEYS}
     line.is_typed = kind == "user" and _is_typed(data)
     (found.sidechains if data.get("isSidechain") is True else found.lines).append(line)
+
+
+def _attached(attachment: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the content of a file or folder that the user named with ``@``."""
+    kind, content = attachment.get("type"), attachment.get("content")
+    if kind == "directory":
+        return [_text_part(f'<directory path="{text(attachment.get("path"))}">\n{text(content)}\n</directory>')]
+    found = mapping(mapping(content).get("file"))
+    if kind != "file" or not found:
+        return []
+    path, form = text(attachment.get("filename")), mapping(content).get("type")
+    if form == "image":
+        source = {"type": "base64", "media_type": found.get("type"), "data": found.get("base64")}
+        return [_text_part(f'<file path="{path}">'), {"type": "image", "source": source}, _text_part("</file>")]
+    words = text(found.get("content")) if form == "text" else json_text(dict(found))
+    return [{"type": "file", "path": path, "content": words}]
+
+
+def _text_part(words: str) -> dict[str, Any]:
+    return {"type": "text", "text": words}
 
 
 def _is_typed(data: dict[str, Any]) -> bool:
@@ -289,7 +311,8 @@ def _add_user(builder: Builder, line: _Line, found: _Transcript, folder: Path | 
         return
     for part in filter(_is_result, items(content)):
         part["content"] = _with_saved_output(builder, part.get("content"), folder)
-    foreign = {"queued": line.type != "user", INJECTED: data.get("isMeta") is True}
+    is_meta = data.get("isMeta") is True
+    foreign = {"queued": line.type != "user" and not is_meta, INJECTED: is_meta}
     facts: dict[str, Any] = {"foreign": {key: True for key, is_true in foreign.items() if is_true}}
     facts["summary"] = data.get("isCompactSummary") is True
     facts["skip"] = words.startswith(_LOCAL)

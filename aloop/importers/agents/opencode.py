@@ -187,6 +187,9 @@ def _add_answer(
     error = mapping(message.get("error"))
     draft.interrupted = error.get("name") == "MessageAbortedError"
     draft.foreign["error"] = dict(error) if error and not draft.interrupted else None
+    if draft.foreign["error"] and not (draft.text or draft.calls or draft.thoughts):
+        draft.add_text(text(mapping(error.get("data")).get("message")) or text(error.get("name")))
+        draft.skip = True
     draft.foreign["provider"] = message.get("providerID")
 
 

@@ -122,3 +122,6 @@ def _add_answer(builder: Builder, message: Mapping[str, Any], at: datetime | Non
         draft.stop_reason = "max_tokens"
     draft.foreign["provider"] = message.get("provider")
     draft.foreign["error"] = message.get("errorMessage")
+    if draft.foreign["error"] and not (draft.text or draft.calls or draft.thoughts):
+        draft.add_text(text(message.get("errorMessage")))
+        draft.skip = True
