@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import os
 import sqlite3
@@ -26,6 +27,10 @@ _TEXTS = frozenset({".json", ".jsonl", ".md", ".yaml", ".yml"})
 """Endings of files that are read from an archive."""
 _NAMES = frozenset({"CURRENT"})  # of Mistral Vibe
 _ZIPPED = ([".json", ".gz"], [".jsonl", ".gz"])
+_MARKS = (
+    *((mark, "utf-32") for mark in (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)),
+    *((mark, "utf-16") for mark in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)),
+)
 _MAX_MEMBER = 4 << 30
 _MAX_RATIO = 200  # of a member's size to its compressed one; of conversations it is about 5
 _UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
@@ -79,6 +84,7 @@ class Scan:
     def read_source(self, source: Source) -> Iterator[Imported]:
         """Yield the wanted conversations of one source."""
         try:
+            source = _as_utf8(source)
             source.session = self.selection.session
             form = self.selection.form or recognize(source)
             if form is None:
@@ -172,6 +178,20 @@ class Scan:
             self.problems[f"archives that cannot be read: {path.name}"] += 1
             return
         yield Source(plain, data, self.on_read)
+
+
+def _as_utf8(source: Source) -> Source:
+    """Return a source in UTF-8, as all programs write it; raises OSError.
+
+    PowerShell and some editors convert a file to UTF-16, and mark it as such.
+    """
+    # UTF-32 first, whose mark starts like that of UTF-16.
+    encoding = next((name for mark, name in _MARKS if source.head.startswith(mark)), "")
+    if not encoding:
+        return source
+    with source.open() as stream:
+        text = stream.read().decode(encoding, "replace")
+    return Source(source.path, text.encode(), source.on_read)
 
 
 def find_files(path: Path, on_error: Callable[[OSError], None] = lambda _error: None) -> list[Path]:

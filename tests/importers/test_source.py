@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 from pathlib import Path
 
 import pytest
 
 from aloop.importers.detect import COMPANION, recognize
+from aloop.importers.run import Scan, Selection
 from aloop.importers.source import HEAD, Source
 from aloop.importers.tree import paths
 
@@ -77,6 +79,41 @@ def test_list_whose_elements_all_start_differently_is_read_like_any_other() -> N
 )
 def test_format_is_recognized_by_content(text: str, form: str | None) -> None:
     assert recognize(Source(None, text.encode())) == form
+
+
+@pytest.mark.parametrize(
+    ("mark", "encoding"),
+    [
+        (codecs.BOM_UTF8, "utf-8"),
+        (codecs.BOM_UTF16_LE, "utf-16-le"),
+        (codecs.BOM_UTF16_BE, "utf-16-be"),
+        (codecs.BOM_UTF32_LE, "utf-32-le"),
+    ],
+)
+@pytest.mark.parametrize("is_piped", [True, False])
+def test_file_that_was_converted_to_another_encoding_is_read(
+    tmp_path: Path, mark: bytes, encoding: str, *, is_piped: bool
+) -> None:
+    texts = {
+        "chat.json": json.dumps([{"role": "user", "content": "Grüße 🎉"}], indent=1, ensure_ascii=False),
+        "chat.jsonl": json.dumps({"role": "user", "content": "Grüße 🎉"}, ensure_ascii=False) + "\r\n",
+        "chat.md": "# aider chat started at 2024-05-01 10:00:00\r\n\r\n#### Grüße 🎉  \r\n",
+    }
+    for name, text in texts.items():
+        data = mark + text.encode(encoding)
+        (tmp_path / name).write_bytes(data)
+        scan = Scan(Selection())
+        found = scan.read_source(Source(None, data)) if is_piped else scan.read([tmp_path / name])
+        assert [message.content for imported in found for message in imported.messages] == ["Grüße 🎉"]
+        assert not scan.problems
+
+
+def test_damaged_text_in_utf16_is_read_as_far_as_it_is_whole() -> None:
+    text = '{"role": "user", "content": "One"}\n{"role": "user", "content": "Two"}\n'
+    data = codecs.BOM_UTF16_LE + text.encode("utf-16-le")
+    for damaged in (data[:-1], data[:90] + b"\x00\xd8" + data[92:]):
+        (imported,) = Scan(Selection()).read_source(Source(None, damaged))
+        assert imported.messages[0].content == "One"
 
 
 def test_tree_with_a_circle_and_missing_parents_ends() -> None:
