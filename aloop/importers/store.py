@@ -80,6 +80,8 @@ class ImportStore:
     ) -> None:
         self.backend = YamlBackend(resolve_sessions_dir(sessions_dir))
         self._dry = dry
+        self._planned: dict[str, int] = {}
+        """The messages of each session that a dry run would have written."""
         self._on_write = on_write
         self._largest = max_session_size()
         # Read once: a lookup for each conversation would read the folder again after each new session.
@@ -108,9 +110,16 @@ class ImportStore:
         """Write a session, or its new part; ``source`` is as for ``_add``."""
         if session_id in self._trashed:
             return Outcome("in trash", session_id)
-        if session_id in self._known:
-            return self._update(session_id, imported)
-        return self._add(session_id, imported, source)
+        if session_id in self._planned:
+            gained = len(imported.messages) - self._planned[session_id]
+            outcome = Outcome("updated", session_id, gained) if gained > 0 else Outcome("unchanged", session_id)
+        elif session_id in self._known:
+            outcome = self._update(session_id, imported)
+        else:
+            outcome = self._add(session_id, imported, source)
+        if self._dry and outcome.action in ("imported", "updated"):
+            self._planned[session_id] = max(len(imported.messages), self._planned.get(session_id, 0))
+        return outcome
 
     def _add(self, session_id: str, imported: Imported, source: str) -> Outcome:
         """Write a new session; ``source`` is the one here that was continued, too."""

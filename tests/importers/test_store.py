@@ -450,6 +450,15 @@ def test_dry_run_writes_nothing(sessions_dir: Path) -> None:
     assert not sessions_dir.exists()
 
 
+def test_dry_run_counts_a_conversation_that_is_in_several_files_once(sessions_dir: Path) -> None:
+    files = [talk(1), talk(1), talk(2), talk(1), talk(2)]
+    dry = ImportStore(sessions_dir, dry=True)
+    planned = [dry.put(each) for each in files]
+    assert [outcome.action for outcome in planned] == ["imported", "unchanged", "updated", "unchanged", "unchanged"]
+    real = ImportStore(sessions_dir)
+    assert [real.put(each) for each in files] == planned
+
+
 def test_branch_is_linked_to_its_session(sessions_dir: Path) -> None:
     branch = talk(1, kind="branch", branch="u2", parent="0199-a")
     store = ImportStore(sessions_dir)
