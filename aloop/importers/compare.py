@@ -28,7 +28,7 @@ from aloop.memory.session import Session
 from aloop.memory.session_folder.outputs import MAX_RESULT_BYTES
 
 # Not past another bracket: each failed match would read to the end of the line.
-_MARKS = re.compile(r"\[(?:image|file|document): files/[^\[\]\n]*\]")
+_MARKS = re.compile(r"\[(?:image|file|document): [^\[\]\n]*\]")
 
 _EXACT = 2**53
 """The largest whole number up to which a float has all."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,14 @@ from aloop.export.targets import to_tool
 from aloop.importers.draft import Imported
 from aloop.importers.run import Scan, Selection
 from aloop.importers.store import ImportStore
+from aloop.llm.content.parts import MediaFile
 from aloop.llm.message_types import LLMMessage, ToolCall, Usage
+from aloop.memory import MemoryManager, SessionLibrary
 from aloop.memory.session import Session
+from tests.memory.test_parts import PIXEL
 from tests.properties import scaled
 
+PAPER = MediaFile("paper.pdf", "application/pdf", b"%PDF-1.4 not really")
 START = datetime(2026, 1, 22, 17, 51, tzinfo=UTC)
 # The marks of programs in their own texts would be taken for what they are.
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="<[#\x00"), min_size=1, max_size=60).filter(
@@ -237,6 +242,52 @@ def test_export_with_a_number_that_a_program_rounded_is_not_changed(sessions_dir
     assert text != exported.text
     path.write_text(text.replace('"from":1.0', '"from":1'), "utf-8")
     [imported] = Scan(Selection()).read([path])
+    assert ImportStore(sessions_dir).put(imported).action == "exported"
+
+
+async def talk_with_images(sessions_dir: Path) -> Session:
+    """Save a session with images, a document, and an image whose file is gone."""
+    memory = MemoryManager(sessions_dir=sessions_dir)
+    image, document = await memory.keep_media(PIXEL), await memory.keep_media(PAPER)
+    gone = replace(image, file="files/0123456789abcdef.png")
+    question = LLMMessage(
+        "user", "Before\nafter", parts=(replace(image, after_chars=7), replace(document, after_chars=12))
+    )
+    result = LLMMessage("tool", "It:", parts=(replace(image, after_chars=3),), tool_call_id="c1", name="look")
+    for message in (
+        question,
+        LLMMessage("assistant", None, (ToolCall("c1", "look", "{}"),)),
+        result,
+        LLMMessage("assistant", "Seen."),
+        LLMMessage("user", "And this?", parts=(gone,)),
+    ):
+        await memory.add_message(message)
+    await memory.save_memory()
+    return await SessionLibrary(sessions_dir).load(memory.snapshot().id)
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+async def test_images_of_questions_and_results_survive(sessions_dir: Path, tool: str) -> None:
+    exported = to_tool(await talk_with_images(sessions_dir), tool, Path("/work/project"))
+    imported = back(exported.text, exported.path.name)
+    question, _call, result, _answer, last = imported.messages
+    has_documents = tool in ("claude-code", "opencode")
+    assert [part.file for part in question.parts] == [PIXEL.file, *[PAPER.file] * has_documents]
+    assert ("[document: paper.pdf" in (question.content or "")) is not has_documents
+    place = question.parts[0].after_chars
+    before, after = (question.content or "")[:place], (question.content or "")[place:]
+    assert (before.split()[0], after.split()[0]) == ("Before", "after")
+    assert [part.file for part in result.parts] == [PIXEL.file]
+    assert imported.files[PIXEL.file] == PIXEL.data
+    assert "[image: dot.png, files/0123456789abcdef.png" in (last.content or "")
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+async def test_export_in_which_images_were_words_is_an_export_of_the_session(sessions_dir: Path, tool: str) -> None:
+    session = await talk_with_images(sessions_dir)
+    exported = to_tool(replace(session, path=sessions_dir / "elsewhere/session.yaml"), tool, Path("/work/project"))
+    imported = back(exported.text, exported.path.name)
+    assert not imported.files
     assert ImportStore(sessions_dir).put(imported).action == "exported"
 
 

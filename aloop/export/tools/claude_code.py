@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from aloop.export.tools.content import Media, content_of
 from aloop.export.tools.target import ToolExport, input_of, marked_lines, new_uuid
 from aloop.export.transcript import Entry, resumable
 from aloop.formatting import expand_home, home_folder
@@ -73,12 +74,22 @@ def _lines(session: Session, entries: tuple[Entry, ...], session_id: str, folder
 
 def _question(entry: Entry) -> dict[str, Any]:
     message = entry.message
+    found = content_of(entry, documents=True)
+    blocks = list(map(_block, found))
+    content = blocks if any(isinstance(piece, Media) for piece in found) else entry.text
     if message.role != "tool":
-        return {"role": "user", "content": entry.text}
-    result: dict[str, Any] = {"type": "tool_result", "tool_use_id": message.tool_call_id, "content": entry.text}
+        return {"role": "user", "content": content}
+    result: dict[str, Any] = {"type": "tool_result", "tool_use_id": message.tool_call_id, "content": content}
     if message.is_error:
         result["is_error"] = True
     return {"role": "user", "content": [result]}
+
+
+def _block(piece: str | Media) -> dict[str, Any]:
+    if isinstance(piece, str):
+        return {"type": "text", "text": piece}
+    source = {"type": "base64", "media_type": piece.media_type, "data": piece.data}
+    return {"type": "image" if piece.is_image else "document", "source": source}
 
 
 def _answer(entry: Entry, session: Session) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from aloop.export.tools.content import Media, content_of, words_of
 from aloop.export.tools.target import ToolExport, marked_lines, timed_uuid
 from aloop.export.transcript import Entry, resumable
 from aloop.formatting import expand_home, home_folder
@@ -56,22 +57,22 @@ def _items(entry: Entry, before: tuple[Entry, ...]) -> Iterator[tuple[str, dict[
     """Yield an item for the model, and the event by which the program shows it."""
     message = entry.message
     if entry.is_summary:
-        typed = [_message("user", each.text) for each in before if each.message.role == "user" and not each.is_summary]
-        yield "compacted", {"message": entry.text, "replacement_history": [*typed, _message("user", entry.text)]}
+        typed = [_message(each) for each in before if each.message.role == "user" and not each.is_summary]
+        yield "compacted", {"message": entry.text, "replacement_history": [*typed, _message(entry)]}
         return
+    content = content_of(entry)
     if message.role == "tool":
-        yield (
-            "response_item",
-            {"type": "function_call_output", "call_id": message.tool_call_id, "output": entry.text},
-        )
+        has_media = any(isinstance(piece, Media) for piece in content)
+        output = [_part(piece) for piece in content] if has_media else entry.text
+        yield "response_item", {"type": "function_call_output", "call_id": message.tool_call_id, "output": output}
         return
-    if entry.text and message.role == "assistant":
+    if content and message.role == "assistant":
         yield "event_msg", {"type": "agent_message", "message": entry.text}
-        yield "response_item", _message("assistant", entry.text)
-    elif entry.text:
-        yield "response_item", _message(message.role, entry.text)
+        yield "response_item", _message(entry)
+    elif content:
+        yield "response_item", _message(entry)
         if message.role == "user":
-            yield "event_msg", {"type": "user_message", "message": entry.text, "kind": "plain"}
+            yield "event_msg", {"type": "user_message", "message": words_of(content), "kind": "plain"}
     for call in message.tool_calls:
         item = {"type": "function_call", "name": call.name, "arguments": call.arguments, "call_id": call.id}
         yield "response_item", item
@@ -91,7 +92,12 @@ def _token_count(usage: Usage | None) -> dict[str, Any]:
     return {"type": "token_count", "info": info, "rate_limits": None}
 
 
-def _message(role: str, text: str) -> dict[str, Any]:
+def _message(entry: Entry) -> dict[str, Any]:
+    role = entry.message.role
     kind = "output_text" if role == "assistant" else "input_text"
     name = "developer" if role == "system" else role
-    return {"type": "message", "role": name, "content": [{"type": kind, "text": text}]}
+    return {"type": "message", "role": name, "content": [_part(piece, kind) for piece in content_of(entry)]}
+
+
+def _part(piece: str | Media, kind: str = "input_text") -> dict[str, Any]:
+    return {"type": kind, "text": piece} if isinstance(piece, str) else {"type": "input_image", "image_url": piece.url}

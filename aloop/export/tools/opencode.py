@@ -8,6 +8,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from aloop.export.tools.content import Media, content_of, words_of
 from aloop.export.tools.target import ToolExport, input_of
 from aloop.export.transcript import Entry, resumable
 from aloop.llm.message_types import LLMMessage
@@ -82,7 +83,7 @@ class _Writer:
                     results[each.message.tool_call_id] = each
                 made.append(self._answer(entry, results))
             else:
-                made.append(self._user(entry, [{"type": "text", "text": entry.text}]))
+                made.append(self._user(entry, list(map(_part, content_of(entry, documents=True)))))
         return made
 
     def _parts(self, entry: Entry, message_id: str, parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -137,7 +138,14 @@ class _Writer:
         if entry.text:
             parts.append({"type": "text", "text": entry.text})
         for call in entry.message.tool_calls:
-            state = _state(entry, results.get(call.id), input_of(call.arguments))
+            result = results.get(call.id)
+            state = _state(entry, result, input_of(call.arguments))
+            if state["status"] == "completed" and result:
+                content = content_of(result, documents=True)
+                media = [_part(piece) for piece in content if isinstance(piece, Media)]
+                if media:
+                    attachments = self._parts(result, str(info["id"]), media)
+                    state |= {"output": words_of(content), "attachments": attachments}
             parts.append({"type": "tool", "callID": call.id, "tool": call.name, "state": state})
         finish = {"type": "step-finish", "reason": info["finish"], "cost": 0, "tokens": info["tokens"]}
         return {"info": info, "parts": self._parts(entry, str(info["id"]), [*parts, finish])}
@@ -147,6 +155,12 @@ class _Writer:
         info = {**self._answer_info(entry), "summary": True, "mode": "compaction", "agent": "compaction"}
         parts = [{"type": "text", "text": entry.text}]
         return [asked, {"info": info, "parts": self._parts(entry, str(info["id"]), parts)}]
+
+
+def _part(piece: str | Media) -> dict[str, Any]:
+    if isinstance(piece, str):
+        return {"type": "text", "text": piece}
+    return {"type": "file", "mime": piece.media_type, "filename": piece.name, "url": piece.url}
 
 
 def _state(entry: Entry, result: Entry | None, arguments: dict[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from aloop.export.tools.content import Media, content_of
 from aloop.export.tools.target import ToolExport, input_of, marked_lines, new_uuid, timed_uuid
 from aloop.export.transcript import Entry, resumable
 from aloop.formatting import home_folder
@@ -45,7 +46,7 @@ def _lines(session: Session, entries: tuple[Entry, ...], session_id: str, folder
 
 def _message(entry: Entry, session: Session) -> dict[str, Any]:
     message = entry.message
-    parts: list[dict[str, Any]] = [{"type": "text", "text": entry.text}] if entry.text else []
+    parts = list(map(_part, content_of(entry)))
     if message.role == "tool":
         return {
             "role": "toolResult",
@@ -79,3 +80,9 @@ def _message(entry: Entry, session: Session) -> dict[str, Any]:
         "stopReason": "toolUse" if message.tool_calls else "stop",
         "timestamp": entry.milliseconds,
     }
+
+
+def _part(piece: str | Media) -> dict[str, Any]:
+    if isinstance(piece, str):
+        return {"type": "text", "text": piece}
+    return {"type": "image", "data": piece.data, "mimeType": piece.media_type}

@@ -152,7 +152,10 @@ def _add_user(builder: Builder, message: Mapping[str, Any], parts: Sequence[Mapp
 def _file(builder: Builder, part: Mapping[str, Any]) -> str:
     url = text(part.get("url"))
     name = text(part.get("filename"))
-    return f"[file: {name}]\n{data_url(builder, url)}" if url.startswith("data:") else f"[file: {name or url}]"
+    if not url.startswith("data:"):
+        return f"[file: {name or url}]"
+    mark = data_url(builder, url)
+    return f"[file: {name}]\n{mark}" if name else mark
 
 
 def _add_answer(
