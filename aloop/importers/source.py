@@ -22,14 +22,16 @@ HEAD = 262_144
 """Bytes at the start of a file by which its format is recognized."""
 _CHUNK = 1 << 20
 _AHEAD = 4 * _CHUNK
-"""Characters within which the start of the next element is looked for."""
+"""Bytes within which the start of the next element is looked for."""
+_FIRST_TRY = 4_096
+"""Bytes of a value that are decoded first, if its size is not known."""
 _GUESSES = 3
-_SPACE = " \t\r\n"
-_decode_start = json.JSONDecoder(strict=False).raw_decode
+_SPACE = b" \t\r\n"
+_decode_text = json.JSONDecoder(strict=False).raw_decode
 _KEY = r'"[^"\\]{1,100}"'
 _GAP = r"[ \t\r\n]*"
 _SHORT_VALUE = rf'{_GAP}:{_GAP}(?:"[^"\\]{{0,500}}(?:\\.[^"\\]{{0,500}}){{0,50}}"|[a-z0-9.+-]{{1,30}}){_GAP},{_GAP}'
-_NEXT = re.compile(rf"(\}}{_GAP},{_GAP}\{{{_GAP}{_KEY})(?:{_SHORT_VALUE}({_KEY}))?")
+_NEXT = re.compile(rf"(\}}{_GAP},{_GAP}\{{{_GAP}{_KEY})(?:{_SHORT_VALUE}({_KEY}))?".encode())
 """The end of an object and the start of the next one: its first key, and perhaps the second."""
 
 
@@ -152,66 +154,69 @@ class _Elements:
 
     def __init__(self, stream: BinaryIO, source: Source) -> None:
         self._stream, self._source = stream, source
-        self._decoder = codecs.getincrementaldecoder("utf-8-sig")("replace")
-        self._buffer, self._start, self._is_over = "", 0, False
-        self._separator, self._following = "", re.compile("")
+        self._buffer, self._start, self._is_over = b"", 0, False
+        self._separator, self._following = b"", re.compile(b"")
         self._unlike = 0
-        """Characters in which no next element starts like the last one, so that they are not searched again."""
+        """Bytes in which no next element starts like the last one, so that they are not searched again."""
 
     def read(self) -> Iterator[Any]:
-        first = self._next_character()
-        if first != "[":
-            value = self._value()
-            if value is not None:
-                yield value
+        self._fill(_CHUNK)
+        self._buffer = self._buffer.removeprefix(codecs.BOM_UTF8)
+        if self._next_character() != b"[":
+            yield from self._value()
             return
         self._start += 1
-        while (character := self._next_character()) not in ("", "]"):
-            if character == ",":
+        while (character := self._next_character()) not in (b"", b"]"):
+            if character == b",":
                 self._start += 1
                 continue
-            value = self._value()
-            if value is None:
+            values = self._value()
+            if not values:
                 return
-            yield value
+            yield from values
 
-    def _next_character(self) -> str:
+    def _next_character(self) -> bytes:
         while True:
-            while self._start < len(self._buffer) and self._buffer[self._start] in _SPACE:
+            while (character := self._buffer[self._start : self._start + 1]) and character in _SPACE:
                 self._start += 1
-            if self._start < len(self._buffer):
-                return self._buffer[self._start]
-            if not self._fill(_CHUNK):
-                return ""
+            if character or not self._fill(_CHUNK):
+                return character
 
-    def _value(self) -> Any:
+    def _value(self) -> tuple[Any, ...]:
+        """Return the next value in a tuple, which is empty if no value can be read."""
+        values: tuple[Any, ...]
+        size = _FIRST_TRY
         while True:
             try:
-                value = self._next_object()
-                if value is not None:
-                    return value
-                value, end = _decode_start(self._buffer, self._start)
+                following = self._next_object()
+                if following is not None:
+                    return (following,)
+                value, length = _decode_start(self._buffer[self._start : self._start + size])
+                values = (value,)
             except RecursionError:
                 self._source.problems["values that are nested too deep"] += 1
-                return None
+                return ()
             except ValueError:
-                # Twice as much each time, so that a large element is not decoded over and over.
-                if not self._fill(max(_CHUNK, len(self._buffer) - self._start)):
-                    self._source.problems["values that are cut off or not JSON"] += 1
-                    return None
+                values, length = (), size
+            rest = len(self._buffer) - self._start
+            # It may be cut off, even a number that can be read. Twice as much each time, so that a large value is not
+            # decoded over and over.
+            if length + len("e+") >= min(size, rest) and (size < rest or self._fill(max(_CHUNK, rest))):
+                size *= 2
                 continue
-            if end + len("e+") >= len(self._buffer) and self._fill(_CHUNK):
-                continue  # a number may continue in the next chunk
-            self._learn(end)
-            self._unlike -= end - self._start
-            self._start = end
-            return value
+            if values:
+                self._learn(self._start + length)
+                self._unlike -= length
+                self._start += length
+            else:
+                self._source.problems["values that are cut off or not JSON"] += 1
+            return values
 
     def _learn(self, end: int) -> None:
         """Note how the element at ``end`` is separated from the next one."""
         found = _NEXT.match(self._buffer, end - 1)
-        self._separator = found[1] if found else ""
-        self._following = re.compile(f"{_SHORT_VALUE}{re.escape(found[2])}" if found and found[2] else "")
+        self._separator = found[1] if found else b""
+        self._following = re.compile(_SHORT_VALUE.encode() + re.escape(found[2]) if found and found[2] else b"")
 
     def _next_object(self) -> dict[str, Any] | None:
         """Return the next element if it is followed by one that starts with the same keys.
@@ -249,6 +254,23 @@ class _Elements:
         raw = self._stream.read(size)
         self._source.on_read(len(raw))
         self._is_over = not raw
-        more = self._decoder.decode(raw, final=not raw)
-        self._buffer, self._start = self._buffer[self._start :] + more, 0
+        self._buffer, self._start = self._buffer[self._start :] + raw, 0
         return bool(raw)
+
+
+def _decode_start(raw: bytes) -> tuple[Any, int]:
+    """Return the first JSON value in ``raw`` and its size in bytes; raises ValueError and RecursionError.
+
+    Bytes that are not UTF-8 become U+FFFD, but for encoded surrogates, as in ``json.loads``.
+    """
+    text = raw.decode("utf-8", "surrogateescape")
+    value, end = _decode_text(text)
+    try:
+        return value, len(text[:end].encode())
+    except UnicodeEncodeError:
+        whole = text[:end].encode("utf-8", "surrogateescape")
+    try:
+        text = whole.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        text = whole.decode("utf-8", "replace")
+    return json.loads(text, strict=False), len(whole)

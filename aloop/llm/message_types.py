@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from decimal import Decimal
@@ -169,7 +169,7 @@ class ThinkingBlock:
             _keep_extra(self, THINKING_KEYS)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LLMMessage:
     """One message; raises ValueError for its role, TypeError if a field is not text.
 
@@ -184,6 +184,9 @@ class LLMMessage:
     None if unknown. ``duration_ms``, ``permission`` and ``files`` belong to a tool result: the run time of the call,
     the decision about it, and what it changed. ``extra`` are the keys that aloop does not know; those within ``usage``
     are in its ``usage``. All these are stored and never sent.
+
+    A record stores only the fields that differ from their defaults. A message has few of those, and a long session has
+    many messages.
     """
 
     role: Role
@@ -211,42 +214,93 @@ class LLMMessage:
     parts: tuple[ContentPart, ...] = field(default=(), repr=False)
     extra: JsonObject = field(default=EMPTY, repr=False)
 
-    def __post_init__(self) -> None:
-        if self.role not in ROLES:
-            raise ValueError(f"unknown role {self.role!r}: must be one of {', '.join(sorted(ROLES))}")
-        for attribute in ("content", "tool_call_id", "name", "model", "output_file", "provider", "stop_reason"):
-            value = getattr(self, attribute)
-            if value is None:
-                continue
-            if not isinstance(value, str):
-                raise TypeError(f"{attribute} of a message must be text, not {type(value).__name__}")
-            if (cleaned := clean_text(value)) is not value:
-                object.__setattr__(self, attribute, cleaned)
-        # Most messages have none of these, and a long session has many messages.
-        if self.tool_calls != ():
-            calls: Iterable[ToolCall | Mapping[str, Any]] = self.tool_calls or ()
-            records = tuple(call if isinstance(call, ToolCall) else ToolCall.from_mapping(call) for call in calls)
-            object.__setattr__(self, "tool_calls", records)
-        if self.thinking != ():
-            object.__setattr__(self, "thinking", tuple(self.thinking))
-        if self.blocks != ():
-            object.__setattr__(self, "blocks", tuple(map(clean_text, self.blocks)))
-        if self.layout != "":
-            object.__setattr__(self, "layout", clean_text(self.layout))
-        if self.at is not None:
-            object.__setattr__(self, "at", storable_time(self.at))
-        if self.cost is not None:
-            object.__setattr__(self, "cost", storable_cost(self.cost))
-        if self.duration_ms is not None:
-            object.__setattr__(self, "duration_ms", storable_duration(self.duration_ms))
-        if self.parts:
-            content, parts = normal_parts(self.content or "", self.parts)
-            object.__setattr__(self, "content", content)
-            object.__setattr__(self, "parts", parts)
-        if self.files:
-            object.__setattr__(self, "files", tuple(self.files))
-        if self.extra is not EMPTY:
+    def __init__(
+        self,
+        role: Role,
+        content: str | None = None,
+        tool_calls: Iterable[ToolCall | Mapping[str, Any]] | None = (),
+        tool_call_id: str | None = None,
+        name: str | None = None,
+        thinking: Iterable[ThinkingBlock] = (),
+        usage: Usage | None = None,
+        model: str | None = None,
+        interrupted: bool = False,
+        is_error: bool = False,
+        skip: bool = False,
+        summary: bool = False,
+        output_file: str | None = None,
+        layout: str = "",
+        blocks: Iterable[str] = (),
+        provider: str | None = None,
+        stop_reason: str | None = None,
+        at: datetime | None = None,
+        cost: Decimal | None = None,
+        duration_ms: int | None = None,
+        permission: Permission | None = None,
+        files: Iterable[FileChange] = (),
+        parts: Sequence[ContentPart] = (),
+        extra: Mapping[str, Any] = EMPTY,
+    ) -> None:
+        if role not in ROLES:
+            raise ValueError(f"unknown role {role!r}: must be one of {', '.join(sorted(ROLES))}")
+        stored = self.__dict__
+        stored["role"] = role
+        if content is not None:
+            stored["content"] = _text("content", content)
+        if tool_calls:
+            stored["tool_calls"] = tuple(
+                call if isinstance(call, ToolCall) else ToolCall.from_mapping(call) for call in tool_calls
+            )
+        if tool_call_id is not None:
+            stored["tool_call_id"] = _text("tool_call_id", tool_call_id)
+        if name is not None:
+            stored["name"] = _text("name", name)
+        if thinking:
+            stored["thinking"] = tuple(thinking)
+        if usage is not None:
+            stored["usage"] = usage
+        if model is not None:
+            stored["model"] = _text("model", model)
+        if interrupted:
+            stored["interrupted"] = True
+        if is_error:
+            stored["is_error"] = True
+        if skip:
+            stored["skip"] = True
+        if summary:
+            stored["summary"] = True
+        if output_file is not None:
+            stored["output_file"] = _text("output_file", output_file)
+        if layout:
+            stored["layout"] = clean_text(layout)
+        if blocks:
+            stored["blocks"] = tuple(map(clean_text, blocks))
+        if provider is not None:
+            stored["provider"] = _text("provider", provider)
+        if stop_reason is not None:
+            stored["stop_reason"] = _text("stop_reason", stop_reason)
+        if at is not None:
+            stored["at"] = storable_time(at)
+        if cost is not None:
+            stored["cost"] = storable_cost(cost)
+        if duration_ms is not None:
+            stored["duration_ms"] = storable_duration(duration_ms)
+        if permission is not None:
+            stored["permission"] = permission
+        if files:
+            stored["files"] = tuple(files)
+        if parts:
+            stored["content"], stored["parts"] = normal_parts(self.content or "", parts)
+        if extra is not EMPTY:
+            stored["extra"] = extra
             _keep_extra(self, MESSAGE_KEYS, "usage")
+
+
+def _text(attribute: str, value: str) -> str:
+    """Return a text without surrogates; raises TypeError for any other value."""
+    if not isinstance(value, str):
+        raise TypeError(f"{attribute} of a message must be text, not {type(value).__name__}")
+    return clean_text(value)
 
 
 def _fields_of(record: type[LLMMessage | ThinkingBlock | Usage]) -> frozenset[str]:

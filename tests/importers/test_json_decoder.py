@@ -158,17 +158,32 @@ _OBJECTS = st.fixed_dictionaries(
 
 
 @_DECODERS
-@given(st.lists(_OBJECTS | _VALUES, max_size=6), st.sampled_from([None, 1]), st.integers(1, 40), st.integers(0, 90))
+@given(
+    st.lists(_OBJECTS | _VALUES, max_size=6),
+    st.sampled_from([None, 1]),
+    st.booleans(),
+    st.integers(1, 40),
+    st.integers(0, 90),
+    st.integers(1, 40),
+)
 def test_elements_of_a_list_are_those_of_json(
-    decoder: str, values: list[Any], indent: int | None, chunk: int, ahead: int
+    decoder: str, values: list[Any], indent: int | None, ascii_only: bool, chunk: int, ahead: int, first_try: int
 ) -> None:
-    text = json.dumps(values, indent=indent)
+    text = json.dumps(values, indent=indent, ensure_ascii=ascii_only)
     with using(decoder) as patch:
         patch.setattr(source, "_CHUNK", chunk)
         patch.setattr(source, "_AHEAD", ahead)
-        # An element that is null ends the list.
-        until = values.index(None) if None in values else len(values)
-        assert repr(list(Source(None, text.encode()).elements())) == repr(json.loads(text)[:until])
+        patch.setattr(source, "_FIRST_TRY", first_try)
+        elements = list(Source(None, text.encode("utf-8", "surrogatepass")).elements())
+        assert repr(elements) == repr(json.loads(text))
+
+
+@_DECODERS
+def test_bytes_that_are_not_utf_8_are_replaced_in_each_element(decoder: str) -> None:
+    raw = b'[{"n": "a\xff"}, {"n": "\xc3"}, {"n": "\xc3\xa4"}, {"m": "\xe4"}, null, "\xff\xed\xa0\x80", {"n": 1}]'
+    with using(decoder):
+        elements = list(Source(None, raw).elements())
+    assert elements == json.loads(raw.decode("utf-8", "replace"))
 
 
 @_DECODERS
