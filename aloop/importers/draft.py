@@ -255,6 +255,9 @@ class Builder:
         for index, draft in enumerate(self.drafts):
             for call in draft.calls:
                 homes[call.id].append(index)
+        if not homes:
+            yield from self.drafts
+            return
         results: dict[int, list[Draft]] = defaultdict(list)
         for draft in self.drafts:
             if draft.role == "tool" and (places := homes.get(draft.call_id or "")):

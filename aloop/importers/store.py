@@ -26,10 +26,10 @@ from aloop.importers.transcript import (
     to_session,
 )
 from aloop.llm.content.parts import FILES
-from aloop.llm.json_values import EMPTY
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.codec.emitter import ITEM_COLUMN, emit_messages
 from aloop.memory.codec.serialization import session_text
+from aloop.memory.codec.size_bound import close_bound, quick_bound
 from aloop.memory.disk.filesystem import explained, write_atomic
 from aloop.memory.disk.locks import OpenLock, write_lock
 from aloop.memory.session import Session
@@ -49,10 +49,10 @@ Action = Literal[
     "imported", "updated", "unchanged", "exported", "continued", "in trash", "in use", "unreadable", "too large"
 ]
 
-_BYTES_PER_CHARACTER = 20
-"""In session.yaml, at most: a character can be escaped, or be alone on an indented line."""
-_BYTES_PER_RECORD = 1_000
-"""Of the names of the fields and the short values of a message, a call or the like, at most."""
+_FACTS = 100_000
+"""Bytes for the header of a new session, at most; its texts come in addition."""
+_NOTE = 20_000
+"""Bytes for the note in a shortened result, which has a path, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,22 +312,32 @@ class ImportStore:
         The other half is for its header, for notes and for results that the other tool lacks.
         """
         facts = (imported.title, imported.cwd, imported.foreign_id, imported.version, str(imported.path or ""))
-        rest = _BYTES_PER_CHARACTER * sum(map(len, (*facts, *imported.losses)))
-        return imported.session is None and 2 * (rest + sum(map(_most_bytes, imported.messages))) < self._largest
+        rest = _FACTS + sum(quick_bound(LLMMessage("user", text)) for text in (*facts, *imported.losses))
+        return imported.session is None and self._fits(imported.messages, self._largest // 2 - rest)
+
+    def _fits(self, messages: Sequence[LLMMessage], size: int) -> bool:
+        """Return True if the messages certainly have at most ``size`` bytes in session.yaml."""
+        # The exact size takes as long as writing the text.
+        if sum(map(_quick_bound, messages)) <= size:
+            return True
+        return sum(close_bound(self._shortened(message)) for message in messages) <= size
+
+    def _shortened(self, message: LLMMessage) -> LLMMessage:
+        """Return the message as it will be in session.yaml, but for the name of the file with a long result."""
+        if not _is_long(message):
+            return message
+        return replace(message, content=_brief(message.content or "", self.sessions_dir))
 
     def _excess(self, messages: Sequence[LLMMessage], rest: int) -> str:
         """Return why a session would be too large to be opened; empty if it would not.
 
         ``rest`` is the size of its text without ``messages``.
         """
-        # The exact size takes as long as writing the text.
-        if rest + sum(map(_most_bytes, messages)) <= self._largest:
+        if self._fits(messages, self._largest - rest):
             return ""
         size = rest
         for message in messages:
-            if _is_long(message):
-                message = replace(message, content=_brief(message.content or "", self.sessions_dir))
-            size += len(emit_messages([message], ITEM_COLUMN).encode())
+            size += len(emit_messages([self._shortened(message)], ITEM_COLUMN).encode())
         if size <= self._largest:
             return ""
         size_mb = -(-size // 1_000_000)
@@ -337,30 +347,25 @@ class ImportStore:
         )
 
 
+def _may_be_long(message: LLMMessage) -> bool:
+    return message.role == "tool" and len(message.content or "") > MAX_RESULT_BYTES // 4
+
+
 def _is_long(message: LLMMessage) -> bool:
     """Return True if the message is a result that is too long for session.yaml."""
-    text = message.content or ""
-    return message.role == "tool" and len(text) > MAX_RESULT_BYTES // 4 and len(text.encode()) > MAX_RESULT_BYTES
+    return _may_be_long(message) and len((message.content or "").encode()) > MAX_RESULT_BYTES
+
+
+def _quick_bound(message: LLMMessage) -> int:
+    """Return a size that the message does not exceed in session.yaml, where a long result is shortened."""
+    if not _may_be_long(message):
+        return quick_bound(message)
+    return _NOTE + quick_bound(replace(message, content=(message.content or "")[:MAX_RESULT_BYTES]))
 
 
 def _brief(text: str, path: Path) -> str:
     """Return the beginning and the end of a long result that is in the file ``path``."""
     return shorten(text, f"the complete output is in {path}")
-
-
-def _most_bytes(message: LLMMessage) -> int:
-    """Return a size that the text of the message in session.yaml does not exceed."""
-    length = len(message.content or "")
-    if message.role == "tool":
-        length = min(length, 2 * MAX_RESULT_BYTES)
-    records = 1
-    if message.tool_calls or message.thinking or message.blocks or message.parts:
-        length += sum(len(call.arguments) for call in message.tool_calls) + sum(map(len, message.blocks))
-        length += sum(len(each.thinking) + len(each.signature) + len(each.redacted) for each in message.thinking)
-        records += len(message.tool_calls) + len(message.thinking) + len(message.blocks) + len(message.parts)
-    if message.extra is not EMPTY:
-        length += len(message.extra.json)
-    return _BYTES_PER_CHARACTER * length + _BYTES_PER_RECORD * records
 
 
 def _was_continued(session: Session) -> bool:

@@ -23,7 +23,6 @@ from aloop.importers.transcript import session_id_of
 from aloop.llm.json_values import JsonObject
 from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall
 from aloop.memory import MemoryManager, Session, SessionLibrary
-from aloop.memory.codec.emitter import ITEM_COLUMN, emit_messages
 from aloop.memory.codec.serialization import dump_session
 from aloop.memory.disk.locks import OpenLock
 from tests.memory.test_parts import PIXEL
@@ -343,25 +342,6 @@ def test_size_of_a_new_session_is_known_to_a_few_bytes(sessions_dir: Path, tmp_p
         store = ImportStore(tmp_path / "other")
         store._largest = limit
         assert store.put(talk(9)).action == action
-
-
-@pytest.mark.parametrize(
-    "message",
-    [
-        LLMMessage("user", "\n" * 1_000),
-        LLMMessage("user", "a\n\u200b" * 1_000),
-        LLMMessage("user", "\U000e0001" * 1_000),
-        LLMMessage("tool", "\x01" * 40_000, tool_call_id="c"),
-        LLMMessage("assistant", None, (ToolCall("c", "f", '{"a": [' + "[1, 2], " * 200 + "[1]]}"),)),
-        LLMMessage("assistant", None, (ToolCall("c", "f", '{"a": ' * 11 + '["x\\n", "y"]' + "}" * 11),)),
-        LLMMessage("assistant", "a", extra=JsonObject({"foreign": {"deep": [[[[[[[list(range(500))]]]]]]]}})),
-        LLMMessage("assistant", "a", thinking=(ThinkingBlock("\x07" * 500, "s", after_chars=1),)),
-    ],
-)
-def test_bound_of_the_size_of_a_message_is_never_exceeded(message: LLMMessage) -> None:
-    short = replace(message, content=store._brief(message.content or "", Path("/home/me/outputs/0001-look.txt")))
-    text = emit_messages([short if store._is_long(message) else message], ITEM_COLUMN)
-    assert len(text.encode()) <= store._most_bytes(message)
 
 
 def test_session_of_a_newer_version_is_reported_and_not_updated(sessions_dir: Path) -> None:

@@ -111,8 +111,10 @@ def _words(builder: Builder, content: Mapping[str, Any]) -> str:
     if kind == "thoughts":
         thoughts = objects(content.get("thoughts"))
         return joined(joined((text(each.get("summary")), text(each.get("content")))) for each in thoughts)
-    parts = [part if isinstance(part, str) else _part(builder, mapping(part)) for part in items(content.get("parts"))]
-    if main := joined(parts):
+    parts = items(content.get("parts"))
+    if len(parts) == 1 and isinstance(parts[0], str) and parts[0]:
+        return parts[0]  # as in most messages
+    if main := joined(part if isinstance(part, str) else _part(builder, mapping(part)) for part in parts):
         return main
     if main := next((text(content[key]) for key in ("text", "result", "content") if content.get(key)), ""):
         return main
