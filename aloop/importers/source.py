@@ -259,9 +259,10 @@ class _Elements:
 
 
 def _decode_start(raw: bytes) -> tuple[Any, int]:
-    """Return the first JSON value in ``raw`` and its size in bytes; raises ValueError and RecursionError.
+    """Return the first JSON value and its size in bytes.
 
-    Bytes that are not UTF-8 become U+FFFD, but for encoded surrogates, as in ``json.loads``.
+    Raises ValueError and RecursionError. Bytes that are not UTF-8 become U+FFFD, but for encoded surrogates, as in
+    ``json.loads``.
     """
     text = raw.decode("utf-8", "surrogateescape")
     value, end = _decode_text(text)

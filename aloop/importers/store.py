@@ -316,14 +316,17 @@ class ImportStore:
         return imported.session is None and self._fits(imported.messages, self._largest // 2 - rest)
 
     def _fits(self, messages: Sequence[LLMMessage], size: int) -> bool:
-        """Return True if the messages certainly have at most ``size`` bytes in session.yaml."""
+        """Return True if the messages certainly fit into ``size`` bytes of session.yaml."""
         # The exact size takes as long as writing the text.
         if sum(map(_quick_bound, messages)) <= size:
             return True
         return sum(close_bound(self._shortened(message)) for message in messages) <= size
 
     def _shortened(self, message: LLMMessage) -> LLMMessage:
-        """Return the message as it will be in session.yaml, but for the name of the file with a long result."""
+        """Return the message as in session.yaml, where a long result is shortened.
+
+        Only the name of the file with the long result is not known yet.
+        """
         if not _is_long(message):
             return message
         return replace(message, content=_brief(message.content or "", self.sessions_dir))
@@ -357,7 +360,10 @@ def _is_long(message: LLMMessage) -> bool:
 
 
 def _quick_bound(message: LLMMessage) -> int:
-    """Return a size that the message does not exceed in session.yaml, where a long result is shortened."""
+    """Return a size that the message does not exceed in session.yaml.
+
+    A long result is shortened there.
+    """
     if not _may_be_long(message):
         return quick_bound(message)
     return _NOTE + quick_bound(replace(message, content=(message.content or "")[:MAX_RESULT_BYTES]))

@@ -1,4 +1,7 @@
-"""Upper bounds of the size of a message in session.yaml, which take less time than writing it."""
+"""Upper bounds of the size of a message in session.yaml.
+
+Computing them takes less time than writing the message.
+"""
 
 from __future__ import annotations
 
@@ -12,18 +15,18 @@ _PER_RECORD = 1_000
 _PER_LINE = 64
 """Bytes at the start of a line, at most: the indentation, a dash, quotes, and the escapes of the last line's end."""
 _PER_CHARACTER, _PER_JSON_CHARACTER = 16, _PER_LINE // 2
-"""Bytes, at most: of a line end between quotes, and of a list in JSON, whose items are on lines of their own."""
+"""Bytes, at most: of a line end between quotes, and of a list in JSON, which has each item on its own line."""
 _JSON_LINES = (",", "[", "{", "\\n")
-"""What may start a new line where JSON is written as a mapping."""
+"""The parts of JSON that may start a new line when it is written as a mapping."""
 
 
 def quick_bound(message: LLMMessage) -> int:
-    """Return a size in bytes that the message does not exceed, from the lengths of its texts only."""
+    """Return a size in bytes from the lengths of the texts only."""
     return _bound(message, _quick, _quick_json)
 
 
 def close_bound(message: LLMMessage) -> int:
-    """Return a size in bytes that the message does not exceed; usually it has at least a sixth of it."""
+    """Return a size in bytes that usually is at most six times the true one."""
     return _bound(message, _of_text, _of_json)
 
 
