@@ -27,9 +27,9 @@ from repl.input.queue import MessageQueue, QueuedLine
 from repl.input.toolbar import Toolbar
 from repl.options import ShellOptions
 from repl.output.live import Live
+from repl.output.notices import error_lines
 from repl.output.screen import Screen
 from repl.output.styled import echo_lines, line, to_text
-from repl.output.theme import Style
 from repl.startup.banner import farewell_lines, greeting, remember_start
 from repl.startup.first_paint import EarlyScreen
 from repl.window import ShellWindow
@@ -432,7 +432,7 @@ class Shell:
             self._report(f"Not sent: {count}. Press Up at the next start to bring it back.")
         context = self._engine.context
         if context:
-            self._screen.show(farewell_lines(context))
+            self._screen.show(farewell_lines(context, self._screen.text_width))
             if context.memory.has_unsaved:
                 self._exit_code = self._exit_code or 1
             context.memory.close()
@@ -455,4 +455,4 @@ class Shell:
         self._report(loop_error_text(details))
 
     def _report(self, text: str) -> None:
-        self._screen.say(Style.BAD, text)
+        self._screen.show(error_lines(text, self._screen.text_width))

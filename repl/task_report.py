@@ -27,8 +27,9 @@ from aloop.config.values import OutputFormat
 from aloop.llm.message_types import Usage
 from aloop.sanitize import safe_text
 from commands.context import Verbosity
+from repl.output.notices import notice_text
 from repl.output.styled import line, to_text
-from repl.turn.lines import ThinkingBuffer, finished_lines, notice_text, retrying_text, waiting_text
+from repl.turn.lines import ThinkingBuffer, finished_lines, retrying_text, waiting_text
 from repl.turn.output_text import OutputText
 
 

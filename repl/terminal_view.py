@@ -25,6 +25,7 @@ from repl.input.choice import Choice
 from repl.input.editor import edit_file, hand_over
 from repl.output.live import Live
 from repl.output.markdown import render_markdown
+from repl.output.notices import error_lines, notice_lines
 from repl.output.pager import run_pager
 from repl.output.rich_lines import indented_rows
 from repl.output.screen import Screen
@@ -32,7 +33,7 @@ from repl.output.styled import Line, line, to_ansi
 from repl.output.theme import Style
 from repl.pages.render import render
 from repl.pages.transcript import Paper
-from repl.turn.lines import block_lines, notice_lines
+from repl.turn.lines import block_lines
 from repl.turn.permission import (
     SHOW_ALL,
     decide_by_key,
@@ -102,7 +103,7 @@ class TerminalView:
         self._screen.show(notice_lines(text, self._screen.text_width))
 
     def error(self, text: str) -> None:
-        self._screen.say(Style.BAD, text)
+        self._screen.show(error_lines(text, self._screen.text_width))
 
     async def confirm(self, question: str) -> bool:
         with self._live.hidden():  # the question itself shows that aloop waits

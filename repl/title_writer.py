@@ -7,8 +7,8 @@ from aloop.agent.titles import improve_title, wants_title
 from aloop.errors import AloopError
 from aloop.llm import create_llm
 from repl.options import ShellOptions
+from repl.output.notices import error_lines
 from repl.output.screen import Screen
-from repl.output.theme import Style
 
 
 class TitleWriter:
@@ -28,9 +28,8 @@ class TitleWriter:
             name = self._options.settings.title_model
             if name and not self._has_reported:
                 self._has_reported = True
-                self._screen.say(
-                    Style.BAD, f"No title was written, because title_model = {name!r} cannot be used. {error}"
-                )
+                sentence = f"No title was written, because title_model = {name!r} cannot be used. {error}"
+                self._screen.show(error_lines(sentence, self._screen.text_width))
                 self._screen.write("\n")
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from hypothesis import is_hypothesis_test
 
+from aloop.errors import Problem
 from tests.homes import settle
 from tests.properties import load_profile
 from tests.stub import StubServer
@@ -65,6 +67,17 @@ def private_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.chdir(work)
     return home
+
+
+@pytest.fixture(autouse=True)
+def strict_problems(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fail if a ``Problem`` becomes a part of other text, and so loses its mark."""
+
+    def refuse(problem: Problem, *_: object) -> NoReturn:
+        raise AssertionError(f"The mark of this problem is lost: {str(problem)!r}")
+
+    for name in ("__format__", "__add__", "__radd__", "__mod__", "replace", "strip", "rstrip", "removesuffix"):
+        monkeypatch.setattr(Problem, name, refuse, raising=False)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from aloop.errors import Problem
 from aloop.formatting import quantity
 from aloop.memory.context import estimate_tokens
 from commands.pages import Facts
@@ -40,7 +41,9 @@ async def skills(context: Context, _argument: str) -> None:
             f"{count} offered to the model, in {tokens:,} tokens. It reads the file if a task calls for it, and /NAME "
             "sends one with your message."
         )
-    for notice in (*loaded.notices, *loaded.shadowed):
+    for notice in loaded.notices:
+        context.view.info(Problem(notice))
+    for notice in loaded.shadowed:
         context.view.info(notice)
 
 

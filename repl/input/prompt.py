@@ -38,6 +38,7 @@ from repl.input.pastes import Entry, PasteGuard, dropped_media
 from repl.input.queue import QueuedLine, QueueWalk, line_rows
 from repl.input.waiting_keys import WaitingKeys
 from repl.output.live import Live
+from repl.output.notices import MARK
 from repl.output.screen import Screen
 from repl.output.styled import PROMPT, Line, placeholder
 from repl.output.theme import prompt_style
@@ -347,7 +348,7 @@ class Prompt:
         try:
             self._buffer.put_text(await edit_text(self._buffer.entry.text))
         except AloopError as error:
-            self.hint(str(error))
+            self.hint(MARK + str(error))
         finally:
             self._is_editing = False
 

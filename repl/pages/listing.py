@@ -21,6 +21,7 @@ from aloop.sanitize import safe_line, safe_text
 from aloop.width import fit, pad, text_width, wrap
 from commands.context import Context
 from commands.registry import Command
+from repl.output.notices import MARK
 from repl.output.styled import Line, Span, fit_line, line
 from repl.output.theme import Style
 
@@ -120,7 +121,7 @@ def _session_row(row: SessionSummary, number: int | None, digits: int, width: in
     if row.problem is not None:
         # Its ID may be the name of its folder, which identifies it only as a whole.
         identity = (Style.ACCENT, f"{safe_line(shown_id(row.id)):<{SHORT_ID}}")
-        first = line(start, identity, time, f"  {_count('?', width)}", (Style.BAD, "cannot be read"))
+        first = line(start, identity, time, f"  {_count('?', width)}", (Style.BAD, MARK + "cannot be read"))
         return [fit_line(first, width), line((Style.BAD, " " * indent + row.problem))]
     count = _count(row.message_count, width)
     room = max(width - indent - SHORT_ID - _WHEN - len(count) - 4, 8)
@@ -139,7 +140,7 @@ def hit_lines(number: int, hit: Hit, width: int, now: datetime, *, is_first: boo
             fit_line(line(identity, when, (Style.STRONG, safe_line(hit.session.title) or "(no title)")), width)
         )
         if hit.problem is not None:
-            first = fit_line(line(identity, when, (Style.BAD, "cannot be read")), width)
+            first = fit_line(line(identity, when, (Style.BAD, MARK + "cannot be read")), width)
             lines[-1:] = [first, line((Style.BAD, "  " + hit.problem))]
     place = f"#{hit.message}" if hit.message else ""
     lead = line(f"{number:>3}  ", (Style.QUIET, f"{place:<5} {hit.role:<9}  "))

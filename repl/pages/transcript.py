@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
+from aloop.errors import Problem
 from aloop.export.facts import time_text
 from aloop.formatting import age
 from aloop.llm.content.parts import marked_text
@@ -24,6 +25,7 @@ from aloop.memory.search.search import Hit, said_in
 from aloop.sanitize import safe_line, safe_text
 from aloop.width import fit, text_width, wrap
 from commands.attachments import folded
+from repl.output.notices import notice_lines
 from repl.output.styled import BAR, CONTINUATION, PROMPT, Line, fit_line, line, user_lines
 from repl.output.theme import Style
 from repl.turn.lines import stored_call, stored_lines, stored_result
@@ -181,7 +183,7 @@ def conversation(session: Session, paper: Paper, now: datetime) -> Iterator[str]
     facts = [f"{count:,} {'message' if count == 1 else 'messages'}", age(session.updated_at, now), session.model or ""]
     head = line((Style.STRONG, f"{session.id} · {safe_line(session.title) or '(no title)'}"))
     below = line((Style.QUIET, " · ".join(safe_line(fact) for fact in facts if fact)))
-    warnings = [line((Style.BAD, warning)) for warning in session.warnings]
+    warnings = [row for warning in session.warnings for row in notice_lines(Problem(warning), paper.width)]
     yield paper.write([*_fitted([head, below], paper.width), *warnings])
     margin = len(str(count)) + 2
     for message in session.system_messages:

@@ -18,6 +18,7 @@ from aloop.memory.session import SessionTitle
 from commands.session_browser import ROW, Choice, SessionBrowser
 from repl.input.pastes import PasteGuard
 from repl.input.prompt import Prompt
+from repl.output.notices import MARK
 from repl.output.screen import Screen
 from repl.picker.columns import Details
 from repl.picker.list_picker import bind_list_keys
@@ -442,7 +443,7 @@ class PickerSession:
     def _on_task_done(self, task: asyncio.Task[None]) -> None:
         error = None if task.cancelled() else task.exception()
         if isinstance(error, AloopError) and self.picker.total:
-            self._note = str(error)
+            self._note = MARK + str(error)
         elif error is not None and not self._choice.done():
             self._choice.set_exception(error)
         self._screen.redraw()

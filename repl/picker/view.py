@@ -22,6 +22,7 @@ from aloop.sanitize import safe_line
 from aloop.width import fit, flow, text_width, unjoined
 from commands.session_browser import ROW, SessionBrowser
 from repl.output.markdown import markdown_lines
+from repl.output.notices import error_lines
 from repl.output.rich_lines import wrap_line
 from repl.output.styled import Line, line
 from repl.output.theme import Style, prompt_style
@@ -97,7 +98,7 @@ class Pane:
                 self._without.add(session.key)
                 lines = [line((Style.QUIET, safe_line(text))) for text in self._without_messages(session)]
         except AloopError as error:
-            lines = [line((Style.BAD, str(error)))]
+            lines = error_lines(str(error), min(_width(), _WIDEST))
         while len(self._known) >= _CACHED:
             oldest = next(iter(self._known))
             del self._known[oldest]

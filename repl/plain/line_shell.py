@@ -127,7 +127,7 @@ async def _take_turns(context: Context, first: list[str], lines: LineSource, sig
     is_failure = agent.memory.has_unsaved or (has_failed and not is_terminal())
     if is_terminal():
         with suppress(OSError):  # the terminal is closed
-            sys.stdout.write(to_text(farewell_lines(context)))
+            sys.stdout.write(to_text(farewell_lines(context, None)))
             sys.stdout.flush()
     agent.memory.close()
     await agent.llm.aclose()
@@ -192,7 +192,7 @@ async def _take_turn(line: str, context: Context, lines: LineSource, signals: Si
         with lines.hold_input(), signals.cancelling(turn):
             outcome = await turn
     except asyncio.CancelledError:
-        context.view.error("Stopped.")
+        context.view.info("Stopped.")
         lines.return_queue()
         return FAILED
     except (BrokenPipeError, OutputFailed):

@@ -35,12 +35,13 @@ from commands.pages import KeyHelp, Page, Question, Questions
 from commands.progress import Progress
 from commands.session_browser import Choice, SessionBrowser
 from repl.input.editor import edit_file, hand_over
+from repl.output.notices import error_text, notice_text
 from repl.output.styled import Line, line, to_text
 from repl.pages.render import render
 from repl.pages.transcript import Paper, keep_words
 from repl.plain.line_source import InteractiveSource
 from repl.plain.signals import Interrupted
-from repl.turn.lines import ThinkingBuffer, finished_lines, notice_text, retrying_text, waiting_text
+from repl.turn.lines import ThinkingBuffer, finished_lines, retrying_text, waiting_text
 from repl.turn.output_text import OutputText
 from repl.turn.permission import (
     PERMISSION_PROMPT,
@@ -97,7 +98,7 @@ class PlainView:
         self._write(self._out, [line(notice_text(text))])
 
     def error(self, text: str) -> None:
-        self._write(self._err, [line(text)])
+        self._write(self._err, [line(error_text(text))])
 
     async def confirm(self, question: str) -> bool:
         """Answer no: the next line of standard input was not written as an answer."""

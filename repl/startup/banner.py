@@ -22,6 +22,7 @@ from aloop.sanitize import safe_line
 from aloop.width import fit, fit_parts, text_width, unjoined
 from commands.project.folders import find_instruction_files, find_skill_files
 from repl.options import ShellOptions
+from repl.output.notices import error_lines
 from repl.output.styled import Line, Span, fit_line, line
 from repl.output.theme import Style
 
@@ -187,14 +188,14 @@ def _sessions_folder(options: ShellOptions) -> str:
     return str(folder.relative_to(here)) if folder.is_relative_to(here) else display_path(folder)
 
 
-def farewell_lines(context: Context) -> list[Line]:
+def farewell_lines(context: Context, width: int | None) -> list[Line]:
     """Return how to resume the session, empty if it was never saved."""
     memory = context.memory
     if memory.recovered_path is not None:
         where = safe_line(display_path(memory.recovered_path))
-        return [line((Style.BAD, f"session.yaml cannot be read. New messages are saved in {where}."))]
+        return error_lines(f"session.yaml cannot be read. New messages are saved in {where}.", width)
     if memory.has_unsaved:
-        return [line((Style.BAD, "Not saved: the last turn. The next start recovers as much of it as is on disk."))]
+        return error_lines("Not saved: the last turn. The next start recovers as much of it as is on disk.", width)
     if memory.path is None:
         return []
     return [line((Style.QUIET, f"Saved. Run `aloop --resume {memory.session_id[:SHORT_ID]}` to continue."))]

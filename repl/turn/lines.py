@@ -8,7 +8,6 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from aloop.agent.events import AgentEvent, Retrying, ThoughtDelta, ToolFinished, ToolStarted
-from aloop.errors import Problem
 from aloop.formatting import quantity
 from aloop.llm.message_types import LLMMessage, ToolCall
 from aloop.permissions import Form
@@ -16,6 +15,7 @@ from aloop.sanitize import exact_line, safe_line, safe_text
 from aloop.tools.base import ToolResult
 from aloop.tools.todo import Status, Step, summarize
 from aloop.width import fit, wrap
+from repl.output.notices import MARK
 from repl.output.styled import Line, Span, fit_line, line, line_width
 from repl.output.theme import Style
 from repl.turn.outcomes import DIFF_LINES, count_hidden, first_row, output_tail, summary
@@ -25,7 +25,6 @@ MOST_RESULT_LINES = 200
 
 _INDENT = "  "
 _RUNNING = (Style.ACCENT, "● ")
-_PROBLEM = "✗ "
 _MINUTE = 60  # seconds
 _LEAST_SECONDS = 0.05  # of a duration that is shown
 _LONGEST_LINE = 1_000
@@ -142,7 +141,7 @@ def _named(call: ToolCall, argument: str, longest: int) -> Line:
 
 
 def _mark(*, is_error: bool) -> Span:
-    return (Style.BAD, "✗ ") if is_error else (Style.GOOD, "✓ ")
+    return (Style.BAD, MARK) if is_error else (Style.GOOD, "✓ ")
 
 
 def _finished(name: str, result: ToolResult, named: Line, width: int | None, key: str = "", spent: Line = ()) -> Line:
@@ -201,19 +200,6 @@ def seconds_text(seconds: float) -> str:
         return f"{seconds:.1f} s"
     whole = round(seconds)
     return f"{whole} s" if whole < _MINUTE else f"{whole // _MINUTE} min {whole % _MINUTE} s"
-
-
-def notice_lines(text: str, width: int) -> list[Line]:
-    """Return a notice in quiet rows, or a ``Problem`` in rows that catch the eye."""
-    if not isinstance(text, Problem):
-        return [line((Style.QUIET, row)) for row in wrap(safe_text(text), width)]
-    first, *others = wrap(safe_text(text), width - len(_PROBLEM))
-    return [line((Style.WARNING, f"{_PROBLEM}{first}")), *(line((Style.WARNING, f"{_INDENT}{row}")) for row in others)]
-
-
-def notice_text(text: str) -> str:
-    """Return a notice for a screen without colors, which names a ``Problem`` as such."""
-    return f"Warning: {text}" if isinstance(text, Problem) else text
 
 
 def waiting_text(what: str) -> str:

@@ -14,6 +14,7 @@ from aloop.llm.message_types import ToolCall
 from aloop.sanitize import safe_text
 from aloop.width import fit, unjoined
 from repl.output.live import Live
+from repl.output.notices import MARK
 from repl.output.screen import Screen
 from repl.output.styled import Line, fit_line, line
 from repl.output.theme import Style
@@ -82,7 +83,7 @@ class RunningTools(LiveStream):
         lines: list[Line] = []
         for running in self.calls.values():
             named = fit_line(
-                line((Style.BAD, "✗ "), *started_line(running.event)), self._screen.text_width - len(_STOPPED)
+                line((Style.BAD, MARK), *started_line(running.event)), self._screen.text_width - len(_STOPPED)
             )
             lines.append((*named, (Style.QUIET, _STOPPED)))
             # The output was on the screen, and may be why the user stopped the tool.

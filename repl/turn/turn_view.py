@@ -31,6 +31,7 @@ from aloop.tools.todo import Step, read_steps
 from aloop.width import wrap
 from commands.context import Verbosity
 from repl.output.live import Live
+from repl.output.notices import notice_lines
 from repl.output.rich_lines import indented_rows
 from repl.output.screen import Screen
 from repl.output.styled import Line, fit_line, line
@@ -40,7 +41,6 @@ from repl.turn.lines import (
     finished_line,
     folded_steps,
     has_more,
-    notice_lines,
     result_lines,
     retrying_text,
     seconds_text,

@@ -11,6 +11,7 @@ import pytest
 from aloop.agent import ReActAgent
 from aloop.agent.instructions import Skill, Skills, known_digest, section_note, with_notes, without_notes
 from aloop.config.settings import Settings
+from aloop.errors import Problem
 from aloop.llm.message_types import ToolCall
 from aloop.llm.prompts import PROJECT_INSTRUCTIONS, SKILLS, briefly
 from aloop.memory import SessionLibrary
@@ -373,3 +374,11 @@ def test_task_offers_skills_and_reports_those_of_a_new_project(
     [path] = sessions_dir.glob("*/session.yaml")
     assert '<skill name="pdf"' in path.read_text()
     assert "doc" not in path.read_text()
+
+
+async def test_skills_marks_what_is_wrong_with_them(bench: SetUp, private_home: Path, project: Path) -> None:
+    mine(private_home, "---\nname: 'a\"b'\ndescription: x\n---\n", "Also Wrong")
+    stage = bench()
+    await dispatch("/skills", stage.context)
+    said = stage.view.of("info")[-1]
+    assert (isinstance(said, Problem), "named with lowercase letters" in str(said)) == (True, True)

@@ -56,7 +56,7 @@ def test_untitled_session_shows_a_placeholder() -> None:
 def test_broken_session_shows_its_whole_problem() -> None:
     problem = "/a/rather/long/path/session.yaml:4:6: found unexpected end of stream"
     shown = to_text(session_lines([summary(problem=problem)], 60, NOW))
-    assert "cannot be read" in shown
+    assert "✗ cannot be read" in shown
     assert problem in shown
 
 

@@ -145,7 +145,7 @@ def test_conversation_has_message_numbers_in_the_margin() -> None:
     assert read(session(*LONG_TALK, system=(LLMMessage("system", "a\nb\nc"),))) == [
         "id-1 · A title",
         "6 messages · 2 h ago · a-model",
-        "Odd.",
+        "✗ Odd.",
         "",
         "   system: a",
         "           … (2 more lines)",

@@ -464,7 +464,7 @@ async def test_error_of_a_rename_is_shown_in_the_legend(stage: SetStage, monkeyp
     async with stage() as shell:
         await open_picker(shell)
         shell.type("r\r\x15New\r")
-        await wait_for_row(shell, "The disk is full.")
+        await wait_for_row(shell, "✗ The disk is full.")
         shell.type("\x1b[B")
         await wait_for_row(shell, LEGEND)
 

@@ -69,7 +69,9 @@ def test_progress_and_errors_go_to_stderr(streams: Streams) -> None:
     streams.view.event(Notice("Something was fixed."))
     streams.view.error("It failed.")
     assert streams.out.getvalue() == ""
-    assert streams.err.getvalue() == "calculate 2+2: 4 (0.1 s)\nLoading Toy …\nSomething was fixed.\nIt failed.\n"
+    assert (
+        streams.err.getvalue() == "calculate 2+2: 4 (0.1 s)\nLoading Toy …\nSomething was fixed.\nError: It failed.\n"
+    )
 
 
 def test_message_during_an_answer_starts_on_a_new_line(streams: Streams) -> None:
@@ -86,7 +88,7 @@ def test_plain_view_writes_no_control_characters(streams: Streams) -> None:
 
 async def test_edit_without_a_terminal_is_an_error(streams: Streams) -> None:
     assert not await streams.view.edit(Path("session.yaml"), 1)
-    assert streams.err.getvalue() == "Cannot open an editor without a terminal.\n"
+    assert streams.err.getvalue() == "Error: Cannot open an editor without a terminal.\n"
 
 
 def test_command_output_is_written_as_it_comes_and_sanitized(streams: Streams) -> None:
@@ -216,7 +218,7 @@ async def test_program_gets_the_terminal_and_its_failure_is_reported(
     assert await view.edit(tmp_path / "file", 1)
     monkeypatch.setenv("EDITOR", "no-such-editor")
     assert not await view.edit(tmp_path / "file", 1)
-    assert "Cannot find the\neditor\n'no-such-editor'.\n" in capsys.readouterr().err
+    assert "Error: Cannot find\nthe editor\n'no-such-editor'.\n" in capsys.readouterr().err
 
 
 async def test_end_of_input_answers_no() -> None:

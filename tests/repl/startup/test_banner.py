@@ -198,10 +198,10 @@ def test_local_model_is_shown_by_its_title(tmp_path: Path) -> None:
 
 async def test_farewell_shows_the_command_that_resumes_the_session() -> None:
     context = Context(ReActAgent(ScriptedLLM()), RecordingView(), REGISTRY)
-    assert farewell_lines(context) == []
+    assert farewell_lines(context, 80) == []
     await context.memory.add_message(LLMMessage("user", "Hi"))
     await context.memory.save_memory()
-    assert f"aloop --resume {context.memory.session_id[:8]}" in to_text(farewell_lines(context))
+    assert f"aloop --resume {context.memory.session_id[:8]}" in to_text(farewell_lines(context, 80))
 
 
 async def test_farewell_names_the_file_of_recovered_turns() -> None:
@@ -209,9 +209,10 @@ async def test_farewell_names_the_file_of_recovered_turns() -> None:
     await context.memory.add_message(LLMMessage("user", "Hi"))
     (await context.memory.save_memory()).path.write_text("")
     await context.memory.add_message(LLMMessage("user", "More"))
-    assert to_text(farewell_lines(context)).startswith("Not saved")
+    assert to_text(farewell_lines(context, 80)).startswith("✗ Not saved")
+    assert to_text(farewell_lines(context, None)).startswith("Error: Not saved")
     recovered = (await context.memory.save_memory()).path
-    assert display_path(recovered) in to_text(farewell_lines(context))
+    assert display_path(recovered) in to_text(farewell_lines(context, 200))
 
 
 def test_echo_sets_the_message_apart_down_all_its_rows() -> None:

@@ -7,7 +7,7 @@ import io
 import pytest
 
 from aloop.agent.events import AnswerDelta, Retrying, ThoughtDelta, ToolFinished, ToolStarted, TurnEnded
-from aloop.errors import LLMError, Problem
+from aloop.errors import LLMError
 from aloop.llm.message_types import LLMMessage, ToolCall, Usage
 from aloop.tools.base import ToolResult
 from aloop.width import text_width
@@ -22,8 +22,6 @@ from repl.turn.lines import (
     call_lines,
     finished_line,
     finished_text,
-    notice_lines,
-    notice_text,
     retrying_text,
     started_line,
     whole_result_lines,
@@ -162,13 +160,3 @@ def test_reason_for_a_retry_is_whole_or_loses_its_details_first() -> None:
     assert retrying_text(event, is_short=True, width=80) == "retry in 1 s (2/5): 127.0.0.1 is overloaded"
     whole = "retry in 1 s (2/5): 127.0.0.1 is overloaded (overloaded_error, request 12)"
     assert retrying_text(event, is_short=True, width=120) == whole
-
-
-def test_problem_catches_the_eye_unlike_other_notices() -> None:
-    assert notice_lines("The turn was recovered.", 40) == [((Style.QUIET, "The turn was recovered."),)]
-    assert notice_lines(Problem("The disk is full. Free some space."), 20) == [
-        ((Style.WARNING, "✗ The disk is full."),),
-        ((Style.WARNING, "  Free some space."),),
-    ]
-    assert notice_text("The turn was recovered.") == "The turn was recovered."
-    assert notice_text(Problem("The disk is full.")) == "Warning: The disk is full."
