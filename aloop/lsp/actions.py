@@ -37,8 +37,8 @@ from aloop.memory.codec.patch import check_text, revise
 from aloop.memory.codec.schema import KNOWN_VERSION
 from aloop.memory.conversation import expand_to_sendable
 from aloop.memory.session import FILE_NAME
+from aloop.memory.sessions_dir.folders import ALOOP_FOLDER, SCHEMA_FILE
 from aloop.memory.sessions_dir.text_check import repair_text
-from aloop.memory.sessions_dir.yaml_backend import ALOOP_FOLDER, SCHEMA_FILE
 from commands.selection import numbered
 
 FORK, SELECT = "aloop.fork", "aloop.select"

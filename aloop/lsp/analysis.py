@@ -16,8 +16,8 @@ from aloop.memory.codec.serialization import ParsedDocument
 from aloop.memory.codec.text_layout import TextLayout
 from aloop.memory.pairing import pair_calls
 from aloop.memory.session import FILE_NAME, Session
+from aloop.memory.sessions_dir.folders import ALOOP_FOLDER
 from aloop.memory.sessions_dir.text_check import Finding, Report, check_text
-from aloop.memory.sessions_dir.yaml_backend import ALOOP_FOLDER
 
 _KEY = re.compile(r"^[ \t{]*[\"']?(?:id|messages|system_messages)[\"']?[ \t]*:", re.MULTILINE)
 _SEARCHED = 100_000

@@ -15,6 +15,8 @@ from aloop.llm.message_types import LLMMessage
 from aloop.memory.search.query import Query
 from aloop.memory.search.search import Hit
 from aloop.memory.session import Session, SessionStats, SessionSummary, SessionTitle, count
+from aloop.memory.sessions_dir.crash_recovery import recover_all
+from aloop.memory.sessions_dir.folders import make_private
 from aloop.memory.sessions_dir.location import resolve_sessions_dir
 from aloop.memory.sessions_dir.text_check import Finding
 from aloop.memory.sessions_dir.trash import TrashedSession
@@ -172,14 +174,14 @@ class SessionLibrary:
 
         Returns a sentence for each change. It blocks for a moment; call it before the first session is saved there.
         """
-        return self.backend.make_private()
+        return make_private(self.backend.fs, self.sessions_dir)
 
     async def recover(self) -> list[str]:
         """Restore turns that were interrupted by a crash; return a sentence for each.
 
         Turns of running processes are left alone.
         """
-        return await self._run(YamlBackend.recover_all)
+        return await self._run(lambda backend: recover_all(backend.fs, backend.sessions_dir))
 
     async def _run(self, work: Callable[[YamlBackend], T]) -> T:
         return await asyncio.to_thread(work, self.backend)

@@ -24,6 +24,8 @@ from aloop.memory.session_folder.journal import Journal
 from aloop.memory.session_folder.outputs import KeptOutput, keep_media, keep_output
 from aloop.memory.session_folder.recovery import RecoveredFile
 from aloop.memory.session_folder.session_file import TRIES, ConcurrentChange, SessionFile, time_mark
+from aloop.memory.sessions_dir.crash_recovery import recover_session
+from aloop.memory.sessions_dir.folders import remove_unused
 from aloop.memory.sessions_dir.preview import read_header
 from aloop.memory.sessions_dir.yaml_backend import YamlBackend
 
@@ -78,7 +80,7 @@ class SessionWriter:
         try:
             with explained("open the session", folder):
                 other._lock_open(entry.id)
-                notices = self.backend.recover(entry)
+                notices = recover_session(self.backend.fs, folder, entry.id)
                 other.file = self.backend.read(entry)
         except BaseException:
             other.release()
@@ -185,7 +187,7 @@ class SessionWriter:
             self._journal = None
         if self.file is None and self._folder is not None and not self._unsaved:
             self.release()
-            self.backend.remove_unused(self._folder)
+            remove_unused(self.backend.fs, self._folder)
             self._folder = None
 
     def edit(self, conversation: Conversation, change: Change, model: str | None) -> SaveReport | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import stat
-import subprocess
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,7 +11,6 @@ import pytest
 from aloop.errors import AmbiguousPrefix, InvalidPrefix, SessionFileError, SessionNotFound
 from aloop.memory.codec.serialization import load_session
 from aloop.memory.session import Session, SessionSummary
-from aloop.memory.session_folder.outputs import keep_output
 from aloop.memory.sessions_dir.yaml_backend import YamlBackend
 from tests.memory.examples import ID, LATER, NOON, OTHER_ID, SPEC_SAMPLE, answer, call, result, session, user
 from tests.memory.folders import BROKEN_ID, TWIN_ID, ids, put
@@ -37,58 +34,6 @@ def test_reading_creates_no_folder(backend: YamlBackend, sessions_dir: Path) -> 
     assert backend.latest() is None
     assert backend.find("a1b2") == []
     assert not sessions_dir.parent.exists()
-
-
-def test_new_aloop_folder_gets_a_gitignore(backend: YamlBackend, sessions_dir: Path) -> None:
-    put(backend)
-    assert (sessions_dir.parent / ".gitignore").read_text() == "*\n"
-
-
-def test_existing_aloop_folder_gets_no_gitignore(backend: YamlBackend, sessions_dir: Path) -> None:
-    sessions_dir.parent.mkdir()
-    (sessions_dir.parent / "settings.toml").touch()
-    put(backend)
-    assert not (sessions_dir.parent / ".gitignore").exists()
-
-
-def test_foreign_aloop_folder_is_made_private(backend: YamlBackend, sessions_dir: Path) -> None:
-    sessions_dir.mkdir(parents=True)
-    for folder in (sessions_dir.parent, sessions_dir):
-        folder.chmod(0o755)
-    assert len(backend.make_private()) == 3
-    assert [stat.S_IMODE(each.stat().st_mode) for each in (sessions_dir.parent, sessions_dir)] == [0o700, 0o700]
-    assert (sessions_dir.parent / ".gitignore").read_text() == "*\n"
-    assert backend.make_private() == []
-
-
-def test_sessions_folder_chosen_by_the_user_keeps_its_mode(tmp_path: Path) -> None:
-    folder = tmp_path / "shared"
-    folder.mkdir(mode=0o755)
-    assert YamlBackend(folder).make_private() == []
-    assert stat.S_IMODE(folder.stat().st_mode) == 0o755
-    assert not (tmp_path / ".gitignore").exists()
-
-
-def test_committed_sessions_have_no_caches_and_locks(backend: YamlBackend, sessions_dir: Path) -> None:
-    """As documented: delete .aloop/.gitignore to commit sessions."""
-    path = put(backend)
-    (sessions_dir.parent / ".gitignore").unlink()
-    kept = keep_output(backend.fs, path.parent, "run_shell", "long")
-    deleted = put(backend, OTHER_ID, 2)
-    backend.delete(OTHER_ID)
-    for name in (".lock", ".open", ".journal-1-abcdef01.yaml", "session.before-x.yaml", ".session.yaml.1-abcdef01.tmp"):
-        (path.parent / name).touch()
-    root = sessions_dir.parent.parent
-    subprocess.run(["git", "init", "-q", root], check=True)
-    subprocess.run(["git", "-C", root, "add", "."], check=True)
-    listed = subprocess.run(["git", "-C", root, "ls-files"], check=True, capture_output=True, text=True).stdout
-    folder = f".aloop/sessions/{path.parent.name}"
-    assert listed.splitlines() == [
-        ".aloop/sessions/.gitignore",
-        f"{folder}/{kept.relative}",
-        f"{folder}/session.yaml",
-    ]
-    assert not deleted.exists()
 
 
 def test_sessions_with_the_same_id_prefix_get_separate_folders(backend: YamlBackend) -> None:

@@ -13,7 +13,7 @@ from aloop.errors import StorageError, UsageError
 from aloop.formatting import display_path
 from aloop.memory.disk.filesystem import SYSTEM, explained, write_atomic
 from aloop.memory.session import FILE_NAME
-from aloop.memory.sessions_dir.yaml_backend import ALOOP_FOLDER, GITIGNORE, committed_rules
+from aloop.memory.sessions_dir.folders import ALOOP_FOLDER, COMMITTED, GITIGNORE
 from aloop.sandbox.paths import find_user_program
 
 _ATTRIBUTES = ".gitattributes"
@@ -60,7 +60,7 @@ def _hides_all(rules: str) -> bool:
 
 def _put_rules(sessions_dir: Path) -> list[str]:
     path = sessions_dir / GITIGNORE
-    rules = committed_rules()
+    rules = COMMITTED
     text = SYSTEM.read(path).decode(errors="replace") if SYSTEM.exists(path) else ""
     missing = [line for line in rules.splitlines() if line not in text.splitlines()]
     if not missing:

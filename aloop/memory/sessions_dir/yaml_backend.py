@@ -1,4 +1,4 @@
-"""The sessions folder: create, open, recover, list, find and delete sessions.
+"""The sessions folder: create, open, list, find and delete sessions.
 
 Methods block on the disk, so MemoryManager calls them on a thread.
 """
@@ -6,32 +6,27 @@ Methods block on the disk, so MemoryManager calls them on a thread.
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
-import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
 from aloop.errors import (
-    SHORT_ID,
     AmbiguousPrefix,
     DuplicateSessionId,
     Problem,
-    SessionBusy,
     SessionFileError,
     SessionNotFound,
     StorageError,
 )
 from aloop.formatting import OnRead, display_path, ignore_progress
-from aloop.llm.content.parts import FILES
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.annotations import find_annotated, has_tag, header_text
 from aloop.memory.codec.serialization import load_session
 from aloop.memory.disk import filesystem
-from aloop.memory.disk.filesystem import FOLDER_MODE, TEMPORARY_SUFFIX, explained, leftovers, write_atomic
-from aloop.memory.disk.locks import LOCK_NAMES, OpenLock, write_lock
+from aloop.memory.disk.filesystem import FOLDER_MODE, explained
+from aloop.memory.disk.locks import write_lock
 from aloop.memory.search.query import Query
 from aloop.memory.search.search import Hit, search
 from aloop.memory.session import (
@@ -43,11 +38,11 @@ from aloop.memory.session import (
     normal_title,
     require_prefix_length,
 )
-from aloop.memory.session_folder.outputs import FOLDER as OUTPUTS
-from aloop.memory.session_folder.recovery import fold_in, journals, with_recovered_names
+from aloop.memory.session_folder.recovery import with_recovered_names
 from aloop.memory.session_folder.session_file import TRIES, ConcurrentChange, SessionFile
 from aloop.memory.sessions_dir.catalog import Catalog, Entry, distinct_id, is_own_name
 from aloop.memory.sessions_dir.check import Checker
+from aloop.memory.sessions_dir.folders import ALOOP_FOLDER, make_session_folder, make_sessions_dir, put_own_files
 from aloop.memory.sessions_dir.ids import normal_prefix, short_name
 from aloop.memory.sessions_dir.index import add_to_index
 from aloop.memory.sessions_dir.location import moved_folder
@@ -63,30 +58,6 @@ from aloop.memory.sessions_dir.registry import Registry
 from aloop.memory.sessions_dir.removed_projects import folder_for
 from aloop.memory.sessions_dir.text_check import Finding
 from aloop.memory.sessions_dir.trash import Trash, TrashedSession
-
-ALOOP_FOLDER = ".aloop"
-SCHEMA_FILE = ".session.schema.json"
-GITIGNORE = ".gitignore"
-_IGNORED = "*\n"
-_COMMITTED = """\
-# Without the file of this name in the parent folder, git sees the sessions, but not aloop's caches and locks.
-*
-!/.gitignore
-!/.gitattributes
-!/*/
-!/*/session.yaml
-!/*/outputs/
-!/*/outputs/*.txt
-!/*/files/
-!/*/files/*
-/.*/
-"""
-_OTHERS = 0o077
-
-
-def committed_rules() -> str:
-    """Return the ignore rules of a sessions folder that is committed."""
-    return _COMMITTED
 
 
 class YamlBackend:
@@ -116,14 +87,9 @@ class YamlBackend:
             return None
 
     def make_folder(self, session: Session) -> Path:
-        """Make the folder of a new session; raises OSError.
-
-        If needed, also make the sessions folder, its JSON schema and its ``.gitignore``.
-        """
-        self._make_sessions_dir()
-        self._put_schema()
-        self._put_gitignore()
-        folder = self._make_folder(session)
+        """Make the folder of a new session, and the sessions folder; raises OSError."""
+        make_sessions_dir(self.fs, self.sessions_dir)
+        folder = make_session_folder(self.fs, self.sessions_dir, session)
         self._project_status = self._status_of_project()
         self.fs.sync_folder(self.sessions_dir)
         return folder
@@ -179,23 +145,10 @@ class YamlBackend:
         folder = folder or self.make_folder(session)
         if again:
             # A checkout of another branch removes these files with the session.
-            self._put_schema()
-            self._put_gitignore()
+            put_own_files(self.fs, self.sessions_dir)
         stored = SessionFile.create(self.fs, folder / FILE_NAME, session, again=again, text=text)
         add_to_index(self.fs, self.sessions_dir, folder.name, session.id)
         return stored
-
-    def remove_unused(self, folder: Path) -> None:
-        """Remove a session's folder if it holds nothing but lock files and images."""
-        with contextlib.suppress(OSError):  # an empty folder does no harm
-            if set(self.fs.names(folder)) <= {*LOCK_NAMES, FILES}:
-                if FILES in self.fs.folders(folder):
-                    for name in self.fs.names(folder / FILES):
-                        self.fs.unlink(folder / FILES / name)
-                    self.fs.rmdir(folder / FILES)
-                for name in self.fs.names(folder):
-                    self.fs.unlink(folder / name)
-                self.fs.rmdir(folder)
 
     def open(self, prefix: str) -> SessionFile:
         """Read the session with this ID prefix.
@@ -210,67 +163,6 @@ class YamlBackend:
             path = self.sessions_dir / entry.folder / FILE_NAME
             with with_recovered_names(self.fs, path.parent):
                 return SessionFile.read(self.fs, path)
-
-    def recover(self, entry: Entry) -> list[str]:
-        """Add interrupted turns from journals of dead writers; return notices."""
-        folder = self.sessions_dir / entry.folder
-        with self._explained("recover an interrupted turn"):
-            if not journals(self.fs, folder):
-                return []
-            with write_lock(self.fs, folder, entry.id):
-                notices = [fold_in(self.fs, path) for path in journals(self.fs, folder)]
-        return [notice for notice in notices if notice]
-
-    def recover_all(self) -> list[str]:
-        """Recover every session and remove temporary files of dead writers."""
-        notices = []
-        with self._explained("look for interrupted turns"):
-            try:
-                names = list(self.fs.folders(self.sessions_dir))
-            except FileNotFoundError:
-                names = []
-        for name in names:
-            try:
-                notices += self._recover_folder(name)
-            except StorageError as error:
-                if not isinstance(error.cause, FileNotFoundError):  # another process was faster
-                    notices.append(Problem(error))
-        ours = [self.sessions_dir.parent] if self.sessions_dir.parent.name == ALOOP_FOLDER else []
-        for folder in (self.sessions_dir, *ours):
-            with self._explained("remove temporary files"), contextlib.suppress(FileNotFoundError):
-                self._sweep(folder)
-        return notices
-
-    def _recover_folder(self, name: str) -> list[str]:
-        folder = self.sessions_dir / name
-        with self._explained("recover an interrupted turn"), contextlib.suppress(SessionBusy):  # its writer is alive
-            names = set(self.fs.names(folder))
-            if FILE_NAME in names and names <= {FILE_NAME, *LOCK_NAMES}:
-                return []  # as nearly all: this one look is what a start with thousands of sessions pays for
-            self._sweep(folder)
-            for inner in (folder / OUTPUTS, folder / FILES):
-                with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-                    if not inner.is_symlink():
-                        self._sweep(inner)
-            notices = self.recover(Entry(short_name(name), name))
-            self._sweep_unused(folder)
-            return notices
-        return []
-
-    def _sweep_unused(self, folder: Path) -> None:
-        """Remove an empty folder left by a crash; raises SessionBusy if in use."""
-        if is_own_name(folder.name) and set(self.fs.names(folder)) <= LOCK_NAMES:
-            held = OpenLock(self.fs, folder, short_name(folder.name), sign=False)
-            try:
-                with write_lock(self.fs, folder, short_name(folder.name)):
-                    self.remove_unused(folder)
-            finally:
-                held.release()
-
-    def _sweep(self, folder: Path) -> None:
-        for path in leftovers(self.fs, folder):
-            with contextlib.suppress(OSError):  # removed by another process, or left for the next start
-                self.fs.unlink(path)
 
     def locate(self, prefix: str, *, ask_files: bool = False) -> Entry:
         """Return the one session with this ID prefix; raises as ``find`` does.
@@ -451,78 +343,6 @@ class YamlBackend:
 
     def _summary(self, head: SessionHeader, *, is_quick: bool = False) -> SessionSummary:
         return read_summary(self.fs, self.sessions_dir, head, is_quick=is_quick)
-
-    def _make_sessions_dir(self) -> None:
-        missing = []
-        folder = self.sessions_dir
-        while not self.fs.is_folder(folder):
-            missing.append(folder)
-            folder = folder.parent
-        for new in reversed(missing):
-            parent = new.parent
-            if parent.name == ALOOP_FOLDER and all(n.endswith(TEMPORARY_SUFFIX) for n in self.fs.names(parent)):
-                # Sessions may hold secrets, so a new folder is kept out of the repository; the owner can change that.
-                write_atomic(self.fs, parent / GITIGNORE, [_IGNORED.encode()])
-            self._ensure_folder(new)
-            self.fs.sync_folder(parent)
-
-    def _put_schema(self) -> None:
-        """Write the JSON schema that the first line of each session refers to."""
-        schema = Path(__file__).with_name("session.schema.json").read_bytes()
-        target = self.sessions_dir / SCHEMA_FILE
-        with contextlib.suppress(OSError):  # only for editors; no session depends on it
-            if not self.fs.exists(target) or self.fs.read(target) != schema:
-                write_atomic(self.fs, target, [schema], durable=False)
-
-    def _put_gitignore(self) -> None:
-        """Keep caches and locks out of the repository of a user who commits sessions."""
-        path = self.sessions_dir / GITIGNORE
-        with contextlib.suppress(OSError):  # sessions work without it
-            if not self.fs.exists(path):
-                write_atomic(self.fs, path, [_COMMITTED.encode()], durable=False)
-
-    def make_private(self) -> list[str]:
-        """Complete a ``.aloop`` folder made by others: its mode and its ``.gitignore``.
-
-        Returns a sentence for each change. A folder that was named by the user is left as it is.
-        """
-        aloop = self.sessions_dir.parent
-        if aloop.name != ALOOP_FOLDER or not self.fs.is_folder(aloop):
-            return []
-        notices = []
-        with self._explained("make the sessions private"):
-            for folder in filter(self.fs.is_folder, (aloop, self.sessions_dir)):
-                status = self.fs.lstat(folder)
-                if stat.S_IMODE(status.st_mode) & _OTHERS and status.st_uid == os.getuid():
-                    self.fs.chmod(folder, FOLDER_MODE)
-                    notices.append(f"Other users had access to {display_path(folder)}. Now only you have.")
-            path = aloop / GITIGNORE
-            if not self.fs.exists(path):
-                write_atomic(self.fs, path, [_IGNORED.encode()])
-                how = "To commit them, run `aloop sessions git-setup`."
-                notices.append(f"Added {display_path(path)}, so that git ignores your sessions. {how}")
-        return notices
-
-    def _make_folder(self, session: Session) -> Path:
-        day = session.created_at.strftime("%Y-%m-%d")
-        for name in (f"{day}_{session.id[:SHORT_ID]}", f"{day}_{session.id}"):
-            folder = self.sessions_dir / name
-            with contextlib.suppress(FileExistsError):
-                self.fs.mkdir(folder)
-                return folder
-            if self._is_unused(folder):
-                return folder
-        raise FileExistsError(errno.EEXIST, "already exists", str(folder))
-
-    def _is_unused(self, folder: Path) -> bool:
-        """Return True if an existing path is a folder, not a link, without a session file."""
-        if not stat.S_ISDIR(self.fs.lstat(folder).st_mode):
-            return False
-        return FILE_NAME not in self.fs.names(folder)
-
-    def _ensure_folder(self, folder: Path) -> None:
-        with contextlib.suppress(FileExistsError):
-            self.fs.mkdir(folder)
 
     def _explained(self, doing: str) -> AbstractContextManager[None]:
         return explained(doing, self.sessions_dir)

@@ -17,7 +17,7 @@ from aloop.errors import UsageError
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import SessionLibrary
 from aloop.memory.codec.serialization import dump_session, load_session
-from aloop.memory.sessions_dir.yaml_backend import committed_rules
+from aloop.memory.sessions_dir.folders import COMMITTED
 from tests.memory.examples import ID, answer, call, result, session, user
 from tests.saved_sessions import ask
 
@@ -102,7 +102,7 @@ def test_setup_keeps_rules_of_the_user_and_names_a_rule_that_still_hides_session
     sessions = path.parents[1]
     (sessions.parent / ".gitignore").write_text("*.bak\n")
     (sessions / ".gitattributes").write_text("*.txt -diff")
-    (sessions / ".gitignore").write_text(committed_rules().replace("!/.gitattributes\n", "") + "/private/\n")
+    (sessions / ".gitignore").write_text(COMMITTED.replace("!/.gitattributes\n", "") + "/private/\n")
     (path.parents[3] / ".gitignore").write_text(".aloop/\n")
     assert set_up(sessions)[-1] == (
         "git still ignores the sessions because of the rule .gitignore:1:.aloop/. Remove it to commit them."

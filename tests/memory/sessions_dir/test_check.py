@@ -17,8 +17,8 @@ from aloop.memory import MemoryManager, SessionLibrary
 from aloop.memory.codec.serialization import load_session
 from aloop.memory.disk.filesystem import SYSTEM, temporary_name
 from aloop.memory.sessions_dir.check import Checker
+from aloop.memory.sessions_dir.crash_recovery import recover_all
 from aloop.memory.sessions_dir.text_check import check_text, repair_text
-from aloop.memory.sessions_dir.yaml_backend import YamlBackend
 from tests.memory.faults import FaultyFileSystem
 from tests.saved_sessions import check_all
 
@@ -240,7 +240,7 @@ def test_temporary_files_of_outputs_are_removed(sessions_dir: Path, tmp_path: Pa
         if cleaner == "check":
             findings(sessions_dir, fix=True)
         else:
-            YamlBackend(sessions_dir).recover_all()
+            recover_all(SYSTEM, sessions_dir)
 
     outputs = session_in(sessions_dir, SOUND).with_name("outputs")
     outputs.mkdir(mode=0o700)
