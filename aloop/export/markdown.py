@@ -29,7 +29,7 @@ def to_markdown(session: Session) -> str:
 
 
 def _parts(session: Session) -> Iterator[str]:
-    title = _SPECIAL.sub(r"\\\1", " ".join(session.title.split()))
+    title = _escaped(" ".join(session.title.split()))
     yield f"# {title or 'Conversation'}"
     yield "\n".join(
         f"- {name}: {_code(value)}"
@@ -44,21 +44,25 @@ def _parts(session: Session) -> Iterator[str]:
         )
         if value
     )
+    previous = ""
     for message in (*session.system_messages, *session.messages):
-        yield from _message(message)
+        yield from _message(message, previous)
+        previous = message.role
 
 
-def _message(message: LLMMessage) -> Iterator[str]:
+def _message(message: LLMMessage, previous: str) -> Iterator[str]:
     text = marked_text(message.content, message.parts) if message.parts else text_with_sources(message)
     text = text.replace("\r\n", "\n").strip("\n")
     if message.role == "tool":
-        yield f"### Tool result: {_code(message.name or 'tool')}{_escaped_marks(message)}"
+        yield f"### Tool result: {_code(message.name or 'tool')}{_escaped(format_marks(message))}"
         yield from _facts(message)
         yield _fenced(text)
         yield from _note(message)
         return
-    if text or not message.tool_calls:
-        yield f"## {message.role.capitalize()}{_escaped_marks(message)}"
+    # In a series of calls and results, calls without text have only their own headings.
+    marks = format_marks(message)
+    if text or marks or not message.tool_calls or previous not in ("tool", "assistant"):
+        yield f"## {message.role.capitalize()}{_escaped(marks)}"
     yield from _facts(message)
     if text:
         yield _closed(text) if message.role == "assistant" else _quoted(text)
@@ -71,17 +75,17 @@ def _message(message: LLMMessage) -> Iterator[str]:
 def _facts(message: LLMMessage) -> Iterator[str]:
     facts = " · ".join(" ".join(fact.split()) for fact in message_facts(message))
     if facts:
-        yield f"*{_SPECIAL.sub(_BACKSLASHED, facts)}*"
+        yield f"*{_escaped(facts)}*"
 
 
 def _note(message: LLMMessage) -> Iterator[str]:
     note = " ".join(note_of(message).split())
     if note:
-        yield f"**Note:** {_SPECIAL.sub(_BACKSLASHED, note)}"
+        yield f"**Note:** {_escaped(note)}"
 
 
-def _escaped_marks(message: LLMMessage) -> str:
-    return _SPECIAL.sub(_BACKSLASHED, format_marks(message))
+def _escaped(text: str) -> str:
+    return _SPECIAL.sub(_BACKSLASHED, text)
 
 
 def format_marks(message: LLMMessage) -> str:

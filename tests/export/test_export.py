@@ -69,9 +69,24 @@ def test_markdown_has_headings_quotes_and_code_blocks() -> None:
     assert text.startswith(
         "# What is 2+2?\n\n- session: `a1b2c3d4-5678-40ab-8def-1234567890ab`\n- created: `2025-01-31"
     )
-    assert "## User\n\n> What is 2+2?\n> Quickly.\n\n### Tool call: `calculator`\n\n```json\n{" in text
+    assert "## User\n\n> What is 2+2?\n> Quickly.\n\n## Assistant\n\n### Tool call: `calculator`\n\n```json\n{" in text
     assert "### Tool result: `calculator`\n\n```text\n4\n```\n\n## Assistant\n\n" in text
     assert "## Assistant\n\n*12 tokens in, 3 out*\n\nIt is **4**.\n" in text
+
+
+def test_marks_of_calls_without_text_are_in_markdown() -> None:
+    result = LLMMessage("tool", "4", tool_call_id="call_1", name="calculator")
+    text = render(session(LLMMessage("user", "Hi"), CALL, result, replace(CALL, skip=True), CALL), "md")
+    headings = [line for line in text.splitlines() if line.startswith("##")]
+    assert headings[1:] == [
+        "## User",
+        "## Assistant",
+        "### Tool call: `calculator`",
+        "### Tool result: `calculator`",
+        "## Assistant (skipped)",
+        "### Tool call: `calculator`",
+        "### Tool call: `calculator`",
+    ]
 
 
 def test_fence_in_markdown_is_longer_than_any_inside() -> None:
