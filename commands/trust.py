@@ -71,7 +71,9 @@ def _text_concerns(session: Session, trust: TrustFile) -> Iterator[TrustConcern]
     # Imported late for start-up time.
     from aloop.llm.prompts import is_system_prompt
 
-    messages = [*session.system_messages, *(message for message in session.messages if message.role == "system")]
+    # A skipped message, such as the system message of another tool in an imported session, is not sent.
+    sent = (message for message in session.messages if message.role == "system" and not message.skip)
+    messages = [*session.system_messages, *sent]
     # One by one: a message about the origin of an imported session, for example, is beside aloop's own.
     texts = [message.content or "" for message in messages]
     unknown = [each for each in texts if each.strip() and not is_system_prompt(each) and not trust.knows_text(each)]

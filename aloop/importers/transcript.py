@@ -64,7 +64,7 @@ def to_session(session_id: str, imported: Imported) -> Session:
         "version": imported.version or None,
         "cwd": imported.cwd or None,
         "model": imported.model,
-        "path": str(imported.path) if imported.path else None,
+        "path": str(imported.path.absolute()) if imported.path else None,
         "lost": dict(imported.losses) or None,
     }
     parent = session_id_of(imported.tool, imported.parent) if imported.parent else None

@@ -11,7 +11,10 @@ import pytest
 from aloop.cli.parser import parse_arguments
 from aloop.config.user_folders import state_dir
 from aloop.formatting import display_path
+from aloop.importers.draft import Builder
+from aloop.importers.store import ImportStore
 from aloop.memory import SessionLibrary
+from aloop.memory.trust_file import TrustFile
 from commands.dispatch import dispatch
 from commands.session_browser import Choice, SessionBrowser
 from tests.agent.scripted import answer
@@ -146,6 +149,24 @@ async def test_unknown_system_message_alone_is_shown_without_a_question(bench: S
     (notice,) = stage.view.of("announce")
     assert str(notice).endswith("│ line 7\n… 12 more lines; /system shows all of it")
     assert stage.memory.session_id == FIRST
+
+
+@pytest.mark.parametrize("is_skipped", [True, False])
+async def test_system_message_that_is_not_sent_is_not_announced(
+    bench: SetUp, sessions_dir: Path, *, is_skipped: bool
+) -> None:
+    builder = Builder("kimi", "1")
+    builder.system("You are Kimi.").skip = is_skipped
+    builder.user("Hi")
+
+    def accept(session_id: str, note: str) -> None:
+        TrustFile.of_user().remember(accepted=[session_id], texts=[note])
+
+    session_id = ImportStore(sessions_dir, on_write=accept).put(builder.build()).session_id
+    stage = bench()
+    await dispatch(f"/resume {session_id}", stage.context)
+    assert stage.memory.session_id == session_id
+    assert len(stage.view.of("announce")) == (0 if is_skipped else 1)
 
 
 async def test_session_of_another_user_is_announced_in_a_trusted_folder(

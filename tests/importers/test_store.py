@@ -129,7 +129,7 @@ def load(folder: Path, session_id: str) -> Session:
 
 
 def test_import_keeps_times_models_and_what_has_no_place(sessions_dir: Path) -> None:
-    outcome = ImportStore(sessions_dir).put(talk(1, cwd="/work", title="A  talk"))
+    outcome = ImportStore(sessions_dir).put(replace(talk(1, cwd="/work", title="A  talk"), path=Path("talk.jsonl")))
     assert (outcome.action, outcome.added) == ("imported", 4)
     session = load(sessions_dir, outcome.session_id)
     assert session.title == "A talk"
@@ -142,6 +142,7 @@ def test_import_keeps_times_models_and_what_has_no_place(sessions_dir: Path) -> 
     assert call.extra["foreign"] == {"encrypted_content": ["gAAA"]}
     assert (result.name, answer.model) == ("look", "gpt-x")
     assert session.extra["imported"]["id"] == "0199-a"
+    assert session.extra["imported"]["path"] == str(Path("talk.jsonl").absolute())
     assert session.system_messages == ()
 
 

@@ -119,7 +119,7 @@ def import_record(imported: Imported, outcome: Outcome, *, dry: bool) -> dict[st
         "results": imported.result_count,
         "added": outcome.added,
         "lost": dict(imported.losses),
-        "path": imported.path,
+        "path": imported.path and imported.path.absolute(),
     }
 
 
