@@ -39,8 +39,8 @@ class Comparison:
     """A session and an export of it, both of which may have been continued.
 
     ``common`` is the number of sent messages at the start that both have. ``gained`` are those after them that only the
-    export has; ``is_behind`` is True if the session has others there. ``results`` have come since, by the ID of their
-    call.
+    export has; ``is_behind`` is True if the session has others there. A new summary of messages that the session still
+    has is the first of them, and skipped. ``results`` have come since, by the ID of their call.
     """
 
     common: int
@@ -61,11 +61,22 @@ def compare(session: Session, tool: str, fresh: Sequence[LLMMessage]) -> Compari
     places = [place for place, each in enumerate(fresh) if _is_compared(each)]
     compared = [replace(fresh[place], is_error=False) for place in places]
     common = count_same(known, compared)
+    moved: list[int] = []
+    while common < min(len(known), len(compared)) and compared[common].summary:
+        # Some programs put a new summary before old messages that they keep.
+        moved.append(places.pop(common))
+        del compared[common]
+        common = count_same(known, compared)
     pairs = zip(known[:common], compared, strict=False)
     results = {new.tool_call_id: new for old, new in pairs if is_placeholder(old) and not is_placeholder(new)}
     start = places[common - 1] + 1 if common else 0
     end = places[-1] + 1 if len(places) > common else start
-    return Comparison(common, tuple(fresh[start:end]), len(known) > common, results)
+    gained = [each for place, each in enumerate(fresh[start:end], start) if place not in moved]
+    if gained:
+        stored = {each.content for each in session.messages if each.summary}
+        summaries = [replace(fresh[place], skip=True) for place in moved if fresh[place].content not in stored]
+        gained = [*summaries, *gained]
+    return Comparison(common, tuple(gained), len(known) > common, results)
 
 
 def _is_compared(message: LLMMessage) -> bool:
@@ -92,6 +103,30 @@ def count_same(kept: Sequence[LLMMessage], fresh: Sequence[LLMMessage]) -> int:
     """Return how many messages are the same at the start of both."""
     pairs = enumerate(zip(kept, fresh, strict=False))
     return next((number for number, (old, new) in pairs if not _is_same(old, new)), min(len(kept), len(fresh)))
+
+
+def in_stored_order(kept: Sequence[LLMMessage], fresh: Sequence[LLMMessage]) -> list[LLMMessage]:
+    """Return ``fresh`` with new summaries of ``kept`` messages after them, skipped.
+
+    Some programs put a summary before the last messages that it follows, which would change the order of ``kept``.
+    """
+    ordered = list(fresh)
+    moved: list[LLMMessage] = []
+    place = 0
+    while place < min(len(kept), len(ordered) + len(moved)):
+        old = kept[place]
+        new = ordered[place] if place < len(ordered) else None
+        if new and _is_same(old, new):
+            place += 1
+        elif new and new.summary:
+            moved.append(replace(ordered.pop(place), skip=True))
+        elif moved and old.summary and _is_same(old, moved[0]):
+            ordered.insert(place, moved.pop(0))
+            place += 1
+        else:
+            break
+    ordered[place:place] = moved
+    return ordered
 
 
 def is_placeholder(message: LLMMessage) -> bool:

@@ -14,7 +14,7 @@ from typing import Literal
 
 from aloop.config.settings import max_session_size
 from aloop.errors import SHORT_ID, SessionBusy, SessionError, SessionNotFound
-from aloop.importers.compare import compare, count_same, is_placeholder
+from aloop.importers.compare import compare, count_same, in_stored_order, is_placeholder
 from aloop.importers.draft import Imported
 from aloop.importers.formats import FORMATS
 from aloop.importers.transcript import (
@@ -208,8 +208,9 @@ class ImportStore:
         if isinstance(opened, Outcome):
             return opened
         folder, stored = opened
-        fresh = to_session(session_id, imported).messages
         kept = stored.session.messages
+        fresh = to_session(session_id, imported).messages
+        fresh = fresh if imported.session else tuple(in_stored_order(kept, fresh))
         common = count_same(kept, fresh)
         has_come = [is_placeholder(old) and not is_placeholder(new) for old, new in zip(kept, fresh, strict=False)]
         if common == len(fresh) and not any(has_come):
