@@ -12,7 +12,8 @@ from aloop.formatting import display_path, expand_home
 from aloop.memory.disk import filesystem
 from aloop.memory.disk.filesystem import explained, write_atomic
 from aloop.memory.session import Session
-from aloop.memory.session_folder.outputs import make_own_folder, read_media
+from aloop.memory.session_folder.media import read_media
+from aloop.memory.session_folder.outputs import make_own_folder
 from aloop.memory.sessions_dir.location import FOLDER
 
 EXPORTS = "exports"

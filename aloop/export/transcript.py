@@ -15,7 +15,7 @@ from aloop.llm.message_types import LLMMessage, sendable
 from aloop.memory.context import project, with_media
 from aloop.memory.disk.filesystem import SYSTEM
 from aloop.memory.session import Session
-from aloop.memory.session_folder.outputs import read_media
+from aloop.memory.session_folder.media import read_media
 
 _STEP = timedelta(milliseconds=1)
 

@@ -33,14 +33,8 @@ from aloop.memory.codec.size_bound import close_bound, quick_bound
 from aloop.memory.disk.filesystem import explained, write_atomic
 from aloop.memory.disk.locks import OpenLock, write_lock
 from aloop.memory.session import Session
-from aloop.memory.session_folder.outputs import (
-    MAX_RESULT_BYTES,
-    copy_media,
-    copy_output,
-    keep_output,
-    make_own_folder,
-    shorten,
-)
+from aloop.memory.session_folder.media import copy_media
+from aloop.memory.session_folder.outputs import MAX_RESULT_BYTES, copy_output, keep_output, make_own_folder, shorten
 from aloop.memory.session_folder.session_file import ConcurrentChange, SessionFile
 from aloop.memory.sessions_dir.location import resolve_sessions_dir
 from aloop.memory.sessions_dir.yaml_backend import YamlBackend

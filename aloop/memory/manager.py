@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from aloop.errors import SessionNotFound, StorageError, UsageError
+from aloop.errors import SessionNotFound, UsageError
 from aloop.llm.base import LLM
 from aloop.llm.content.parts import ContentPart, MediaFile, reads_images
 from aloop.llm.cost.pricing import PriceList
@@ -23,17 +23,16 @@ from aloop.memory.session import SaveReport, Session, SessionStats, SessionSumma
 from aloop.memory.session_folder import draft as drafts
 from aloop.memory.session_folder.draft import Draft
 from aloop.memory.session_folder.fork import ForkSource
-from aloop.memory.session_folder.outputs import KeptOutput, read_media
+from aloop.memory.session_folder.media import MediaCache
+from aloop.memory.session_folder.outputs import KeptOutput
 from aloop.memory.session_folder.recovery import recovered_files
 from aloop.memory.session_folder.undo import Redo, Redone, Undo
 from aloop.memory.session_writer import Amendment, SessionWriter
 from aloop.memory.sessions_dir.removed_projects import describe_newer_copies
 from aloop.memory.turn import Turn, finish_shielded
+from aloop.memory.turn_storage import JournaledTurn
 
 T = TypeVar("T")
-
-_MOST_MEDIA_BYTES = 50_000_000
-"""Of images and documents that are kept in memory."""
 
 Admit = Callable[[Session], Awaitable[None]]
 """Called with a session before it is resumed; raises an exception to prevent that."""
@@ -58,7 +57,7 @@ class MemoryManager:
         self._writer = SessionWriter(self.library.backend, hold)
         self._conversation = Conversation.new()
         self._visits = 0
-        self._media: dict[Path, bytes] = {}
+        self._media = MediaCache(self.library.backend.fs)
         self._measured: tuple[object, tuple[int, bool]] = (None, (0, True))
         self._disk_lock = asyncio.Lock()
 
@@ -209,22 +208,8 @@ class MemoryManager:
         return with_media(messages, self._read_media if sees else None)
 
     def _read_media(self, part: ContentPart) -> bytes | None:
-        """Return the bytes of a part.
-
-        They are read once, because each request of a turn needs them.
-        """
         folder = self._writer.folder
-        if folder is None:
-            return None
-        key = folder / part.file
-        if key not in self._media:
-            data = read_media(self._writer.backend.fs, folder, part)
-            if data is None:
-                return None
-            if sum(map(len, self._media.values())) > _MOST_MEDIA_BYTES:
-                self._media.clear()
-            self._media[key] = data
-        return self._media[key]
+        return None if folder is None else self._media.read(folder, part)
 
     def get_repairs(self) -> tuple[str, ...]:
         """Return one sentence for each kind of repair that ``get_context_for_llm`` makes."""
@@ -256,7 +241,8 @@ class MemoryManager:
         However it ends, it is a valid transcript and is saved. At its start the session file is reloaded if it changed
         on disk.
         """
-        return Turn(self._conversation.messages, _TurnStorage(self))
+        storage = JournaledTurn(self._writer, self._conversation, self._disk_lock, self.save_memory, self._notify)
+        return Turn(self._conversation.messages, storage)
 
     async def save_memory(self) -> SaveReport:
         """Write the conversation to session.yaml.
@@ -509,43 +495,3 @@ class MemoryManager:
     def _notify(self, notice: str) -> None:
         if self.on_notice is not None:
             self.on_notice(notice)
-
-
-class _TurnStorage:
-    """The storage of one turn, off the event loop."""
-
-    def __init__(self, manager: MemoryManager) -> None:
-        self._manager = manager
-        self._writer = manager._writer
-        self._has_lost_pieces = False
-
-    async def begin(self) -> None:
-        manager = self._manager
-        if manager.path is None and manager.message_count:
-            # The journal contains only this turn, so the messages before it, in a fork, must be saved first. If that
-            # fails, the journal or the end of the turn fails too and reports the reason.
-            with contextlib.suppress(StorageError):
-                await manager.save_memory()
-        async with manager._disk_lock:
-            notices = await asyncio.to_thread(self._writer.begin_turn, manager._conversation)
-        for notice in notices:
-            manager._notify(notice)
-
-    async def note(self, message: LLMMessage) -> None:
-        """Write a finished message to the journal; report a failure once."""
-        notice = await asyncio.to_thread(self._writer.note, message)
-        if notice:
-            self._manager._notify(notice)
-
-    async def note_piece(self, piece: LLMMessage, answer: int) -> None:
-        """Write a piece of an unfinished answer to the journal; report a failure once."""
-        notice = await asyncio.to_thread(self._writer.note_piece, piece, answer)
-        if notice and not self._has_lost_pieces:
-            self._has_lost_pieces = True
-            self._manager._notify(notice)
-
-    async def drop(self) -> None:
-        await asyncio.to_thread(self._writer.drop_turn)
-
-    async def save(self) -> SaveReport:
-        return await self._manager.save_memory()

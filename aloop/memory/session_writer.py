@@ -21,7 +21,8 @@ from aloop.memory.disk.filesystem import explain_error, explained, new_limits
 from aloop.memory.disk.locks import OpenLock, write_lock
 from aloop.memory.session import FILE_NAME, SaveReport, Session
 from aloop.memory.session_folder.journal import Journal
-from aloop.memory.session_folder.outputs import KeptOutput, keep_media, keep_output
+from aloop.memory.session_folder.media import keep_media
+from aloop.memory.session_folder.outputs import KeptOutput, keep_output
 from aloop.memory.session_folder.recovery import RecoveredFile
 from aloop.memory.session_folder.session_file import TRIES, ConcurrentChange, SessionFile, time_mark
 from aloop.memory.sessions_dir.crash_recovery import recover_session

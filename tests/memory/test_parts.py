@@ -24,7 +24,7 @@ from aloop.memory.codec.emitter import emit_messages
 from aloop.memory.codec.serialization import dump_session, load_messages, load_session
 from aloop.memory.context import with_media
 from aloop.memory.disk.filesystem import SYSTEM
-from aloop.memory.session_folder.outputs import read_media
+from aloop.memory.session_folder.media import read_media
 from tests.memory.conversations import file_of, say, stored
 from tests.memory.examples import NOWHERE, answer, session, user
 from tests.memory.faults import FaultyFileSystem

@@ -14,7 +14,7 @@ from aloop.memory.context import project
 from aloop.memory.disk import filesystem
 from aloop.memory.disk import filesystem as atomic
 from aloop.memory.session import FILE_NAME, Session
-from aloop.memory.session_folder.outputs import read_media
+from aloop.memory.session_folder.media import read_media
 from aloop.memory.session_folder.undo import is_undone, undone_turns
 from tests.reliability.row import Verdict
 from tests.reliability.scenario import Event

@@ -14,7 +14,8 @@ from aloop.memory.codec.serialization import parse
 from aloop.memory.codec.splice import splice
 from aloop.memory.disk.filesystem import FileSystem
 from aloop.memory.session import FILE_NAME, Session
-from aloop.memory.session_folder.outputs import copy_media, copy_output
+from aloop.memory.session_folder.media import copy_media
+from aloop.memory.session_folder.outputs import copy_output
 from aloop.memory.session_folder.session_file import SessionFile
 
 

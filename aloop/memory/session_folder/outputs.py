@@ -1,4 +1,4 @@
-"""Files beside session.yaml: long tool results, images and documents.
+"""Files beside session.yaml with long tool results.
 
 The session has the beginning and the end of a long result, which are usually its most informative parts.
 """
@@ -14,7 +14,6 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from aloop.llm.content.parts import FILES, ContentPart, MediaFile, file_digest, is_intact, part_of
 from aloop.memory.disk.filesystem import FileSystem, write_atomic
 
 MAX_RESULT_BYTES = 30_000
@@ -82,49 +81,6 @@ def keep_output(fs: FileSystem, folder: Path, tool: str, text: str) -> KeptOutpu
     name = f"{max(numbers, default=0) + 1:04}-{safe}-{digest}.txt"
     write_atomic(fs, outputs / name, [data])
     return KeptOutput(f"{FOLDER}/{name}", outputs / name)
-
-
-def keep_media(fs: FileSystem, folder: Path, media: MediaFile) -> ContentPart:
-    """Write an image or document to ``files/``, named by its digest; raises OSError."""
-    part = part_of(media)
-    make_own_folder(fs, folder, FILES)
-    if read_media(fs, folder, part) is None:
-        write_atomic(fs, folder / part.file, [media.data])
-    return part
-
-
-def read_media(fs: FileSystem, folder: Path, part: ContentPart) -> bytes | None:
-    """Return the bytes of a part; None if they are missing, altered or behind a link."""
-    try:
-        return _read_media(fs, folder, part)
-    except OSError:
-        return None
-
-
-def _read_media(fs: FileSystem, folder: Path, part: ContentPart) -> bytes | None:
-    if not file_digest(part.file) or FILES not in fs.folders(folder):  # a link is not a folder
-        return None
-    data = fs.read(folder / part.file)
-    return data if is_intact(part, data) else None
-
-
-def copy_media(fs: FileSystem, source: Path, target: Path, part: ContentPart) -> None:
-    """Copy the bytes of a part to another session's folder, if they are there.
-
-    Raises OSError if they are, but cannot be read or written.
-    """
-    try:
-        data = _read_media(fs, source, part)
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        if error.errno == errno.ELOOP:  # links are not followed
-            return
-        raise
-    if data is None:
-        return
-    make_own_folder(fs, target, FILES)
-    write_atomic(fs, target / part.file, [data])
 
 
 def copy_output(fs: FileSystem, source: Path, target: Path, relative: str) -> None:

@@ -21,8 +21,8 @@ from aloop.memory.disk.locks import write_lock
 from aloop.memory.merging.merge import CannotMerge, merge_sessions
 from aloop.memory.session import FILE_NAME, Session
 from aloop.memory.session_folder.draft import IS_DRAFT
+from aloop.memory.session_folder.media import read_media
 from aloop.memory.session_folder.outputs import FOLDER as OUTPUTS
-from aloop.memory.session_folder.outputs import read_media
 from aloop.memory.session_folder.recovery import IS_JOURNAL_KEPT, IS_RECOVERED, journals
 from aloop.memory.session_folder.session_file import dated_name, unreadable
 from aloop.memory.session_folder.undo import is_undone, read_undone
