@@ -181,7 +181,7 @@ class _Translator:
         """Distinguish ``10 % 3``, a remainder, from ``10%``, a percentage."""
         rest = self._text[self._position :].lstrip()
         if rest.startswith(("+", "-")):
-            raise ToolError("% before a sign is ambiguous: write (10 / 100) - 3, or 10 % (-3).")
+            raise ToolError("% before a sign is ambiguous. Write (10 / 100) - 3, or 10 % (-3).")
         if rest and (rest[0].isalnum() or rest[0] in "(.") and not re.match(r"of\b", rest, re.IGNORECASE):
             self._out.append("%")
             return
@@ -243,7 +243,7 @@ def _value(node: ast.expr, depth: int) -> Number:
         case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]):
             return _call(name, [_value(argument, depth + 1) for argument in arguments])
         case ast.Call():
-            raise ToolError("An operator is missing between a number and a bracket: write 2 * (3 + 4).")
+            raise ToolError("An operator is missing between a number and a bracket. Write 2 * (3 + 4).")
         case _:
             raise ToolError(
                 "An expression may contain only numbers, + - * / // % **, brackets, functions and constants."
@@ -268,7 +268,7 @@ def _constant(name: str) -> Number:
     if name in CONSTANTS:
         return CONSTANTS[name]
     if name in FUNCTIONS:
-        raise ToolError(f"{name} is a function: write {name}(…).")
+        raise ToolError(f"{name} is a function. Write {name}(…).")
     raise ToolError(f"Unknown name {name!r}: the calculator has no variables.")
 
 

@@ -18,7 +18,7 @@ from aloop.width import fit, wrap
 from repl.output.notices import MARK
 from repl.output.styled import Line, Span, fit_line, line, line_width
 from repl.output.theme import Style
-from repl.turn.outcomes import DIFF_LINES, count_hidden, first_row, output_tail, summary
+from repl.turn.outcomes import DIFF_LINES, count_hidden, first_row, leaves_out, output_tail, summary
 
 MOST_ARGUMENT_LINES = 40
 MOST_RESULT_LINES = 200
@@ -131,7 +131,7 @@ def output_head(call: ToolCall) -> Line:
 
 def has_more(event: ToolFinished) -> bool:
     """Return True if the row of a call and those below leave a part of it out."""
-    return count_hidden(event.call.name, event.result) > 0
+    return leaves_out(event.call.name, event.result)
 
 
 def _named(call: ToolCall, argument: str, longest: int) -> Line:

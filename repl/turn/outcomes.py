@@ -26,6 +26,11 @@ _STARTED = re.compile(r"\[(job \d+): running")
 # Notes below the lines of a result.
 _NOTE = re.compile(r"\[(?:Showing|Skipped|Left out|Stopped after|The search timed out|Lines|Bytes) .*\]")
 _CUT = re.compile(r"\[(?:Showing|Stopped after|The search timed out|Lines [\d,]+ to)")
+# A sentence, up to the end of its text or the mark before the next one. Quotations are taken whole.
+_SENTENCE = re.compile(
+    r"""(?>(?:(?<!\w)'(?>(?:[^'\\]|\\.)*)'|(?<!\w)"(?>(?:[^"\\]|\\.)*)"|(?<!\w)`[^`]*+`|[^.!?]|[.!?](?!\s))*)"""
+)
+_LONGEST_FACT = 2_000  # characters, before it is cut for the row
 _REFUSALS = {DENIED: "denied", FORBIDDEN: "refused by a rule", PLANNING: "refused in plan mode"}
 _COUNTED = {"read_file": ("line", "lines"), "list_files": ("name", "names"), "search_files": ("match", "matches")}
 
@@ -62,14 +67,39 @@ def _count(name: str, text: str) -> str:
 
 
 def first_row(result: ToolResult) -> str:
-    """Return the first row of a result, or its exit code, as safe text."""
+    """Return the first row of a result, or its exit code, as safe text.
+
+    Of an error, it is only the first sentence: the fact. The other ones advise the model.
+    """
     rows = result.text.strip().split("\n")
     # The result of a command ends with its exit code in brackets.
     row = rows[-1].strip("[]") if result.form == "output" else rows[0]
     if refusal := _refusal_in(result):
         row = f"{_REFUSALS[refusal]}{row.removeprefix(refusal).rstrip('.')}"
+    elif _has_advice(result):
+        row = _fact(row)
     row = safe_line(row)
     return (row if len(row) <= _LONGEST else f"{row[: _LONGEST - 1]}…") or "(no output)"
+
+
+def _has_advice(result: ToolResult) -> bool:
+    """Return True for an error in words, which may end with advice for the model."""
+    return result.is_error and result.form == "text"
+
+
+def _fact(row: str) -> str:
+    found = _SENTENCE.match(row[:_LONGEST_FACT])
+    return found[0].removesuffix(".") if found else row
+
+
+def leaves_out(name: str, result: ToolResult) -> bool:
+    """Return True if what is shown when a call ends is only a part of its result."""
+    if count_hidden(name, result):
+        return True
+    if result.form != "text" or summary(name, result) or _refusal_in(result):
+        return False
+    whole = safe_line(result.text.strip())
+    return len(whole) > _LONGEST or (_has_advice(result) and _fact(whole) != whole.removesuffix("."))
 
 
 def _refusal_in(result: ToolResult) -> str:

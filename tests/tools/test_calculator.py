@@ -187,7 +187,7 @@ def test_powers_of_one_and_zero_allow_any_exponent(expression: str) -> None:
 
 
 def test_function_without_brackets_is_reported() -> None:
-    with pytest.raises(ToolError, match=r"sqrt is a function: write sqrt\(…\)"):
+    with pytest.raises(ToolError, match=r"sqrt is a function\. Write sqrt\(…\)"):
         calculate("sqrt")
 
 

@@ -191,7 +191,7 @@ def _edits(arguments: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     single = [name for name in _REPLACEMENT if name in arguments]
     if "edits" in arguments:
         if single:
-            raise ToolError(f"Pass either `edits` or `{single[0]}`, not both.")
+            raise ToolError(f"Both `edits` and `{single[0]}` were passed. Pass one of them.")
         edits: Sequence[Mapping[str, Any]] = arguments["edits"]
         return edits
     if missing := [name for name in ("old_text", "new_text") if name not in arguments]:

@@ -11,7 +11,7 @@ from aloop.permissions import Form
 from aloop.tools.approval import FORBIDDEN, PLANNING
 from aloop.tools.base import ToolResult
 from repl.output.styled import to_text
-from repl.turn.lines import finished_line, finished_text, has_more, result_lines
+from repl.turn.lines import block_lines, finished_line, finished_text, has_more, result_lines
 from repl.turn.outcomes import summary
 
 DIFF = "Changed src/a.txt: 1,200 lines added, 1 removed.\n--- src/a.txt\n+++ src/a.txt\n@@ -1 +1 @@\n-old\n+new"
@@ -50,7 +50,41 @@ def test_summary_counts_what_a_call_found_or_changed(name: str, text: str, words
 
 def test_summary_of_a_failure_is_its_reason() -> None:
     event = finished("read_file", "'a.txt' does not exist.", is_error=True)
-    assert to_text([finished_line(event)]) == "✗ read it → 'a.txt' does not exist.\n"
+    assert to_text([finished_line(event)]) == "✗ read it → 'a.txt' does not exist\n"
+    assert not has_more(event)
+
+
+@pytest.mark.parametrize(
+    ("text", "fact"),
+    [
+        ("'Mr. A.txt' does not exist. Did you mean 'Mr. B.txt'?", "'Mr. A.txt' does not exist"),
+        ('"it\'s. A" is a folder. Use list_files to list it.', '"it\'s. A" is a folder'),
+        (
+            "The arguments are not valid JSON: x at 1.5. Send a JSON object.",
+            "The arguments are not valid JSON: x at 1.5",
+        ),
+        ("The tool's file isn't there. Try again.", "The tool's file isn't there"),
+        ("Which file? Pass `a. B`. It is needed.", "Which file"),
+        ("Pass `a. B` twice! Try again.", "Pass `a. B` twice"),
+        ("It's 'broken. Stop.", "It's 'broken"),
+    ],
+)
+def test_failed_call_shows_the_fact_and_keeps_the_advice_for_the_model(text: str, fact: str) -> None:
+    event = finished("read_file", text, is_error=True)
+    assert to_text([finished_line(event, 100)]) == f"✗ read it → {fact}\n"
+    assert to_text([finished_line(event, 100, "Ctrl-O")]) == f"✗ read it → {fact} · Ctrl-O\n"
+    assert finished_text(event) == f"read it failed: {fact}"
+    assert text in to_text(block_lines(event, None))
+
+
+def test_sentences_of_a_result_that_is_not_an_error_are_all_shown() -> None:
+    event = finished("own_tool", "It is 4. Or 5.")
+    assert to_text([finished_line(event, 80, "Ctrl-O")]) == "✓ own_tool it → It is 4. Or 5.\n"
+
+
+def test_line_that_is_longer_than_its_row_can_be_shown_whole() -> None:
+    assert has_more(finished("own_tool", "x" * 201))
+    assert not has_more(finished("own_tool", "x" * 200))
 
 
 def test_counted_result_is_not_shown_but_can_be() -> None:

@@ -125,7 +125,7 @@ async def test_failed_edit_is_named_and_none_is_made(workspace: Workspace, work:
     [
         ({"old_text": "a"}, "The argument `new_text` is missing."),
         ({}, "The argument `old_text` is missing."),
-        ({"edits": [{"old_text": "a", "new_text": "b"}], "new_text": "c"}, "Pass either `edits` or `new_text`"),
+        ({"edits": [{"old_text": "a", "new_text": "b"}], "new_text": "c"}, "Both `edits` and `new_text` were passed"),
         ({"old_text": "     1\t# A project\n     2\thello", "new_text": ""}, "Leave out the numbers"),
     ],
 )
