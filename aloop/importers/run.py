@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Literal
 
 from aloop.errors import StorageError, UsageError
 from aloop.importers.detect import COMPANION, recognize
@@ -49,28 +50,30 @@ class Selection:
     branches: bool = False
     folder: Path | None = None
 
-    def admits(self, imported: Imported) -> bool:
-        """Return True if a conversation is wanted."""
+    def refusal(self, imported: Imported) -> Literal["", "other", "elsewhere", "older"]:
+        """Return why a conversation is not wanted; empty if it is."""
         if self.session and not imported.foreign_id.startswith(self.session):
-            return False
-        if self.since and imported.updated_at and imported.updated_at < self.since:
-            return False
-        return self.folder is None or is_here(imported.tool, imported.cwd, self.folder)
+            return "other"
+        if self.folder is not None and not is_here(imported.tool, imported.cwd, self.folder):
+            return "elsewhere"
+        return "older" if self.since and imported.updated_at and imported.updated_at < self.since else ""
 
 
 @dataclass(slots=True)
 class Scan:
     """Reads conversations from files.
 
-    ``problems`` counts what could not be read, ``left_out`` the branches and subagents that were not asked for,
-    ``unknown`` are the names of files of no known format, ``empty`` those of files in which no conversation was found,
-    with the format that they were read as. ``on_read`` is called with the bytes read.
+    ``problems`` counts what could not be read, ``left_out`` the branches and subagents that were not asked for, and
+    ``refused`` the sessions that the selection refuses, by its reason. ``unknown`` are the names of files of no known
+    format, ``empty`` those of files in which no conversation was found, with the format that they were read as.
+    ``on_read`` is called with the bytes read.
     """
 
     selection: Selection
     on_read: Callable[[int], None] = lambda _size: None
     problems: Counter[str] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
     unknown: list[str] = field(default_factory=list)
     empty: dict[str, str] = field(default_factory=dict)
     files: Counter[str] = field(default_factory=Counter)
@@ -96,7 +99,10 @@ class Scan:
             count = 0
             for imported in FORMATS[form].reader()(source):
                 count += bool(imported.messages)
-                if not imported.messages or not self.selection.admits(imported):
+                if not imported.messages:
+                    continue
+                if reason := self.selection.refusal(imported):
+                    self.refused[reason] += imported.kind == "session"
                     continue
                 is_named = imported.foreign_id == self.selection.session
                 if imported.kind == "session" or self.selection.branches or is_named:

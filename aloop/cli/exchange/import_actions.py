@@ -19,7 +19,7 @@ from aloop.cli.console import ProgressBar, json_line, output_width, print_line, 
 from aloop.cli.exchange.import_rows import KINDS, ImportTable, import_record, listed
 from aloop.cli.exchange.importing import ImportOptions
 from aloop.errors import AloopError, SessionError, StorageError, UsageError
-from aloop.formatting import expand_home, quantity
+from aloop.formatting import expand_home, format_time, quantity
 from aloop.importers.draft import Imported
 from aloop.importers.formats import FORMATS, TOOLS
 from aloop.importers.peek import PROJECT_TOOLS, glimpses_of
@@ -47,7 +47,9 @@ _FAILED = frozenset({"in use", "unreadable", "too large"})
 def run_import(options: ImportOptions) -> int:
     """Import what ``options`` name, or list what is there; raises AloopError."""
     if not options.what:
-        return _list_here(options)
+        if flag := next((name for name, value in _flags(options).items() if value), ""):
+            raise UsageError(f"{flag} is for an import. Name a tool, a file or a folder, as in `aloop import codex`.")
+        return _list_tools(options)
     selection = Selection(options.form, options.session, options.since, options.branches)
     scan = Scan(selection)
     if options.what == _STDIN:
@@ -62,6 +64,12 @@ def run_import(options: ImportOptions) -> int:
     return _import(options, scan, scan.read(paths), sum(map(size_of, paths)))
 
 
+def _flags(options: ImportOptions) -> dict[str, object]:
+    """Return the values of the options that the list of tools does not have."""
+    flags = {"--from": options.form, "--session": options.session, "--since": options.since}
+    return {**flags, "--branches": options.branches, "--dry-run": options.dry_run}
+
+
 def _nothing_at(options: ImportOptions) -> str:
     """Return the sentence for a tool without files, or a folder without any to read."""
     if options.what not in FORMATS or expand_home(options.what).exists():
@@ -69,7 +77,13 @@ def _nothing_at(options: ImportOptions) -> str:
     label = FORMATS[options.what].label
     if not places_of(options.what, Path.cwd()):
         return f"{label} has no folder that aloop knows. Give the path of the file, as in `aloop import talk.json`."
-    return f"{label} has no sessions {'on this machine' if options.all else 'for this folder'}."
+    if options.all or options.what not in PROJECT_TOOLS:
+        return f"{label} has no sessions on this machine."
+    return _none_here(label, more=bool(files_of(options.what, Path.cwd(), everywhere=True)))
+
+
+def _none_here(label: str, *, more: bool) -> str:
+    return f"{label} has no sessions for this folder.{' Add --all for those of other folders.' if more else ''}"
 
 
 def _paths(options: ImportOptions, scan: Scan) -> list[Path]:
@@ -190,10 +204,11 @@ def _summarize(
     parts = [f"{count:,} {new.get(action, action)}{messages.get(action, '')}" for action, count in done.items()]
     if parts:
         print_note(f"{quantity(sum(done.values()), 'conversation')}: {', '.join(parts)}.")
-    elif options.session and not is_stopped:
-        print_note(f"No conversation has the ID {options.session}.")
-    elif not (scan.empty or scan.unknown or scan.problems or is_stopped):
-        print_note("No conversations were found.")
+    elif not is_stopped and (sentence := _none_found(options, scan)):
+        print_note(sentence)
+    if options.since and (older := scan.refused["older"]):
+        is_are = "is" if older == 1 else "are"
+        print_note(f"{quantity(older, 'conversation')} {is_are} older than {format_time(options.since)}.")
     if left := [f"{count:,} {KINDS[kind][count != 1]}" for kind, count in scan.left_out.items()]:
         print_note(f"Left out: {' and '.join(left)}. Add --branches to import them too.")
     if done["continued"]:
@@ -221,23 +236,39 @@ def _summarize(
         print_note(f"They are in {store.sessions_dir}; /resume lists them.")
 
 
+def _none_found(options: ImportOptions, scan: Scan) -> str:
+    """Return the sentence for an import without results; empty if others explain it."""
+    if scan.refused["older"]:
+        return ""
+    if options.session:
+        where = " in this folder. Add --all to look in others" if scan.refused["elsewhere"] else ""
+        return f"No conversation has the ID {options.session}{where}."
+    if scan.refused["elsewhere"]:
+        return _none_here(FORMATS[options.what].label, more=True)
+    return "" if scan.empty or scan.unknown or scan.problems else "No conversations were found."
+
+
 def _more(names: Collection[str]) -> str:
     return f" and {len(names) - 1:,} more" if len(names) > 1 else ""
 
 
-def _list_here(options: ImportOptions) -> int:
-    """List the tools that have sessions for this folder."""
-    rows = list(_count_here())
+def _list_tools(options: ImportOptions) -> int:
+    """List the tools that have sessions for this folder, or for any."""
+    rows = list(_count_all() if options.all else _count_here())
     for row in rows:
         if options.as_json:
             print_line(json_line({"tool": row.tool, "sessions": row.sessions, "files": row.files, "bytes": row.size}))
         else:
             counted = quantity(row.files, "file") if row.sessions is None else quantity(row.sessions, "session")
             print_line(f"{row.tool:<13} {FORMATS[row.tool].label:<14} {counted}, {_size(row.size)}")
-    if not rows:
-        print_note("No other tool has sessions for this folder. `aloop import --help` shows what can be imported.")
-    elif not options.as_json:
-        print_note(f"Run `aloop import {rows[0].tool}` to import them.")
+    if rows and not options.as_json:
+        everywhere = " --all" if options.all and rows[0].tool in PROJECT_TOOLS else ""
+        print_note(f"Run `aloop import {rows[0].tool}{everywhere}` to import them.")
+    elif not rows:
+        where = "on this machine" if options.all else "for this folder"
+        rest = "" if options.all or not any(_count_all()) else " `aloop import --all` lists those of all folders."
+        help_text = "`aloop import --help` shows what can be imported."
+        print_note(f"No other tool has sessions {where}.{rest or f' {help_text}'}")
     return 0
 
 
@@ -252,6 +283,13 @@ class _Row(NamedTuple):
     sessions: int | None
     files: int
     size: int
+
+
+def _count_all() -> Iterator[_Row]:
+    """Count the files of each tool; those in projects, only of this one."""
+    for tool in FORMATS:
+        if found := files_of(tool, Path.cwd(), everywhere=True):
+            yield _Row(tool, None, len(found), sum(map(size_of, found)))
 
 
 def _count_here() -> Iterator[_Row]:

@@ -79,6 +79,53 @@ def test_without_a_name_the_tools_with_sessions_here_are_listed(
     assert not Path(".aloop").exists()
 
 
+def test_sessions_of_other_folders_are_listed_and_offered_with_all(
+    private_home: Path, sessions_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("--all") == 0
+    assert "No other tool has sessions on this machine." in capsys.readouterr().err
+    claude_session(private_home / "other", private_home)
+    assert run() == 0
+    assert capsys.readouterr().err == (
+        "No other tool has sessions for this folder. `aloop import --all` lists those of all folders.\n"
+    )
+    assert run("claude-code", "--sessions-dir", str(sessions_dir)) == 0
+    assert (
+        capsys.readouterr().err
+        == "Claude Code has no sessions for this folder. Add --all for those of other folders.\n"
+    )
+    assert run("--all") == 0
+    out, err = capsys.readouterr()
+    assert [line.split()[0] for line in out.splitlines()] == ["claude-code"]
+    assert err == "Run `aloop import claude-code --all` to import them.\n"
+    assert run("--all", "--json") == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[0])["files"] == 1
+
+
+def test_sessions_that_are_elsewhere_and_have_no_path_of_their_folder_are_offered_with_all(
+    private_home: Path, sessions_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    meta = {"timestamp": AT, "type": "session_meta", "payload": {"id": "0199-1", "cwd": "/elsewhere"}}
+    content = [{"type": "input_text", "text": "Hi"}]
+    said = {
+        "timestamp": AT,
+        "type": "response_item",
+        "payload": {"type": "message", "role": "user", "content": content},
+    }
+    write_lines(private_home / ".codex/sessions/2026/01/22/rollout-1.jsonl", meta, said)
+    folder = ("--sessions-dir", str(sessions_dir))
+    assert run("codex", *folder) == 0
+    assert capsys.readouterr().err == "Codex has no sessions for this folder. Add --all for those of other folders.\n"
+    assert run("codex", "--session", "0199", *folder) == 1
+    assert capsys.readouterr().err == "No conversation has the ID 0199 in this folder. Add --all to look in others.\n"
+
+
+@pytest.mark.parametrize("flag", ["--since=30d", "--session=x", "--from=codex", "--branches", "--dry-run"])
+def test_options_of_an_import_without_a_name_are_errors(flag: str) -> None:
+    with pytest.raises(UsageError, match=rf"{flag.partition('=')[0]} is for an import. Name a tool"):
+        run(flag)
+
+
 def test_list_of_tools_names_one_whose_files_may_be_of_a_folder_that_is_not_utf8(
     private_home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -131,7 +178,7 @@ def test_session_and_since_select(tmp_path: Path, sessions_dir: Path, capsys: py
     folder = ("--sessions-dir", str(sessions_dir))
     path = claude_session(tmp_path, tmp_path)
     assert run(str(path), "--since", "2026-02-01", *folder) == 0
-    assert "No conversations were found." in capsys.readouterr().err
+    assert capsys.readouterr().err == "1 conversation is older than 2026-02-01 00:00.\n"
     assert run(str(path), "--session", "2222", *folder) == 1
     assert "No conversation has the ID 2222." in capsys.readouterr().err
     assert run(str(path), "--session", "1111", "--since", "2026-01-01", *folder) == 0
