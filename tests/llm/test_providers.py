@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from aloop.config.credentials import has_credentials
 from aloop.config.settings import Settings
 from aloop.config.values import DEFAULT_MODEL, AuthScheme, Endpoint, EndpointKind
 from aloop.errors import LLMError, MissingCredentials, ModelNotFound, UsageError
@@ -22,12 +21,6 @@ from aloop.llm.lazy import LazyLLM
 from aloop.llm.message_types import LLMMessage
 from aloop.llm.models.names import resolve_alias
 from tests.stub import HTTPError, Plain, StubServer, Text
-
-FEDERATION = {
-    "ANTHROPIC_FEDERATION_RULE_ID": "rule",
-    "ANTHROPIC_ORGANIZATION_ID": "org",
-    "ANTHROPIC_IDENTITY_TOKEN": "token",
-}
 
 
 def settings(**env: str) -> Settings:
@@ -262,46 +255,6 @@ async def test_closing_a_lazy_stream_closes_the_inner_stream() -> None:
     assert await anext(events) == TextDelta("one")
     await events.aclose()  # type: ignore[attr-defined] # the generator that every stream is
     assert closed == ["closed"]
-
-
-@pytest.mark.parametrize(
-    "env",
-    [
-        {"ANTHROPIC_API_KEY": "k"},
-        {"ANTHROPIC_AUTH_TOKEN": "t"},
-        {"ANTHROPIC_PROFILE": "work"},
-        FEDERATION,
-        {key: value for key, value in FEDERATION.items() if "TOKEN" not in key}
-        | {"ANTHROPIC_IDENTITY_TOKEN_FILE": "/run/token"},
-    ],
-)
-def test_credentials_in_the_environment_are_found(env: dict[str, str]) -> None:
-    assert has_credentials({"HOME": "/nowhere"} | env)
-
-
-@pytest.mark.parametrize(
-    "env",
-    [
-        {},
-        {"ANTHROPIC_API_KEY": ""},
-        {"ANTHROPIC_API_KEY": " "},
-        {"ANTHROPIC_BASE_URL": "http://localhost"},
-        *({key: value for key, value in FEDERATION.items() if key != missing} for missing in FEDERATION),
-    ],
-)
-def test_incomplete_credentials_do_not_count(env: dict[str, str]) -> None:
-    assert not has_credentials({"HOME": "/nowhere"} | env)
-
-
-@pytest.mark.parametrize("name", ["active_config", "configs/default.json"])
-def test_stored_profile_counts_as_credentials(tmp_path: Path, name: str) -> None:
-    home, elsewhere = tmp_path / "home", tmp_path / "elsewhere"
-    for folder in (home / ".config" / "anthropic", elsewhere):
-        (folder / name).parent.mkdir(parents=True)
-        assert not has_credentials({"HOME": str(home), "ANTHROPIC_CONFIG_DIR": str(folder)})
-        (folder / name).write_text("work")
-        assert has_credentials({"HOME": "/nowhere", "ANTHROPIC_CONFIG_DIR": str(folder)})
-    assert has_credentials({"HOME": str(home)})
 
 
 _ROOT = Path(__file__).parents[2]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import stat
 from dataclasses import replace
 from pathlib import Path
@@ -14,8 +13,6 @@ from aloop.errors import StorageError
 from aloop.llm.message_types import LLMMessage, ToolCall
 from aloop.memory import MemoryManager, SessionLibrary
 from aloop.memory.context import UNANSWERED
-from aloop.memory.disk import filesystem
-from aloop.memory.disk.filesystem import temporary_name
 from aloop.memory.session_folder import recovery
 from aloop.memory.session_folder.recovery import close_turn
 from tests.memory.conversations import take_turn
@@ -210,35 +207,6 @@ async def test_turn_of_an_unreadable_session_is_saved_beside_it(sessions_dir: Pa
     assert "Again?" in recovered.read_text()
 
 
-async def test_empty_folders_and_temporary_files_of_dead_writers_are_removed(sessions_dir: Path) -> None:
-    memory = await saved_session(sessions_dir)
-    assert memory.path
-    (sessions_dir / "2026-01-01_aaaaaaaa").mkdir()
-    dead = memory.path.with_name(".session.yaml.4194000-abcdef01.tmp")
-    namesake = memory.path.with_name(f".session.yaml.{os.getpid()}-abcdef01.tmp")
-    living = memory.path.with_name(temporary_name(memory.path.name))
-    for path in (dead, namesake, living):
-        path.touch()
-    await SessionLibrary(sessions_dir).recover()
-    assert not dead.exists()
-    assert not namesake.exists()
-    assert living.exists()
-    assert not (sessions_dir / "2026-01-01_aaaaaaaa").exists()
-
-
-async def test_folder_with_other_files_is_not_removed(sessions_dir: Path) -> None:
-    await saved_session(sessions_dir)
-    (sessions_dir / "notes").mkdir()
-    (sessions_dir / "notes" / "mine.txt").touch()
-    await SessionLibrary(sessions_dir).recover()
-    assert (sessions_dir / "notes" / "mine.txt").exists()
-
-
-async def test_recovery_without_a_sessions_folder_does_nothing(sessions_dir: Path) -> None:
-    assert await SessionLibrary(sessions_dir).recover() == []
-    assert not sessions_dir.exists()
-
-
 async def test_interrupted_recovery_adds_the_turn_once(sessions_dir: Path, fs: FaultyFileSystem) -> None:
     memory = await saved_session(sessions_dir)
     await crash_in_a_turn(memory, LLMMessage("user", "Again?"))
@@ -311,23 +279,6 @@ async def test_journal_key_is_private_and_kept(sessions_dir: Path, private_home:
     assert path.read_bytes() == key
     assert (len(key), stat.S_IMODE(path.stat().st_mode)) == (32, 0o600)
     assert [each.name for each in path.parent.iterdir() if "key" in each.name] == [path.name]
-
-
-async def test_unreadable_folder_does_not_stop_the_recovery_of_others(sessions_dir: Path, fs: FaultyFileSystem) -> None:
-    first, second = await saved_session(sessions_dir), await saved_session(sessions_dir)
-    for memory in (first, second):
-        await crash_in_a_turn(memory, *TURN)
-    fs.fail("names", number=errno.EACCES, on=first.session_id[:8])
-    notices = await SessionLibrary(sessions_dir).recover()
-    assert sorted("permission denied" in notice for notice in notices) == [False, True]
-    assert len((await SessionLibrary(sessions_dir).load(second.session_id)).messages) == 5
-
-
-async def test_empty_folder_with_another_name_is_not_removed(sessions_dir: Path) -> None:
-    await saved_session(sessions_dir)
-    (sessions_dir / "notes").mkdir()
-    await SessionLibrary(sessions_dir).recover()
-    assert (sessions_dir / "notes").is_dir()
 
 
 async def test_journal_that_failed_in_a_live_writer_is_not_recovered(sessions_dir: Path, fs: FaultyFileSystem) -> None:
@@ -410,14 +361,3 @@ async def test_file_that_an_editor_has_moved_away_for_a_moment_is_not_replaced(
     await SessionLibrary(sessions_dir).recover()
     messages = (await SessionLibrary(sessions_dir).load(memory.session_id)).messages
     assert [message.content for message in messages] == ["Hello", "Hi", "Again?"]
-
-
-async def test_temporary_files_beside_images_are_removed(sessions_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    memory = await saved_session(sessions_dir)
-    assert memory.path is not None
-    (memory.path.parent / "files").mkdir()
-    left = memory.path.parent / "files" / temporary_name("0123456789abcdef.png")
-    left.write_bytes(b"half")
-    monkeypatch.setattr(filesystem, "_TOKEN", "00000000")  # the writer has exited
-    await SessionLibrary(sessions_dir).recover()
-    assert not left.exists()
