@@ -10,6 +10,7 @@ from functools import partial
 from itertools import pairwise
 
 from aloop.errors import SHORT_ID, SessionError
+from aloop.llm.anthropic.wire import NO_REASON
 from aloop.llm.content.parts import marked_text
 from aloop.llm.message_types import LLMMessage, sendable
 from aloop.memory.context import project, with_media
@@ -107,8 +108,18 @@ def _timed(session: Session, found: Sequence[tuple[LLMMessage, bool]]) -> Iterat
     last = session.created_at.astimezone()
     for message, is_summary in found:
         last = max(last + _STEP, message.at or last)
-        # Names of other programs may have characters that APIs refuse.
-        calls = tuple(replace(call, name=sendable(call.name)) for call in message.tool_calls)
-        name = sendable(message.name) if message.name and message.role == "tool" else message.name
-        kept = replace(message, tool_calls=calls, name=name, thinking=(), layout="", blocks=())
-        yield Entry(kept, last.astimezone(UTC), is_summary)
+        yield Entry(_acceptable(message), last.astimezone(UTC), is_summary)
+
+
+def _acceptable(message: LLMMessage) -> LLMMessage:
+    """Return a message without thinking and without what an API would refuse."""
+    # Names of other programs may have other characters.
+    calls = tuple(replace(call, name=sendable(call.name)) for call in message.tool_calls)
+    name, content = message.name, message.content
+    if message.role == "tool":
+        name = sendable(name) if name else None
+        is_unexplained = message.is_error and not message.parts and not (content or "").strip()
+        content = NO_REASON if is_unexplained else content
+    elif calls and not (content or "").strip():
+        content = None
+    return replace(message, content=content, tool_calls=calls, name=name, thinking=(), layout="", blocks=())

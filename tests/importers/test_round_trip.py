@@ -224,6 +224,21 @@ def test_names_of_calls_have_only_characters_that_apis_accept(tool: str) -> None
     assert (result.tool_call_id, result.name) == ("c_1", "mcp_look_at")
 
 
+@pytest.mark.parametrize("tool", TOOLS)
+def test_blank_texts_that_apis_refuse_are_left_out_or_filled(tool: str) -> None:
+    calls = (ToolCall("c1", "look", "{}"), ToolCall("c2", "look", "{}"))
+    messages = (
+        LLMMessage("user", "Look"),
+        LLMMessage("assistant", " \n", calls),
+        LLMMessage("tool", " ", tool_call_id="c1", name="look", is_error=True),
+        LLMMessage("tool", "", tool_call_id="c2", name="look"),
+    )
+    exported = to_tool(session_of(messages), tool, Path("/work/project"))
+    _question, answer, failed, empty = back(exported.text, exported.path.name).messages
+    assert not answer.content
+    assert (failed.content, empty.content) == ("The tool failed and gave no reason.", "")
+
+
 def test_export_with_a_number_that_a_program_rounded_is_not_changed(sessions_dir: Path, tmp_path: Path) -> None:
     call = ToolCall("c1", "count", '{"to": [12345678901234567890123, -9007199254740993], "from": 1.0}')
     messages = (

@@ -20,6 +20,9 @@ from aloop.llm.layout import THINKING_TYPES, Block, Part, default_layout, descri
 from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall, Usage, sendable
 from aloop.text import clean_text
 
+NO_REASON = "The tool failed and gave no reason."
+"""The content of a failed result without one, which the API would refuse."""
+
 
 @dataclass(frozen=True, slots=True)
 class SendRules:
@@ -287,7 +290,7 @@ def _result_blocks(message: LLMMessage, rules: SendRules) -> list[Block]:
         block["content"] = _content_blocks(message, rules)
     if message.is_error:
         block["is_error"] = True
-        block.setdefault("content", "The tool failed and gave no reason.")  # an error without content is refused
+        block.setdefault("content", NO_REASON)
     return [block]
 
 
