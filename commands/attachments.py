@@ -1,4 +1,4 @@
-"""Attachments of a message: files and command output, stored below the typed text.
+"""Attachments of a message: files, folders and outputs, below the typed text.
 
 In the session and in the request, a message with attachments looks like this::
 
@@ -24,7 +24,7 @@ from typing import Literal
 from aloop.formatting import quantity
 from aloop.sanitize import one_line
 
-Kind = Literal["file", "output"]
+Kind = Literal["file", "folder", "output"]
 
 MOST_FILE_BYTES = 100_000
 """Bytes attached of one file; a longer file is cut, if possible at the end of a line."""
@@ -33,20 +33,20 @@ MOST_MESSAGE_BYTES = 300_000
 """Bytes of all files attached to one message."""
 
 _LONGEST_NAME = 40  # characters of a command in a one-line summary
-_NAMED: dict[Kind, str] = {"file": "path", "output": "command"}
+_NAMED: dict[Kind, str] = {"file": "path", "folder": "path", "output": "command"}
 # The tags of a block. The text between them is not part of a pattern, because a search for blocks without an end tag
 # would take quadratic time.
 _START = re.compile(
-    r'\n\n<(?P<tag>(?P<kind>file|output)(?:-\d+)?) (?:path|command)=(?P<name>"(?:[^"\\\n]|\\.)*")'
+    r'\n\n<(?P<tag>(?P<kind>file|folder|output)(?:-\d+)?) (?:path|command)=(?P<name>"(?:[^"\\\n]|\\.)*")'
     r'(?: note=(?P<note>"(?:[^"\\\n]|\\.)*"))?>(?=\n)',
     re.DOTALL,
 )
-_END = re.compile(r"^</((?:file|output)(?:-\d+)?)>$", re.MULTILINE)
+_END = re.compile(r"^</((?:file|folder|output)(?:-\d+)?)>$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file, named by its path, or the output of a command.
+    """A file or the names in a folder, named by its path, or the output of a command.
 
     ``note`` has facts for the reader, such as a cut or an exit code. ``text`` has no final line feed.
     """
@@ -58,7 +58,9 @@ class Attachment:
 
     @property
     def size(self) -> str:
-        """The number of lines, in words."""
+        """The number of lines or names, in words."""
+        if self.kind == "folder":
+            return quantity(sum(not row.startswith("[") for row in self.text.split("\n") if row), "name")
         return quantity(self.text.count("\n") + 1 if self.text else 0, "line")
 
     @property
@@ -67,7 +69,7 @@ class Attachment:
         name = " ".join(self.name.split())
         if len(name) > _LONGEST_NAME and self.kind == "output":
             name = f"{name[: _LONGEST_NAME - 1]}…"
-        label = name if self.kind == "file" else f"the output of {name}"
+        label = f"the output of {name}" if self.kind == "output" else name
         return f"{label} ({self.size}{f'; {self.note}' if self.note else ''})"
 
 
@@ -113,7 +115,7 @@ class _Block:
         return self.closing.end()
 
     def read(self, content: str) -> Attachment:
-        kind: Kind = "file" if self.opening["kind"] == "file" else "output"
+        kind: Kind = self.opening["kind"]  # type: ignore[assignment] # one of the three in the pattern
         name, note = _unquoted(self.opening["name"]), _unquoted(self.opening["note"] or '""')
         text = content[self.opening.end() + 1 : self.closing.start()]
         return Attachment(kind, name, text.removesuffix("\n"), note)

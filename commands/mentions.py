@@ -1,4 +1,4 @@
-"""Mentions of files in typed text (``@path``), read as attachments."""
+"""Mentions of files and folders in typed text (``@path``), read as attachments."""
 
 from __future__ import annotations
 
@@ -20,35 +20,59 @@ if TYPE_CHECKING:
 
 # Excludes the @ of an email address, and one after a backslash. Chinese and Japanese have no spaces before it.
 _MENTION = re.compile(
-    r"""(?:^|(?<=[\s([{"',;:\u3000-\u9fff\uac00-\ud7af\uff00-\uffef]))@(?:"([^"\n]+)"|((?:\\ |[^\s"])(?:\\ |\S)*))"""
+    r"""(?:^|(?<=[\s([{"',;:\u3000-\u9fff\uac00-\ud7af\uff00-\uffef]))@"""
+    r"""(?:"((?:\\.|[^"\\\n])+)"|"([^"\n]+)|((?:\\.|[^\s"\\])(?:\\.|[^\s\\])*\\?))"""
 )
 _CLOSING = ".,;:!?)]}>\"'`。、，．！？）」』】"
 _MEDIA_ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".gif", ".webp", ".pdf"})
+_MOST_WORDS = 50
+"""Words that a path without a closing quotation mark may have."""
 _LIKE_A_FILE = re.compile(r"\w[^()]*\.[A-Za-z0-9]{1,5}\Z")
 
 
 def find_mentions(text: str) -> list[tuple[str, ...]]:
     """Return the possible paths of each mention, the likeliest first.
 
-    Quotes allow spaces: ``@"my notes.txt"``. Without quotes, trailing punctuation may or may not belong to the path.
-    Does not look at the disk.
+    Quotes allow spaces: ``@"my notes.txt"``. In quotes, ``\\`` escapes a quotation mark or a backslash of
+    the path; without quotes, any character. Trailing punctuation may or may not belong to a path without
+    quotes, and words to one without a closing quotation mark. Does not look at the disk.
     """
-    return [(found[1],) if found[1] else tuple(_readings(found[2])) for found in _MENTION.finditer(text)]
+    return [
+        tuple(_quoted_readings(found) if found[3] is None else _readings(found[3])) for found in _MENTION.finditer(text)
+    ]
 
 
 def mention(path: str) -> str:
     """Return ``path`` as a mention."""
-    return f'@"{path}"' if re.search(r"\s", path) or path[-1:] in _CLOSING else f"@{path}"
+    if re.search(r'[\s"\\]', path) or path[-1:] in _CLOSING:
+        escaped = re.sub(r'["\\]', r"\\\g<0>", path)
+        return f'@"{escaped}"'
+    return f"@{path}"
+
+
+def _unescaped(quoted: str) -> str:
+    """Return text that was typed in quotes, without the backslashes of ``mention``."""
+    return re.sub(r'\\(["\\])', r"\1", quoted)
+
+
+def _quoted_readings(found: re.Match[str]) -> Iterator[str]:
+    if found[1] is not None:
+        yield from dict.fromkeys((_unescaped(found[1]), found[1]))
+        if not found[1][-1].isspace():
+            return
+    # Completion leaves a folder without its closing quotation mark, because the path may continue. The next one in the
+    # line then opens something else.
+    words = re.findall(r"\s*\S+", found[1] or found[2])[:_MOST_WORDS] or [""]
+    openings = [_unescaped("".join(words[:count])) for count in range(len(words), 0, -1)]
+    yield from openings
+    yield next((opening for opening in reversed(openings) if _LIKE_A_FILE.match(opening)), openings[-1])
 
 
 def _readings(word: str) -> Iterator[str]:
-    if "\\ " in word:
-        yield from _readings(word.replace("\\ ", " "))
-    yield word
-    while word[-1:] and word[-1] in _CLOSING:
-        word = word[:-1]
-        if word:
-            yield word
+    for path in dict.fromkeys((re.sub(r"\\(.)", r"\1", word), word)):
+        yield path
+        closing = len(path) - len(path.rstrip(_CLOSING))
+        yield from (path[:-count] for count in range(1, closing + 1) if count < len(path))
 
 
 @dataclass(slots=True)
@@ -95,9 +119,10 @@ def read_mentioned(
 ) -> MentionedFiles:
     """Read each file that ``text`` mentions once; relative paths start at ``folder``.
 
-    A mention of a path that does not exist is refused if it looks like a file, and otherwise ignored. Names in
-    ``known``, which are already attached, are ignored too. Unless ``outside`` is set, files outside ``folder`` are
-    refused, with ``advice``. Blocks; stops between two files when ``stop`` is set.
+    Of a folder, the names in it are attached; it is ignored if its mention has no slash. A mention of a path that does
+    not exist is refused if it looks like a file, and otherwise ignored. Names in ``known``, which are already attached,
+    are ignored too. Unless ``outside`` is set, files outside ``folder`` are refused, with ``advice``. Blocks; stops
+    between two files when ``stop`` is set.
     """
     found, seen, room = MentionedFiles(), set[Path](), MOST_MESSAGE_BYTES
     for readings in find_mentions(text):
@@ -108,10 +133,10 @@ def read_mentioned(
             continue
         name, path = named
         seen.add(path)
-        if path.is_dir():
-            if "/" in name or name in {".", ".."}:
-                found.refusals.append(f"{name} is a folder and was not attached. The model can list it with its tools.")
-        elif not outside and not path.is_relative_to(folder.resolve()):
+        is_folder = path.is_dir()
+        if is_folder and "/" not in name and name not in {".", ".."}:
+            continue  # more likely the name of a user
+        if not outside and not path.is_relative_to(folder.resolve()):
             found.refusals.append(f"{name} is outside the working directory and was not attached. {advice}")
         elif _is_media(path) or path.suffix.lower() in _MEDIA_ENDINGS:
             _add_media(found, path, name)  # which refuses other content
@@ -121,7 +146,8 @@ def read_mentioned(
             )
         else:
             try:
-                attachment, size = _read(path, name, min(room, MOST_FILE_BYTES))
+                most = min(room, MOST_FILE_BYTES)
+                attachment, size = _list(path, name, most, stop) if is_folder else _read(path, name, most)
             except (ToolError, OSError) as error:
                 found.refusals.append(f"Not attached: {error}")
                 continue
@@ -197,6 +223,22 @@ def _read(path: Path, name: str, most: int) -> tuple[Attachment, int]:
         notes.append("not all UTF-8: invalid bytes are shown as \N{REPLACEMENT CHARACTER}")
     text = text.replace("\r\n", "\n").rstrip("\n")
     return Attachment("file", name, text, ", ".join(notes)), len(data)
+
+
+def _list(path: Path, name: str, most: int, stop: threading.Event) -> tuple[Attachment, int]:
+    """Return the names in a folder and the size of that list in bytes; raises OSError."""
+    # Imported late for start-up time.
+    from aloop.tools.files.glob import Glob, Walk
+    from aloop.tools.files.read import listing
+
+    os.scandir(path).close()  # a walk would only count a folder that may not be read
+    name = name.removesuffix(".") if name.endswith("/.") else name  # a full stop after it
+    text = listing(Walk(path, Glob("*"), stop), name)
+    data = text.encode(errors="replace")
+    if len(data) <= most:
+        return Attachment("folder", name, text), len(data)
+    data = data[: data.rfind(b"\n", 0, most) + 1]
+    return Attachment("folder", name, data.decode().rstrip("\n"), "cut: only the first names"), len(data)
 
 
 def _is_utf8(data: bytes, *, is_cut: bool) -> bool:

@@ -43,7 +43,7 @@ def as_typed(content: str) -> str:
     """Return a message to enter again: mentioned files are reattached, output stays."""
     content = without_notes(content)
     typed, attachments = split_attachments(content)
-    return typed if all(attachment.kind == "file" for attachment in attachments) else content
+    return typed if all(attachment.kind != "output" for attachment in attachments) else content
 
 
 async def redo(context: Context, _argument: str) -> None:

@@ -150,10 +150,11 @@ def _matching_name(command: Command[Context], typed: str) -> str | None:
 _MAX_PATHS = 50
 
 _MENTIONED = re.compile(
-    r"""(?:^|(?<=[\s([{"',;:\u3000-\u9fff\uac00-\ud7af\uff00-\uffef]))@(?:"([^"\n]*)|((?:\\ |[^\s"])*))\Z"""
+    r"""(?:^|(?<=[\s([{"',;:\u3000-\u9fff\uac00-\ud7af\uff00-\uffef]))@"""
+    r"""(?:"((?:\\.|[^"\\\n])*\\?)|((?:(?:\\.|[^\s"\\])(?:\\.|[^\s\\])*)?\\?))\Z"""
 )
 # An argument or a redirection of a shell command, not its first word.
-_ARGUMENT = re.compile(r"""(?:(?<=\s)|(?<=[=<>]))(?:"([^"\n]*)|([^\s"]*))\Z""")
+_ARGUMENT = re.compile(r"""(?:(?<=\s)|(?<=[=<>]))(?:"((?:\\.|[^"\\\n])*\\?)|((?:\\.|[^\s"\\])*\\?))\Z""")
 
 
 class FileCompleter(Completer):
@@ -171,7 +172,8 @@ class FileCompleter(Completer):
             yield from self._paths(found, _argument)
 
     def _paths(self, found: re.Match[str], write: Callable[[str], str]) -> Iterable[Completion]:
-        typed = found[1] if found[1] is not None else found[2].replace("\\ ", " ")
+        quoted = found[1] is not None
+        typed = re.sub(r'\\(["\\$`])', r"\1", found[1]) if quoted else re.sub(r"\\(.)", r"\1", found[2])
         above, slash, name = typed.rpartition("/")
         try:
             folder = self._folder() / expand_home(above + slash)
@@ -187,7 +189,11 @@ class FileCompleter(Completer):
 
 
 def _argument(path: str) -> str:
-    return f'"{path}"' if re.search(r"[^\w@%+=:,./~-]", path) else path
+    """Return ``path`` as a word of a shell command."""
+    if not re.search(r"[^\w@%+=:,./~-]", path):
+        return path
+    escaped = re.sub(r'["\\$`]', r"\\\g<0>", path)
+    return f'"{escaped}"'
 
 
 def make_completer(

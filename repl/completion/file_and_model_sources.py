@@ -100,7 +100,7 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def _is_typable(entry: os.DirEntry[str]) -> bool:
-    return entry.name.isprintable() and '"' not in entry.name
+    return entry.name.isprintable()
 
 
 def _is_wanted(name: str, prefix: str) -> bool:

@@ -153,12 +153,13 @@ class ListFiles(ReadOnlyFileTool):
             if not folder.is_dir():
                 raise ToolError(f"{shown!r} is a file, not a folder. Use read_file to read it.")
             walk = Walk(folder, glob, stop, self.hides(folder), ignored=arguments.get("ignored", False))
-            return _listing(walk, shown)
+            return listing(walk, shown)
 
         return ToolResult(await in_thread(work))
 
 
-def _listing(walk: Walk, shown: str) -> str:
+def listing(walk: Walk, shown: str) -> str:
+    """Return the entries of ``walk`` below the folder ``shown`` as lines, with notes."""
     lines: list[str] = []
     count = 0
     for count, entry in enumerate(walk, 1):

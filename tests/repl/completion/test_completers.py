@@ -164,7 +164,13 @@ def lines(folder: Path, typed: str, *, tab: bool = False) -> list[str]:
 
 
 def test_at_sign_offers_folders_first_and_no_hidden_files(folder: Path) -> None:
-    assert lines(folder, "see @") == ['see @"my files/', "see @src/", "see @readings.txt", "see @README.md"]
+    assert lines(folder, "see @") == [
+        'see @"my files/',
+        "see @src/",
+        'see @"a\\"b"',
+        "see @readings.txt",
+        "see @README.md",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -181,6 +187,10 @@ def test_at_sign_offers_folders_first_and_no_hidden_files(folder: Path) -> None:
         ("見て@src/", ["見て@src/main.py"]),
         ("@src/mnpy", ["@src/main.py"]),
         ("@adme", ["@README.md"]),
+        ("@a", ['@"a\\"b"']),
+        ('@a\\"', ['@"a\\"b"']),
+        ('@a"', ['@"a\\"b"']),
+        ('@"a\\"', ['@"a\\"b"']),
         ("@nothing/", []),
         ("@~no-such-user/", []),
         ("me@R", []),
@@ -203,6 +213,9 @@ def test_completion_finds_a_name_in_a_large_folder(tmp_path: Path) -> None:
 def test_tab_completes_arguments_of_a_shell_command(folder: Path) -> None:
     assert lines(folder, "!cat READ", tab=True) == ["!cat readings.txt", "!cat README.md"]
     assert lines(folder, "!cat my", tab=True) == ['!cat "my files/']
+    (folder / "c$HOME`x`").touch()
+    for typed in ("!cat c", '!cat "c\\$', "!cat c\\$"):
+        assert lines(folder, typed, tab=True) == ['!cat "c\\$HOME\\`x\\`"']
     assert lines(folder, "cat R", tab=True) == []
 
 
