@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from aloop.agent.events import AgentEvent, Retrying, ThoughtDelta, ToolFinished, ToolStarted
 from aloop.formatting import quantity
@@ -13,7 +13,6 @@ from aloop.llm.message_types import LLMMessage, ToolCall
 from aloop.permissions import Form
 from aloop.sanitize import exact_line, safe_line, safe_text
 from aloop.tools.base import ToolResult
-from aloop.tools.todo import Status, Step, summarize
 from aloop.width import fit, wrap
 from repl.output.notices import MARK
 from repl.output.styled import Line, Span, fit_line, line, line_width
@@ -234,42 +233,6 @@ def result_lines(result: ToolResult, width: int | None = None) -> list[Line]:
         return _diff(rows, width, DIFF_LINES)
     room = (width or _LONGEST_RESULT) - len(_INDENT)
     return [line((Style.QUIET, f"{_INDENT}{fit(row, room)}")) for row in output_tail(result)]
-
-
-_STEP_MARKS: Mapping[Status, Span] = {
-    "completed": (Style.GOOD, "☑ "),
-    "in_progress": (Style.ACCENT, "▸ "),
-    "pending": (Style.QUIET, "☐ "),
-}
-
-
-def folded_steps(steps: Sequence[Step], width: int) -> list[Line]:
-    """Return a list of steps as one quiet row."""
-    return [fit_line(line((Style.QUIET, f"☐ {safe_line(summarize(steps))}")), width)]
-
-
-def step_lines(steps: Sequence[Step], width: int, most: int) -> list[Line]:
-    """Return a list of steps in at most ``most`` rows, around the step in progress.
-
-    A single row has the number of the steps that are done instead.
-    """
-    if most < 1:
-        return []
-    done = sum(step.is_done for step in steps)
-    now = next((at for at, step in enumerate(steps) if step.status == "in_progress"), min(done, len(steps) - 1))
-    if most == 1:
-        return [_step_line(steps[now], width, f"{done}/{len(steps)} ")]
-    if len(steps) <= most:
-        return [_step_line(step, width) for step in steps]
-    first = max(0, min(now - 1, len(steps) - (most - 1)))
-    shown = steps[first : first + most - 1]
-    more = line((Style.QUIET, f"  {done} of {len(steps)} steps done, {len(steps) - len(shown)} not shown"))
-    return [*(_step_line(step, width) for step in shown), fit_line(more, width)]
-
-
-def _step_line(step: Step, width: int, lead: str = "") -> Line:
-    tone = Style.QUIET if step.is_done else Style.PLAIN
-    return fit_line(line(_STEP_MARKS[step.status], (Style.QUIET, lead), (tone, safe_line(step.text))), width)
 
 
 def argument_lines(call: ToolCall) -> list[Line]:

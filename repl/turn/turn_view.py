@@ -39,16 +39,15 @@ from repl.output.theme import Style
 from repl.turn.lines import (
     argument_lines,
     finished_line,
-    folded_steps,
     has_more,
     result_lines,
     retrying_text,
     seconds_text,
-    step_lines,
     whole_result_lines,
 )
 from repl.turn.permission import question_lines
 from repl.turn.running_tools import RunningTools
+from repl.turn.step_list import folded_steps, step_lines
 from repl.turn.streams import AnswerStream, ThinkingStream
 
 _CHARACTERS_PER_TOKEN = 4
