@@ -7,7 +7,7 @@ import binascii
 import mimetypes
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -32,7 +32,8 @@ class Imported:
     ``foreign_id`` and ``branch`` identify it among those of ``tool``. ``parent`` is the foreign ID of the conversation
     from which a branch or a subagent started. ``losses`` counts what has no place in a session; ``files`` are stored
     beside it, by their relative path. ``session`` is the whole session if aloop wrote it. ``exported_from`` is the ID
-    of the session of aloop that was exported to the tool.
+    of the session of aloop that was exported to the tool. ``other_ids`` are for a conversation that has no ID
+    there, if another one that starts the same has ``foreign_id``, which is made of its first messages.
     """
 
     tool: str
@@ -52,6 +53,7 @@ class Imported:
     files: dict[str, bytes] = field(default_factory=dict)
     session: Session | None = None
     exported_from: str = ""
+    other_ids: Callable[[], Iterator[str]] | None = None
 
     @property
     def call_count(self) -> int:

@@ -51,12 +51,16 @@ _NOTE = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The result for one conversation; ``added`` is the number of new messages."""
+    """The result for one conversation; ``added`` is the number of new messages.
+
+    ``is_other`` is True if the session with its ID is certainly that of another conversation.
+    """
 
     action: Action
     session_id: str
     added: int = 0
     reason: str = ""
+    is_other: bool = False
 
 
 class ImportStore:
@@ -74,8 +78,8 @@ class ImportStore:
     ) -> None:
         self.backend = YamlBackend(resolve_sessions_dir(sessions_dir))
         self._dry = dry
-        self._planned: dict[str, int] = {}
-        """The messages of each session that a dry run would have written."""
+        self._planned: dict[str, list[int]] = {}
+        """The hashes of the messages of each session that a dry run would have written."""
         self._on_write = on_write
         self._largest = max_session_size()
         # Read once: a lookup for each conversation would read the folder again after each new session.
@@ -98,21 +102,36 @@ class ImportStore:
             returned = self._take_back(source, imported)
             if returned is not None:
                 return returned
-        return self._put_as(session_id, imported, source)
+        outcome = self._put_as(session_id, imported, source)
+        return self._put_otherwise(imported, outcome) if imported.other_ids else outcome
+
+    def _put_otherwise(self, imported: Imported, outcome: Outcome) -> Outcome:
+        """Write a conversation under another ID if ``outcome`` was that its ID is taken.
+
+        A later import finds it there, also if the session with its ID was continued since.
+        """
+        for foreign_id in imported.other_ids() if imported.other_ids and outcome.action == "continued" else ():
+            other = replace(imported, foreign_id=foreign_id)
+            session_id = session_id_of(imported.tool, foreign_id, imported.branch)
+            if not outcome.is_other and not {session_id} & (self._known | self._trashed | self._planned.keys()):
+                continue
+            found = self._put_as(session_id, other, "")
+            if found.action != "continued":
+                return found
+        return outcome
 
     def _put_as(self, session_id: str, imported: Imported, source: str) -> Outcome:
         """Write a session, or its new part; ``source`` is as for ``_add``."""
         if session_id in self._trashed:
             return Outcome("in trash", session_id)
         if session_id in self._planned:
-            gained = len(imported.messages) - self._planned[session_id]
-            outcome = Outcome("updated", session_id, gained) if gained > 0 else Outcome("unchanged", session_id)
+            outcome = _planned(session_id, self._planned[session_id], _hashes(imported))
         elif session_id in self._known:
             outcome = self._update(session_id, imported)
         else:
             outcome = self._add(session_id, imported, source)
         if self._dry and outcome.action in ("imported", "updated"):
-            self._planned[session_id] = max(len(imported.messages), self._planned.get(session_id, 0))
+            self._planned[session_id] = _hashes(imported)
         return outcome
 
     def _add(self, session_id: str, imported: Imported, source: str) -> Outcome:
@@ -217,7 +236,8 @@ class ImportStore:
             is_own = _was_continued(stored.session)
             reason = "you changed or continued it in aloop" if is_own else "its messages here and there differ"
             is_more = len(kept) > 1  # than the message about the origin
-            return Outcome("continued" if is_more else "unchanged", session_id, reason=reason)
+            is_other = _is_other(stored.session, fresh, common)
+            return Outcome("continued" if is_more else "unchanged", session_id, reason=reason, is_other=is_other)
         added = fresh[len(kept) :]
         newer = [result if is_new else old for old, result, is_new in zip(kept, fresh, has_come, strict=False)]
         if refusal := self._refusal(stored, newer, added):
@@ -367,6 +387,31 @@ def _quick_bound(message: LLMMessage) -> int:
 def _brief(text: str, path: Path) -> str:
     """Return the beginning and the end of a long result that is in the file ``path``."""
     return shorten(text, f"the complete output is in {path}")
+
+
+def _hashes(imported: Imported) -> list[int]:
+    return [hash((message.role, message.content, message.tool_calls)) for message in imported.messages]
+
+
+def _planned(session_id: str, old: list[int], new: list[int]) -> Outcome:
+    """Return the outcome for a session that a dry run would have written before."""
+    if new == old[: len(new)]:
+        return Outcome("unchanged", session_id)
+    if old == new[: len(old)]:
+        return Outcome("updated", session_id, len(new) - len(old))
+    return Outcome("continued", session_id, reason="its messages here and there differ", is_other=True)
+
+
+def _is_other(session: Session, fresh: Sequence[LLMMessage], common: int) -> bool:
+    """Return True if a session that was not changed here differs from ``common`` on.
+
+    A message that a save of aloop has written has a time.
+    """
+    kept = session.messages
+    if common >= min(len(kept), len(fresh)) or kept[common].at:
+        return False
+    times = (session.created_at, *(message.at for message in kept if message.at))
+    return session.updated_at.timestamp() <= max(time.timestamp() for time in times) + 1
 
 
 def _was_continued(session: Session) -> bool:

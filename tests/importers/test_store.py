@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import base64
 import errno
+import json
+import re
 import zipfile
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -28,6 +31,9 @@ from aloop.memory.disk.locks import OpenLock
 from tests.memory.test_parts import PIXEL
 
 START = datetime(2026, 1, 22, 17, 51, tzinfo=UTC)
+
+
+_ROLES = ("user", "assistant") * 9
 
 
 def talk(turns: int, result: str = "seen", **values: str) -> Imported:
@@ -438,6 +444,48 @@ def test_dry_run_counts_a_conversation_that_is_in_several_files_once(sessions_di
     assert [outcome.action for outcome in planned] == ["imported", "unchanged", "updated", "unchanged", "unchanged"]
     real = ImportStore(sessions_dir)
     assert [real.put(each) for each in files] == planned
+
+
+def chats(path: Path, *answers: Sequence[str]) -> list[Imported]:
+    """Return conversations that all start with the same question and have no IDs."""
+    talks = [zip(_ROLES, ("Hi", *said), strict=False) for said in answers]
+    path.write_text(json.dumps([{"messages": [{"role": by, "content": text} for by, text in talk]} for talk in talks]))
+    return list(Scan(Selection()).read([path]))
+
+
+@pytest.mark.parametrize("dry", [True, False])
+def test_conversations_without_ids_that_start_the_same_are_different_sessions(
+    sessions_dir: Path, tmp_path: Path, *, dry: bool
+) -> None:
+    said = (["Hello.", "One"], ["Hello.", "Two", "2"], ["Hello.", "Two", "3"], ["Hello.", "One"])
+    imports = ImportStore(sessions_dir, dry=dry)
+    first = [imports.put(each) for each in chats(tmp_path / "c.json", *said)]
+    assert [outcome.action for outcome in first] == ["imported", "imported", "imported", "unchanged"]
+    assert len({outcome.session_id for outcome in first}) == 3
+    if not dry:
+        longer = [[*each, "more"] for each in said[:3]]
+        again = [ImportStore(sessions_dir).put(each) for each in chats(tmp_path / "c.json", *longer)]
+        assert [(outcome.action, outcome.session_id) for outcome in again] == [
+            ("updated", outcome.session_id) for outcome in first[:3]
+        ]
+
+
+async def test_conversation_that_starts_like_one_that_was_continued_here_is_left_alone_unless_it_is_here(
+    sessions_dir: Path, tmp_path: Path
+) -> None:
+    first, second = (
+        ImportStore(sessions_dir).put(each) for each in chats(tmp_path / "c.json", ["Hello.", "One"], ["Hello.", "Two"])
+    )
+    memory = MemoryManager(sessions_dir=sessions_dir)
+    await memory.resume(first.session_id)
+    await memory.add_message(LLMMessage("user", "Here", at=datetime.now(UTC)))
+    await memory.save_memory()
+    [path] = sessions_dir.glob(f"*{first.session_id[:8]}/session.yaml")
+    path.write_text(re.sub("updated_at: .*", "updated_at: 2099-01-01T00:00:00+00:00", path.read_text(), count=1))
+    both = chats(tmp_path / "c.json", ["Hello.", "One", "There"], ["Hello.", "Two", "There"], ["Hello.", "Three"])
+    again = [ImportStore(sessions_dir).put(each) for each in both]
+    assert [outcome.action for outcome in again] == ["continued", "updated", "continued"]
+    assert [outcome.session_id for outcome in again[:2]] == [first.session_id, second.session_id]
 
 
 def test_branch_is_linked_to_its_session(sessions_dir: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from aloop.importers.draft import Builder, Draft, Imported
-from aloop.importers.plain.openai import made_id
+from aloop.importers.plain.openai import new_builder
 from aloop.importers.source import Source, read_below
 from aloop.importers.values import arguments_text, joined, json_text, mapping, moment, number, objects, text
 from aloop.llm.message_types import Usage
@@ -140,7 +140,7 @@ def _text(content: object) -> str:
 
 def _from_contents(contents: Sequence[Mapping[str, Any]], path: Path | None) -> Imported:
     """Return a saved checkpoint: messages in the format of Gemini's API."""
-    builder = Builder(TOOL, made_id(contents), path)
+    builder = new_builder(TOOL, "", contents, path)
     waiting: deque[tuple[str, str]] = deque()
     for content in contents:
         parts = objects(content.get("parts"))

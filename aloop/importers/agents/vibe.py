@@ -31,7 +31,7 @@ def read(source: Source) -> Iterator[Imported]:
         document = mapping(source.document())
         meta, messages = mapping(document.get("metadata")), objects(document.get("messages"))
     folder = source.path.parent.name if source.path else ""
-    builder = Builder(TOOL, text(meta.get("session_id")) or folder or openai.made_id(messages), source.path)
+    builder = openai.new_builder(TOOL, text(meta.get("session_id")) or folder, messages, source.path)
     _describe(builder.imported, meta)
     prompt = meta.get("system_prompt")
     if words := text(mapping(prompt).get("content")) or text(prompt):

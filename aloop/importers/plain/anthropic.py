@@ -9,7 +9,7 @@ from typing import Any
 from aloop.export.json import METADATA
 from aloop.importers.blocks import add_answer_blocks, add_user_content, content_text, usage_of
 from aloop.importers.draft import Builder, Imported
-from aloop.importers.plain.openai import made_id
+from aloop.importers.plain.openai import new_builder
 from aloop.importers.source import Source
 from aloop.importers.values import mapping, moment, objects, text
 
@@ -27,7 +27,7 @@ def read(source: Source) -> Iterator[Imported]:
 
 def build(path: Path | None, messages: Sequence[Mapping[str, Any]], around: Mapping[str, Any]) -> Imported:
     """Return a conversation; ``around`` is the request with the list."""
-    builder = Builder(TOOL, text(around.get("id")) or made_id(messages), path)
+    builder = new_builder(TOOL, text(around.get("id")), messages, path)
     builder.imported.model = text(around.get("model")) or None
     builder.imported.title = text(around.get("title"))
     builder.imported.exported_from = text(mapping(around.get("metadata")).get(METADATA))

@@ -18,6 +18,8 @@ from aloop.importers.values import arguments_text, mapping, moment, number, obje
 from aloop.llm.message_types import Usage
 
 TOOL = "openai"
+_FIRST, _LONGEST = 2, 50
+"""Messages of which an ID is made, at least, and at most unless it is made of all."""
 _LISTS = ("messages", "chosen_messages", "rejected_messages", "chosen", "rejected")
 
 
@@ -43,7 +45,7 @@ def _conversations(value: object) -> Iterator[tuple[str, list[dict[str, Any]]]]:
 
 def build(path: Path | None, messages: Sequence[Mapping[str, Any]], around: Mapping[str, Any]) -> Imported:
     """Return a conversation; ``around`` is the object with the list."""
-    builder = Builder(TOOL, text(around.get("id")) or made_id(messages), path)
+    builder = new_builder(TOOL, text(around.get("id")), messages, path)
     builder.imported.model = text(around.get("model")) or None
     builder.imported.title = text(around.get("title"))
     builder.imported.exported_from = text(mapping(around.get("metadata")).get(METADATA))
@@ -52,10 +54,20 @@ def build(path: Path | None, messages: Sequence[Mapping[str, Any]], around: Mapp
     return builder.build()
 
 
-def made_id(messages: Sequence[Mapping[str, Any]]) -> str:
-    """Return an ID for a conversation without one, made from its first messages."""
-    first = json.dumps(list(messages[:2]), sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(first.encode("utf-8", "replace")).hexdigest()[:32]
+def new_builder(tool: str, own_id: str, messages: Sequence[Mapping[str, Any]], path: Path | None) -> Builder:
+    """Return a builder; the ID is ``own_id``, or else made of ``messages``."""
+    ids = _made_ids(messages)
+    builder = Builder(tool, own_id or next(ids), path)
+    if not own_id:
+        builder.imported.other_ids = lambda: ids
+    return builder
+
+
+def _made_ids(messages: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield IDs made of more and more of the first messages."""
+    for count in (*range(_FIRST, min(len(messages), _LONGEST)), max(len(messages), _FIRST)):
+        first = json.dumps(list(messages[:count]), sort_keys=True, ensure_ascii=False)
+        yield hashlib.sha256(first.encode("utf-8", "replace")).hexdigest()[:32]
 
 
 def add_messages(builder: Builder, messages: Sequence[Mapping[str, Any]], model: str | None) -> None:

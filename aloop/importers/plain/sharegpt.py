@@ -9,7 +9,7 @@ from typing import Any
 
 from aloop.importers.draft import Builder, Imported
 from aloop.importers.json_decoder import decode
-from aloop.importers.plain.openai import made_id
+from aloop.importers.plain.openai import new_builder
 from aloop.importers.source import Source
 from aloop.importers.values import arguments_text, mapping, objects, text
 
@@ -26,7 +26,7 @@ def read(source: Source) -> Iterator[Imported]:
 
 
 def _build(path: Path | None, turns: Sequence[Mapping[str, Any]], around: Mapping[str, Any]) -> Imported:
-    builder = Builder(TOOL, text(around.get("id")) or made_id(turns), path)
+    builder = new_builder(TOOL, text(around.get("id")), turns, path)
     builder.imported.model = text(around.get("model")) or None
     builder.imported.exported_from = text(around.get("id"))  # other IDs are not those of sessions
     waiting: deque[str] = deque()
