@@ -49,6 +49,10 @@ _NOTE = 20_000
 """Bytes for the note in a shortened result, which has a path, at most."""
 
 
+_EXACT = 0.0005
+"""Seconds to which a session notes its time."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """The result for one conversation; ``added`` is the number of new messages.
@@ -408,10 +412,7 @@ def _is_other(session: Session, fresh: Sequence[LLMMessage], common: int) -> boo
     A message that a save of aloop has written has a time.
     """
     kept = session.messages
-    if common >= min(len(kept), len(fresh)) or kept[common].at:
-        return False
-    times = (session.created_at, *(message.at for message in kept if message.at))
-    return session.updated_at.timestamp() <= max(time.timestamp() for time in times) + 1
+    return common < min(len(kept), len(fresh)) and not kept[common].at and not _was_continued(session)
 
 
 def _was_continued(session: Session) -> bool:
@@ -420,5 +421,6 @@ def _was_continued(session: Session) -> bool:
     An import leaves the time of the last message as that of the session, or that of its creation if it is later; a
     save writes the present time.
     """
-    times = [message.at for message in session.messages if message.at]
-    return bool(times) and session.updated_at.timestamp() > max(*times, session.created_at).timestamp() + 1
+    times = [session.created_at, *(message.at for message in session.messages if message.at)]
+    # Times of messages may be more exact.
+    return session.updated_at.timestamp() > max(time.timestamp() for time in times) + _EXACT

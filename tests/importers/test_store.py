@@ -119,6 +119,22 @@ def test_copy_that_is_left_alone_has_the_reason_for_it(sessions_dir: Path) -> No
     assert (outcome.action, outcome.reason) == ("continued", "you changed or continued it in aloop")
 
 
+async def test_reason_for_a_copy_that_was_just_continued_is_that_it_was(sessions_dir: Path) -> None:
+    session_id = ImportStore(sessions_dir).put(talk(2)).session_id
+    memory = MemoryManager(sessions_dir=sessions_dir)
+    await memory.resume(session_id)
+    await memory.add_message(LLMMessage("user", "More", at=datetime.now(UTC)))
+    await asyncio.to_thread(_wait_until_after, datetime.now(UTC))
+    await memory.save_memory()
+    assert ImportStore(sessions_dir).put(talk(3)).reason == "you changed or continued it in aloop"
+
+
+def _wait_until_after(moment: datetime) -> None:
+    """Let two milliseconds pass, in which sessions note their times."""
+    while datetime.now(UTC) < moment + timedelta(milliseconds=2):
+        pass
+
+
 def test_copy_of_which_the_original_has_nothing_new_is_unchanged(sessions_dir: Path) -> None:
     session_id = ImportStore(sessions_dir).put(talk(2)).session_id
     asyncio.run(_continue(sessions_dir, session_id))
