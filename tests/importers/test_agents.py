@@ -110,6 +110,24 @@ def test_opencode_export_pairs_tools_and_skips_inserted_text(tmp_path: Path) -> 
     assert list(imported.files.values()) == [b"\x89PNG pixel"]
 
 
+def test_opencode_file_that_the_user_named_is_sent_with_its_content(tmp_path: Path) -> None:
+    def inserted(words: str) -> dict[str, Any]:
+        return {"type": "text", "text": words, "synthetic": True}
+
+    file = {"type": "file", "mime": "text/plain", "filename": "a.txt", "url": "file:///work/a.txt"}
+    parts = [inserted("Called the Read tool"), inserted("<content>"), file, inserted("Called the doctor")]
+    question = {"info": {"id": "msg_1", "role": "user"}, "parts": [*parts, {"type": "text", "text": "Read @a.txt"}]}
+    path = write_json(tmp_path / "export.json", {"info": {"id": "ses_1"}, "messages": [question]})
+    found = read_one(path, "opencode").messages
+    assert [(message.content, message.skip) for message in found] == [
+        ("Called the Read tool", False),
+        ("<content>", False),
+        ("Called the doctor", True),
+        ("[file: a.txt]\n\nRead @a.txt", False),
+    ]
+    assert [message.extra.get("foreign") for message in found] == [{"injected": True}] * 2 + [None] * 2
+
+
 def test_gemini_lines_replace_rewind_and_tell_results_once(tmp_path: Path) -> None:
     response = {"functionResponse": {"id": "c1", "name": "shell", "response": {"output": "a b"}}}
     call = {"id": "c1", "name": "shell", "args": {"command": "ls"}, "status": "success", "result": [response]}

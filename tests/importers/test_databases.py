@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -188,6 +189,24 @@ def test_goose_messages_keep_the_order_in_which_they_were_stored(tmp_path: Path)
     imported = read_one(path, "goose")
     assert outline(imported) == [("user", "Summary"), ("user", "Next?")]
     assert imported.kind == "subagent"
+
+
+def test_goose_summary_is_one_if_it_hides_all_messages_before_it(tmp_path: Path) -> None:
+    hidden, only_sent = {"userVisible": True, "agentVisible": False}, {"userVisible": False, "agentVisible": True}
+    rows = (("Look", hidden), ("So far.", only_sent), ("Next?", only_sent), ("More?", {"agentVisible": True}))
+    path = goose(
+        tmp_path / "sessions.db", *(("user", [{"type": "text", "text": words}], 1767225600) for words, _ in rows)
+    )
+    with closing(sqlite3.connect(path)) as connection:
+        facts = [(json.dumps(each), number) for number, (_, each) in enumerate(rows, 1)]
+        connection.executemany("UPDATE messages SET metadata_json = ? WHERE id = ?", facts)
+        connection.commit()
+    assert [(each.content, each.skip, each.summary) for each in read_one(path, "goose").messages] == [
+        ("Look", True, False),
+        ("So far.", False, True),
+        ("Next?", False, False),
+        ("More?", False, False),
+    ]
 
 
 def test_goose_context_of_a_turn_is_skipped(tmp_path: Path) -> None:

@@ -10,13 +10,15 @@ from typing import Any
 from aloop.export.tools.opencode import SLUG
 from aloop.importers.blocks import data_url
 from aloop.importers.databases.sqlite import SQLITE, WANTED, loaded, opened, rows
-from aloop.importers.draft import Builder, Draft, Imported
+from aloop.importers.draft import INJECTED, Builder, Draft, Imported
 from aloop.importers.json_decoder import decode
 from aloop.importers.source import Source, read_below
 from aloop.importers.values import arguments_text, items, json_text, mapping, moment, number, objects, text
 from aloop.llm.message_types import Usage
 
 TOOL = "opencode"
+_READ = "Called the "
+"""The start of the text before the content of a file or folder that the user has named."""
 Message = tuple[Mapping[str, Any], list[dict[str, Any]]]
 
 
@@ -133,12 +135,17 @@ def _add_user(builder: Builder, message: Mapping[str, Any], parts: Sequence[Mapp
     """Append a question; return True if it asks for a summary."""
     at = moment(mapping(message.get("time")).get("created"))
     shown = Draft("user", at)
-    for part in parts:
+    is_file = False
+    for place, part in enumerate(parts):
         if part.get("type") == "text" and (part.get("synthetic") is True or part.get("ignored") is True):
-            builder.user(text(part.get("text")), at, skip=True)
+            words = text(part.get("text"))
+            # The content of a file that the user has named is before the file itself.
+            is_file = is_file or (words.startswith(_READ) and any(each.get("type") == "file" for each in parts[place:]))
+            builder.user(words, at, skip=not is_file, foreign={INJECTED: True} if is_file else {})
         elif part.get("type") == "text":
             shown.add_text(text(part.get("text")))
         elif part.get("type") == "file":
+            is_file = False
             shown.add_text(_file(builder, part))
         elif part.get("type") == "subtask":
             shown.add_text(text(part.get("prompt")))

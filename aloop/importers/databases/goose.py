@@ -84,7 +84,10 @@ def _add(builder: Builder, role: str, content: object, at: datetime | None, fact
             draft.add_text(content_text(builder, [part]))
     if role != "assistant" and draft.text:
         is_inserted = draft.text.startswith(_CONTEXT) and draft.text.rstrip().endswith(_CONTEXT.replace("<", "</"))
-        builder.user(draft.text, at, skip=skip or is_inserted)
+        is_hidden = facts.get("userVisible") is False and not (skip or is_inserted)
+        # A summary hides all messages before it from the model.
+        is_summary = is_hidden and bool(builder.drafts) and all(each.skip for each in builder.drafts)
+        builder.user(draft.text, at, skip=skip or is_inserted, summary=is_summary)
 
 
 def _result(builder: Builder, result: Mapping[str, Any]) -> tuple[str, bool]:
