@@ -27,12 +27,14 @@ def to_tool(session: Session, tool: str, folder: Path) -> ToolExport:
 def deliver(exported: ToolExport, wanted: Path | None = None) -> Path:
     """Write an export for a tool and return its absolute path.
 
-    Raises ExportExists, StorageError: nothing is overwritten.
+    The folder in which the tool looks for it is made if need be. Raises ExportExists, StorageError: nothing is
+    overwritten.
     """
     path = (expand_home(wanted) if wanted else exported.path).absolute()
     path = path / exported.path.name if path.is_dir() else path
-    # If a file is in place of the folder, write_export raises an error that explains it.
-    with explained("write the export", path, flag=""), suppress(FileExistsError, NotADirectoryError):
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not wanted:
+        # If a file is in place of the folder, write_export raises an error that explains it.
+        with explained("write the export", path, flag=""), suppress(FileExistsError, NotADirectoryError):
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     write_export(path, exported.text)
     return path

@@ -27,6 +27,8 @@ _ENDINGS = frozenset({".json", ".jsonl", ".md", ".db", ".sqlite", ".yaml", ".yml
 _TEXTS = frozenset({".json", ".jsonl", ".md", ".yaml", ".yml"})
 """Endings of files that are read from an archive."""
 _NAMES = frozenset({"CURRENT"})  # of Mistral Vibe
+_MAGIC = {b"PK\x03\x04": ".zip", b"\x1f\x8b": ".gz", b"\x28\xb5\x2f\xfd": ".zst"}
+_PACKED = frozenset(_MAGIC.values())
 _ZIPPED = ([".json", ".gz"], [".jsonl", ".gz"])
 _MARKS = (
     *((mark, "utf-32") for mark in (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)),
@@ -65,8 +67,8 @@ class Scan:
 
     ``problems`` counts what could not be read, ``left_out`` the branches and subagents that were not asked for, and
     ``refused`` the sessions that the selection refuses, by its reason. ``unknown`` are the names of files of no known
-    format, ``empty`` those of files in which no conversation was found, with the format that they were read as.
-    ``on_read`` is called with the bytes read.
+    format, ``companions`` those of files that belong to a conversation in another file, ``empty`` those of files in
+    which no conversation was found, with the format that they were read as. ``on_read`` is called with the bytes read.
     """
 
     selection: Selection
@@ -75,6 +77,7 @@ class Scan:
     left_out: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
     unknown: list[str] = field(default_factory=list)
+    companions: list[str] = field(default_factory=list)
     empty: dict[str, str] = field(default_factory=dict)
     files: Counter[str] = field(default_factory=Counter)
 
@@ -94,6 +97,7 @@ class Scan:
                 self.unknown.append(str(source.path or source.name))
                 return
             if form == COMPANION:
+                self.companions.append(str(source.path or source.name))
                 return
             self.files[form] += 1
             count = 0
@@ -125,11 +129,12 @@ class Scan:
             self.problems.update(source.problems)
 
     def _sources(self, path: Path) -> Iterator[Source]:
-        if path.suffix == ".zip":
+        ending = path.suffix if path.suffix in _PACKED or path.suffix in _ENDINGS else _packed_ending(path)
+        if ending == ".zip":
             yield from self._members(path)
-        elif path.suffix == ".gz":
+        elif ending == ".gz":
             yield from self._unzipped(path)
-        elif path.suffix == ".zst":
+        elif ending == ".zst":
             yield from self._decompressed(path)
         else:
             yield Source(path, on_read=self.on_read)
@@ -184,6 +189,19 @@ class Scan:
             self.problems[f"archives that cannot be read: {path.name}"] += 1
             return
         yield Source(plain, data, self.on_read)
+
+
+def packed_as(head: bytes) -> str:
+    """Return the ending of archives that start like ``head``; empty if it is not one."""
+    return next((ending for mark, ending in _MAGIC.items() if head.startswith(mark)), "")
+
+
+def _packed_ending(path: Path) -> str:
+    try:
+        with path.open("rb") as stream:
+            return packed_as(stream.read(8))
+    except OSError:
+        return ""  # reported when it is read
 
 
 def _as_utf8(source: Source) -> Source:

@@ -20,11 +20,12 @@ from aloop.cli.exchange.import_rows import KINDS, ImportTable, import_record, li
 from aloop.cli.exchange.importing import ImportOptions
 from aloop.errors import AloopError, SessionError, StorageError, UsageError
 from aloop.formatting import expand_home, format_time, quantity
+from aloop.importers.databases.sqlite import SQLITE
 from aloop.importers.draft import Imported
 from aloop.importers.formats import FORMATS, TOOLS
 from aloop.importers.peek import PROJECT_TOOLS, glimpses_of
 from aloop.importers.places import as_noted, files_of, notes_folders, places_of
-from aloop.importers.run import Scan, Selection, find_files, size_of
+from aloop.importers.run import Scan, Selection, find_files, packed_as, size_of
 from aloop.importers.source import Source
 from aloop.importers.store import ImportStore, Outcome
 from aloop.interrupts import INTERRUPTED, DelayedInterrupt
@@ -56,6 +57,9 @@ def run_import(options: ImportOptions) -> int:
         data = sys.stdin.buffer.read()
         if not data.strip():
             raise UsageError("Standard input is empty. Pipe a conversation into `aloop import -`.")
+        if packed_as(data) or data.startswith(SQLITE):
+            what = "an archive" if packed_as(data) else "a database"
+            raise UsageError(f"Standard input is {what}. Give the path of the file instead of `-`.")
         return _import(options, scan, scan.read_source(Source(None, data)), 0)
     paths = _paths(options, scan)
     if not paths and not scan.problems:
@@ -146,7 +150,7 @@ def _import(options: ImportOptions, scan: Scan, found: Iterable[Imported], total
     _summarize(options, scan, store, done, lost, added, is_stopped=stopped is not None)
     if stopped and not isinstance(stopped, KeyboardInterrupt):
         raise stopped
-    is_unknown = (scan.unknown or scan.empty) and not done and not expand_home(options.what).is_dir()
+    is_unknown = (scan.unknown or scan.empty or scan.companions) and not done and not expand_home(options.what).is_dir()
     is_partial = scan.problems or _FAILED & done.keys()
     is_failed = bool(is_partial or is_unknown or (options.session and not done))
     return INTERRUPTED if stopped else int(is_failed)
@@ -245,6 +249,11 @@ def _none_found(options: ImportOptions, scan: Scan) -> str:
         return f"No conversation has the ID {options.session}{where}."
     if scan.refused["elsewhere"]:
         return _none_here(FORMATS[options.what].label, more=True)
+    if scan.companions and not (scan.empty or scan.unknown or scan.problems):
+        name = scan.companions[0]
+        return (
+            f"{name}{_more(scan.companions)} belongs to a conversation in another file. Import that file or its folder."
+        )
     return "" if scan.empty or scan.unknown or scan.problems else "No conversations were found."
 
 

@@ -119,9 +119,9 @@ def test_missing_folder_and_a_file_as_folder_are_named(sessions_dir: Path, tmp_p
     save(sessions_dir, FIRST)
     file = tmp_path / "file"
     file.touch()
-    with pytest.raises(StorageError, match=r"the folder .*/missing does not exist. Create it"):
-        run(sessions_dir, "a1b2", "-o", str(tmp_path / "missing" / "talk.md"))
     for form in ("md", "codex"):
+        with pytest.raises(StorageError, match=r"the folder .*/missing does not exist. Create it"):
+            run(sessions_dir, "a1b2", "--to", form, "-o", str(tmp_path / "missing" / "talk"))
         for path in (file / "talk", file / "deeper" / "talk"):
             with pytest.raises(StorageError, match=rf"{file} is not a folder. Move it"):
                 run(sessions_dir, "a1b2", "--to", form, "-o", str(path))

@@ -512,6 +512,33 @@ def test_archive_of_any_files_and_a_gzip_file_are_read(
     assert "2 conversations: 1 imported (1 message), 1 unchanged." in capsys.readouterr().err
 
 
+def test_archive_is_recognized_without_the_ending_of_its_name(
+    tmp_path: Path, sessions_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = chat(tmp_path / "c.json").read_bytes()
+    with zipfile.ZipFile(tmp_path / "download", "w") as archive:
+        archive.writestr("conversations.json", data)
+    (tmp_path / "download2").write_bytes(gzip.compress(data))
+    for name in ("download", "download2"):
+        assert run(str(tmp_path / name), "--dry-run", "--sessions-dir", str(sessions_dir)) == 0
+        assert "1 would be imported" in capsys.readouterr().err
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO((tmp_path / name).read_bytes())))
+        with pytest.raises(UsageError, match="Standard input is an archive"):
+            run("-")
+    database(tmp_path / "logs.db", "CREATE TABLE conversations (id);").close()
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO((tmp_path / "logs.db").read_bytes())))
+    with pytest.raises(UsageError, match="Standard input is a database"):
+        run("-")
+
+
+def test_file_that_belongs_to_another_one_is_explained(
+    tmp_path: Path, sessions_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_json(tmp_path / "state.json", {"agents": {}, "workDir": "/w"})
+    assert run(str(path), "--sessions-dir", str(sessions_dir)) == 1
+    assert f"{path} belongs to a conversation in another file. Import that file" in capsys.readouterr().err
+
+
 def test_export_that_comes_back_is_named(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = ("--sessions-dir", str(sessions_dir))
     assert run(str(chat(Path("talk.json"))), *folder) == 0
