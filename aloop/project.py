@@ -78,3 +78,18 @@ def _branch(git_folder: Path) -> str:
 
 def _start(path: Path) -> str:
     return read_regular(path, _MOST_BYTES).decode().strip()
+
+
+def moved_folder(before: os.stat_result) -> Path | None:
+    """Return the present path of a folder, if this process runs in it or below it.
+
+    ``before`` is its status under its old path: a folder keeps device and inode when it is renamed. A folder in the
+    trash of the desktop counts as removed.
+    """
+    try:
+        here = Path.cwd()
+        if any(part == "Trash" or part.startswith(".Trash") for part in here.parts):
+            return None
+        return next((each for each in (here, *here.parents) if os.path.samestat(each.stat(), before)), None)
+    except OSError:  # removed, or no longer accessible
+        return None

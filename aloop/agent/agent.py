@@ -40,9 +40,11 @@ from aloop.memory import ContextUse, MemoryManager, Turn
 from aloop.memory.context import estimate_tokens, live
 from aloop.memory.conversation import SentDigests
 from aloop.permissions import Ask, Kind, Mode
+from aloop.project import project_root
 from aloop.sanitize import one_line
 from aloop.tools import Tool, ToolRunner, default_tools
 from aloop.tools.approval import PermissionGate
+from aloop.tools.files.workspace import Workspace
 from aloop.tools.jobs.table import JobTable
 from aloop.tools.rules.rule_set import RuleSet
 from aloop.tools.todo import current_steps
@@ -97,13 +99,14 @@ class ReActAgent:
         self._retry = retry or RetryPolicy()
         self.budget = budget or Budget()
         self._working_dir = Path.cwd() if working_dir is None else Path(working_dir).absolute()
+        self._workspace = Workspace(self._working_dir)
         self._permissions = PermissionGate(allow, ask, rules, self._notice)
         self.jobs = JobTable()
         kept = self.memory.sessions_dir
         self.sandbox = None if sandbox is None else sandbox._replace(kept=(*sandbox.kept, kept))
         if tools is None:
-            tools = default_tools(self._working_dir, jobs=self.jobs, sandbox=self.sandbox, report=self._notice)
-        self._runner = ToolRunner(tools, self._permissions)
+            tools = default_tools(self._workspace, jobs=self.jobs, sandbox=self.sandbox, report=self._notice)
+        self._runner = ToolRunner(tools, self._permissions, self._follow)
         self.tools_tokens = estimate_tokens(str(self._runner.specs))
         self._reported: set[tuple[str, str]] = set()
         self._is_running = False
@@ -161,8 +164,17 @@ class ReActAgent:
 
     @property
     def working_dir(self) -> Path:
-        """The directory in which commands run and relative paths are resolved."""
+        """The directory in which commands run and relative paths are resolved.
+
+        If it is moved while this process runs in it, the tools and the rules of the user follow.
+        """
+        self._follow()
         return self._working_dir
+
+    def _follow(self) -> None:
+        if moved := self._workspace.follow():
+            self._working_dir = moved
+            self._permissions.follow(project_root(moved))
 
     @property
     def context_use(self) -> ContextUse:
@@ -188,7 +200,7 @@ class ReActAgent:
     @property
     def standard_system_text(self) -> str:
         """The standard system prompt, with the skills and the instructions."""
-        standard = system_prompt(self._working_dir, self._runner.specs)
+        standard = system_prompt(self.working_dir, self._runner.specs)
         return "\n\n".join([standard, *filter(None, (section.section for section in self._sections))])
 
     async def compact(self, focus: str = "") -> Compaction | None:
@@ -272,12 +284,10 @@ class ReActAgent:
         """Return ``question`` with notes about changes that the model does not know."""
         system = "\n".join(message.content or "" for message in self.memory.system_messages)
         notes = []
-        known = known_directory(system, _user_texts(self.memory.messages))
-        if known not in (None, one_line(str(self._working_dir))):
-            self._emit(
-                Notice(f"The model is told that the working directory is now {display_path(self._working_dir)}.")
-            )
-            notes.append(directory_note(self._working_dir))
+        known, folder = known_directory(system, _user_texts(self.memory.messages)), self.working_dir
+        if known not in (None, one_line(str(folder))):
+            self._emit(Notice(f"The model is told that the working directory is now {display_path(folder)}."))
+            notes.append(directory_note(folder))
         # A note before a summary is not sent any more.
         sent = _user_texts(live(self.memory.messages))
         for section in self._sections:

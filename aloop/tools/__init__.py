@@ -23,7 +23,7 @@ __all__ = ["Tool", "ToolResult", "ToolRunner", "default_tools", "tool", "warm"]
 
 
 def default_tools(
-    working_dir: Path,
+    working_dir: Path | Workspace,
     *,
     allow_outside: bool = False,
     jobs: JobTable | None = None,
@@ -32,12 +32,15 @@ def default_tools(
 ) -> list[Tool]:
     """Return the built-in tools, in the order in which the model sees them.
 
-    The file tools ask for permission before they leave ``working_dir``, unless ``allow_outside`` is set.
+    The file tools ask for permission before they leave ``working_dir``, unless ``allow_outside`` is set. Of a
+    workspace, they follow the root.
     ``jobs`` keeps the commands that run in the background. Without ``sandbox``, commands run outside a sandbox;
     ``report`` is called with a sentence if it does not work.
     """
     jobs = jobs or JobTable()
-    workspace = Workspace(working_dir, allow_outside=allow_outside)
+    workspace = (
+        working_dir if isinstance(working_dir, Workspace) else Workspace(working_dir, allow_outside=allow_outside)
+    )
     return [
         Calculator(),
         ReadFile(workspace),

@@ -53,6 +53,11 @@ class PermissionGate:
         """The kinds that are not asked for now."""
         return self._allowed | self._granted
 
+    def follow(self, root: Path) -> None:
+        """Apply the rules to the project at ``root``, to which it was moved."""
+        if self._rules:
+            self._rules.follow(root)
+
     def enter(self, visit: object) -> None:
         """Forget the grants if this is another session, or the same one resumed."""
         if visit != self._visit:

@@ -17,7 +17,7 @@ from aloop.sandbox.paths import find_program, writable_folders
 from aloop.sandbox.wrapper import NO_WRAPPER, Wrapper
 from aloop.sanitize import without_escape_codes
 from aloop.tools.base import Action, OutputCallback, Tool, ToolResult
-from aloop.tools.files.workspace import Workspace, quoted
+from aloop.tools.files.workspace import GONE, Workspace, quoted
 from aloop.tools.jobs.table import JobTable
 from aloop.tools.jobs.tools import report
 from aloop.tools.process import NO_TERMINAL, CommandResult, describe_exit, run_command
@@ -114,7 +114,7 @@ class RunShell(Tool):
         sandbox: SandboxSettings | None = None,
         report: Callable[[str], None] = lambda _sentence: None,
     ) -> None:
-        self._folder = workspace.root
+        self._workspace = workspace
         self._jobs = jobs or JobTable()
         self._sandbox_settings = sandbox or SandboxSettings("off")
         self._report = report
@@ -132,7 +132,7 @@ class RunShell(Tool):
             if self._sandbox_settings.mode == "require":
                 raise ToolError(_REQUIRED)
             sandbox, place = None, ", outside the sandbox"
-        summary = f"{self.name} in {quoted(display_path(self._folder))}{limit}{place}{_without(os.environ)}"
+        summary = f"{self.name} in {quoted(display_path(self._workspace.root))}{limit}{place}{_without(os.environ)}"
         kinds: tuple[Kind, ...] = ("shell", "outside") if is_unsandboxed else ("shell",)
         request = PermissionRequest(kinds, summary, command, is_unsandboxed=is_unsandboxed)
         if in_background:
@@ -154,7 +154,7 @@ class RunShell(Tool):
         # Imported late for start-up time: many sessions run no command.
         from aloop.sandbox.sandbox import find_state
 
-        state = await asyncio.to_thread(find_state, self._folder, self._sandbox_settings)
+        state = await asyncio.to_thread(find_state, self._workspace.root, self._sandbox_settings)
         if state.works:
             return self._sandbox_settings, ", in the sandbox"
         if self._sandbox_settings.mode == "require":
@@ -167,7 +167,7 @@ class RunShell(Tool):
 
     async def _start(self, command: str, sandbox: SandboxSettings | None) -> ToolResult:
         wrapper = await self._wrapper(sandbox)
-        job = await self._jobs.start(self._shell(), command, self._folder, environment(os.environ), wrapper)
+        job = await self._jobs.start(self._shell(), command, self._workspace.root, environment(os.environ), wrapper)
         return report(job)
 
     async def _run(
@@ -176,9 +176,11 @@ class RunShell(Tool):
         wrapper = await self._wrapper(sandbox)
         try:
             result = await run_command(
-                [*self._shell(), command], self._folder, environment(os.environ), seconds, on_output, wrapper
+                [*self._shell(), command], self._workspace.root, environment(os.environ), seconds, on_output, wrapper
             )
         except OSError as error:
+            if not self._workspace.root.is_dir():
+                raise ToolError(GONE.format(self._workspace.root)) from error
             raise ToolError(f"The command could not be started: {error.strerror or error}.") from error
         printed = without_escape_codes(result.output).rstrip("\n")
         is_error = result.timed_out or result.code != 0
@@ -189,7 +191,7 @@ class RunShell(Tool):
 
     def _shell(self) -> list[str]:
         # A program named bash that an earlier command has left on PATH would run outside of the sandbox later.
-        writable = writable_folders(self._folder, self._sandbox_settings.writable)
+        writable = writable_folders(self._workspace.root, self._sandbox_settings.writable)
         return [find_program("bash", writable) or "/bin/sh", "-c"]
 
     async def _wrapper(self, sandbox: SandboxSettings | None) -> Wrapper:
@@ -199,7 +201,7 @@ class RunShell(Tool):
         from aloop.sandbox.sandbox import make_wrapper
 
         try:
-            return await asyncio.to_thread(make_wrapper, self._folder, sandbox)
+            return await asyncio.to_thread(make_wrapper, self._workspace.root, sandbox)
         except OSError as error:
             raise ToolError(f"The sandbox could not be prepared: {error.strerror or error}.") from error
 

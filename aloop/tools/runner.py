@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
@@ -118,10 +118,17 @@ class _NoWatch:
 class ToolRunner:
     """The tools of one agent, by name; raises ValueError if two have the same name.
 
-    ``approval`` decides about permissions. Without it, every call that needs one is denied.
+    ``approval`` decides about permissions. Without it, every call that needs one is denied. ``before_call`` is called
+    in a thread before each call.
     """
 
-    def __init__(self, tools: Sequence[Tool], approval: PermissionGate | None = None) -> None:
+    def __init__(
+        self,
+        tools: Sequence[Tool],
+        approval: PermissionGate | None = None,
+        before_call: Callable[[], object] = lambda: None,
+    ) -> None:
+        self._before_call = before_call
         self._approval = approval or PermissionGate()
         self._tools = {tool.name: tool for tool in tools}
         for each in tools:
@@ -166,8 +173,13 @@ class ToolRunner:
         if tool is None:
             raise ToolError(self._unknown(call.name))
         arguments = read_arguments(call.arguments)
+
+        def check() -> None:
+            self._before_call()
+            check_arguments(tool.parameters, arguments)
+
         # In a thread, because the first check imports the validator, and no keystroke should wait for that.
-        await asyncio.to_thread(check_arguments, tool.parameters, arguments)
+        await asyncio.to_thread(check)
         action = await tool.prepare(arguments)
         permission = None if action.request is None else await self._approval.require(action.request)
         watch.begin()

@@ -120,11 +120,16 @@ def test_session_of_a_moved_project_moves_with_it(shell: Open, tmp_path: Path, m
     aloop.wait_for("6 messages")
     aloop.wait_for_prompt()
     text = "".join(aloop.screen().split())
-    assert "p1moved,andthesessionissavedthere.Restartaloop,becauseitstoolsstillusetheoldpath." in text
+    assert "p1moved,andthesessionissavedthere." in text
+    aloop.send_line("write notes.txt: hello")
+    aloop.wait_for("╰ y/d/a/n or ↑↓ Enter · Esc stops")
+    aloop.send("y")
+    aloop.wait_until((moved / "notes.txt").exists, "the file in the moved project")
+    aloop.wait_for_prompt()
     aloop.send("\x04")
     assert aloop.wait_for_exit() == 0
     again = shell("--resume")
     again.wait_for("Resumed")
-    assert " · 6 messages" in again.screen().splitlines()[-1]
+    assert " · 10 messages" in again.screen().splitlines()[-1]
     assert "newer copy" not in again.screen()
     assert not project.exists()

@@ -112,7 +112,7 @@ async def test_command_runs_in_a_working_directory_that_cannot_be_changed(run: R
 async def test_missing_working_directory_raises_a_tool_error(run: Run, work: Path) -> None:
     find_state(work, REQUIRED)
     work.rename(work.with_name("moved"))
-    with pytest.raises(ToolError, match="could not be started"):
+    with pytest.raises(ToolError, match="was moved or removed"):
         await run("true")
 
 

@@ -352,5 +352,5 @@ async def test_long_output_loses_its_middle(shell: RunShell, monkeypatch: pytest
 
 async def test_missing_working_directory_raises_a_tool_error(shell: RunShell, workspace: Workspace) -> None:
     workspace.root.rename(workspace.root.with_name("moved"))
-    with pytest.raises(ToolError, match="could not be started"):
+    with pytest.raises(ToolError, match="was moved or removed"):
         await run(shell, "true")

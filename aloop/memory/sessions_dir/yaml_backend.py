@@ -45,7 +45,6 @@ from aloop.memory.sessions_dir.check import Checker
 from aloop.memory.sessions_dir.folders import ALOOP_FOLDER, make_session_folder, make_sessions_dir, put_own_files
 from aloop.memory.sessions_dir.ids import normal_prefix, short_name
 from aloop.memory.sessions_dir.index import add_to_index
-from aloop.memory.sessions_dir.location import moved_folder
 from aloop.memory.sessions_dir.preview import (
     SessionHeader,
     read_ending,
@@ -58,6 +57,7 @@ from aloop.memory.sessions_dir.registry import Registry
 from aloop.memory.sessions_dir.removed_projects import folder_for
 from aloop.memory.sessions_dir.text_check import Finding
 from aloop.memory.sessions_dir.trash import Trash, TrashedSession
+from aloop.project import moved_folder
 
 
 class YamlBackend:
@@ -110,10 +110,7 @@ class YamlBackend:
             return None
         self._use(moved / self.sessions_dir.parent.name / self.sessions_dir.name)
         Registry.of_user().add(self.sessions_dir)
-        return Problem(
-            f"{display_path(project)} was moved to {display_path(moved)}, and the session is saved there. "
-            "Restart aloop, because its tools still use the old path."
-        )
+        return Problem(f"{display_path(project)} was moved to {display_path(moved)}, and the session is saved there.")
 
     def leave_removed_project(self) -> str | None:
         """Move to a folder of the user's own if the project was removed.

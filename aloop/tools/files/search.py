@@ -169,10 +169,12 @@ class SearchFiles(ReadOnlyFileTool):
     headline = "pattern"
 
     def __init__(self, workspace: Workspace, *, seconds: float = SECONDS, writable: Iterable[Path] = ()) -> None:
-        """``writable`` are folders outside that commands may change."""
+        """``writable`` are folders outside that commands may change.
+
+        A program that the project or a command put there must not run without a question.
+        """
         super().__init__(workspace)
-        # A program that the project or a command put there must not run without a question.
-        self._writable = (workspace.root, *writable)
+        self._writable = tuple(writable)
         self._seconds = seconds
 
     async def read(self, workspace: Workspace, arguments: Mapping[str, Any]) -> ToolResult:
@@ -189,7 +191,7 @@ class SearchFiles(ReadOnlyFileTool):
             return [entry.path for entry in walk if entry.kind == "file"], walk.notes()
 
         files, notes = await in_thread(find)
-        program = await asyncio.to_thread(find_program, NAME, self._writable)
+        program = await asyncio.to_thread(find_program, NAME, (workspace.root, *self._writable))
         matches = await find_matches(
             re.escape(arguments["pattern"]) if arguments.get("literal") else arguments["pattern"],
             files,

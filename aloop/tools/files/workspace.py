@@ -8,15 +8,20 @@ from itertools import islice
 from pathlib import Path
 
 from aloop.errors import ToolError
+from aloop.project import moved_folder
 from aloop.text import clean_text, closest_matches
 from aloop.tools.files.folder_descriptor import opened_folder
 
 _LONGEST_PATH = 4096
+GONE = (
+    "The working directory {} was moved or removed, and nothing was done. Try again once; if that fails, too, ask the "
+    "user to restart aloop."
+)
 _SIBLINGS = 5_000  # names compared to find a suggestion
 
 
 class Workspace:
-    """A directory, and a boundary around it.
+    """A directory, the root, and a boundary around it.
 
     ``allow_outside`` removes the boundary but keeps the other checks. ``admitted`` is a real path outside that may be
     used, with everything below it.
@@ -24,12 +29,37 @@ class Workspace:
 
     def __init__(self, root: str | Path, *, allow_outside: bool = False, admitted: Path | None = None) -> None:
         self.root = Path(os.path.realpath(root))
+        self._status = _status(self.root)
         self.allow_outside = allow_outside
         self._admitted = admitted
 
     def admitting(self, path: Path) -> Workspace:
         """Return a copy that also admits the real path ``path``."""
         return Workspace(self.root, allow_outside=self.allow_outside, admitted=path)
+
+    def follow(self) -> Path | None:
+        """Use the new path of the root if it was moved while this process runs in it.
+
+        Returns that path, None if the root is where it was.
+        """
+        if self._status is None:
+            return None
+        now = _status(self.root)
+        if now is not None and os.path.samestat(now, self._status):
+            return None
+        moved = moved_folder(self._status)
+        if moved is None or moved == self.root:
+            return None
+        self.root = moved
+        return moved
+
+    def require_root(self, path: Path) -> None:
+        """Raise ToolError if ``path`` is in a root that was moved or removed.
+
+        Writing would create the root again, in the way of what belongs there.
+        """
+        if path.is_relative_to(self.root) and not os.path.isdir(self.root):  # noqa: PTH112 - as in aloop.project
+            raise ToolError(GONE.format(self.root))
 
     def locate(self, text: str) -> Path:
         """Return the real path that ``text`` names, inside or outside, existing or not.
@@ -134,3 +164,10 @@ def _real(candidate: str, text: str) -> Path:
 
 def _is_missing(error: OSError) -> bool:
     return isinstance(error, FileNotFoundError | NotADirectoryError)
+
+
+def _status(folder: Path) -> os.stat_result | None:
+    try:
+        return folder.stat()
+    except OSError:
+        return None

@@ -70,6 +70,7 @@ class WritingFileTool(Tool):
                 f"{named!r} leads out of the working directory by a link. Use the path {str(path)!r} if you mean that "
                 "file."
             )
+        self._workspace.require_root(path)
         file = TextFile.read(path, named)
         if file.raw is not None and self.hides(path)(path):
             raise ToolError(f"A rule of the user forbids reading {named!r}, and the result of a change shows its text.")
@@ -94,6 +95,7 @@ class WritingFileTool(Tool):
         request = PermissionRequest(self._kinds(path), summary, diff.text, "diff", paths)
 
         def work() -> ToolResult:
+            self._workspace.require_root(path)
             if self._workspace.locate(named) != path:
                 raise ToolError(f"{named!r} now leads to another file because a link changed. Nothing was written.")
             file.replace(data)

@@ -38,11 +38,21 @@ class RuleSource(Protocol):
 
 @dataclass(slots=True)
 class RuleSet:
-    """The rules of the user that apply in the project at ``root``, a real path."""
+    """The rules of the user that apply in the project at ``root``, a real path.
+
+    ``former`` are paths from which it was moved; rules for them still count.
+    """
 
     source: RuleSource
     root: Path
     unsaved: list[Rule] = field(default_factory=list)
+    former: list[Path] = field(default_factory=list)
+
+    def follow(self, root: Path) -> None:
+        """Apply the rules to ``root``, to which the project was moved."""
+        if root != self.root:
+            self.former.append(self.root)
+            self.root = root
 
     def decide(self, request: PermissionRequest) -> Decision | None:
         """Return the decision of the rules, None if none applies; raises AloopError."""
@@ -90,7 +100,8 @@ class RuleSet:
         self.unsaved.clear()
 
     def _all(self) -> list[Rule]:
-        return [rule for rule in (*self.source.read(), *self.unsaved) if rule.project in (None, self.root)]
+        projects = (None, self.root, *self.former)
+        return [rule for rule in (*self.source.read(), *self.unsaved) if rule.project in projects]
 
     def _decide_command(self, rules: Sequence[Rule], text: str) -> Decision | None:
         commands = split_command(text)
