@@ -480,6 +480,22 @@ def test_aider_output_of_several_lines_is_kept_out_of_answers(tmp_path: Path) ->
     ]
 
 
+def test_aider_thinking_is_not_part_of_the_answer(tmp_path: Path) -> None:
+    tag = f"thinking-content-{'7b' * 16}"
+    path = tmp_path / ".aider.chat.history.md"
+    path.write_text(
+        "\n# aider chat started at 2024-05-01 10:00:00\n\n#### one  \n\n"
+        f"<{tag}>\n\nOkay\n\n> Retrying in 0.2 seconds...  \n\n"
+        f"<{tag}>\n\nOkay, I see.\n\nSo be it.\n\n</{tag}>\n\nIt is <{tag}>.\n\n> Tokens: 3k sent  \n"
+    )
+    imported = read_one(path, "aider")
+    answers = [each for each in imported.messages if each.role == "assistant"]
+    assert [(each.content, [block.thinking for block in each.thinking]) for each in answers] == [
+        ("", ["Okay"]),
+        (f"It is <{tag}>.", ["Okay, I see.\n\nSo be it."]),
+    ]
+
+
 def test_aider_history_without_spaces_at_the_ends_of_lines_has_the_same_authors(tmp_path: Path) -> None:
     path = tmp_path / ".aider.chat.history.md"
     path.write_text(
@@ -514,7 +530,9 @@ def test_aider_history_that_was_cut_is_read_from_its_first_line(tmp_path: Path) 
     other = tmp_path / "other" / ".aider.chat.history.md"
     other.parent.mkdir()
     other.write_text("#### thanks  \n\nOf another project.\n")
-    assert read_one(other, "aider").foreign_id != cut.foreign_id
+    scan = Scan(Selection())
+    assert [each.foreign_id != cut.foreign_id for each in scan.read([other])] == [True]
+    assert not scan.problems
 
 
 def test_notes_before_the_first_session_of_aider_are_reported(tmp_path: Path) -> None:

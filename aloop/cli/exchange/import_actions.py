@@ -237,7 +237,7 @@ def _summarize(
     elif scan.unknown:
         print_note(f"Not recognized: {scan.unknown[0]}{_more(scan.unknown)}. --from names the format of a file.")
     if done["imported"] and not options.dry_run:
-        print_note(f"They are in {store.sessions_dir}; /resume lists them.")
+        print_note(f"They are in {store.sessions_dir}{'' if options.sessions_dir else '; /resume lists them'}.")
 
 
 def _none_found(options: ImportOptions, scan: Scan) -> str:

@@ -23,6 +23,7 @@ TOOL = "aider"
 START = b"# aider chat started at "
 _START = re.compile(r"^# aider chat started at (.+)$", re.MULTILINE)
 _MODEL = re.compile(r"(?:Main )?[Mm]odels?: (\S+)")
+_THINKING = re.compile(r"^<(thinking-content-[0-9a-f]{32})>$(.*?)(?:^</\1>$|\Z)", re.MULTILINE | re.DOTALL)
 _USER, _PROGRAM = "#### ", "> "
 _BREAK = "  "
 
@@ -38,12 +39,12 @@ def read(source: Source) -> Iterator[Imported]:
     starts = list(_START.finditer(whole))
     before = whole[: starts[0].start()] if starts else whole
     cut = _build("", before, source.path)
-    is_session = any(message.role == "user" for message in cut.messages)
+    is_session = any(message.role == "user" for message in cut.messages) or bool(cut.messages and not starts)
     if is_session:
         # It ended before, at a time that is not known.
         cut.created_at = cut.updated_at = _moment(starts[0][1]) if starts else None
         yield cut
-    for start, following in zip(starts, [*starts[1:], None], strict=True):
+    for start, following in zip(starts, [*starts[1:], None], strict=False):
         body = whole[start.end() : following.start() if following else len(whole)]
         imported = _build(start[1].strip(), body, source.path)
         if start is starts[0] and before.strip() and not is_session:
@@ -80,11 +81,22 @@ def _build(started: str, text: str, path: Path | None) -> Imported:
         if author == "user":
             builder.user(words)
         elif author == "model":
-            builder.answer(model=model).add_text(words)
+            _add_answer(builder, model, words)
         else:
             model = next((found[1] for found in map(_MODEL.match, block) if found), model)
             builder.user(words, skip=True, foreign={"type": "output of the program"})
     return builder.build()
+
+
+def _add_answer(builder: Builder, model: str | None, words: str) -> None:
+    """Append an answer, in which the thinking of the model is marked by a tag."""
+    draft = builder.answer(model=model)
+    end = 0
+    for thinking in _THINKING.finditer(words):
+        draft.add_text(words[end : thinking.start()].strip("\n"))
+        draft.add_thinking(thinking[2].strip("\n"))
+        end = thinking.end()
+    draft.add_text(words[end:].strip("\n"))
 
 
 def _records(lines: Sequence[str], *, is_cut: bool) -> Iterator[tuple[_Author, list[str]]]:
