@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import hashlib
 import json
 import os
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from aloop.export.tools.folders import claude_slug, pi_slug
 from aloop.formatting import expand_home, home_folder
 from aloop.importers.values import mapping
 from aloop.text import clean_text
@@ -53,18 +54,9 @@ def as_noted(folder: Path | str) -> str:
     return clean_text(str(folder))
 
 
-def claude_slug(folder: Path) -> str:
-    """Return the name of the folder that Claude Code makes for a project."""
-    return re.sub(r"[^A-Za-z0-9]", "-", str(folder))
-
-
 def kimi_slug(folder: Path | str) -> str:
     """Return the name of the folder that kimi-cli makes for a project."""
     return hashlib.md5(as_noted(folder).encode(), usedforsecurity=False).hexdigest()
-
-
-def _pi_slug(folder: Path) -> str:
-    return f"--{as_noted(folder).strip('/').replace('/', '-')}--"
 
 
 def _gemini_names(folder: Path) -> tuple[str, ...]:
@@ -93,12 +85,18 @@ def places_of(tool: str, folder: Path) -> list[Place]:
     match tool:
         case "claude-code":
             root = _home("CLAUDE_CONFIG_DIR", ".claude") / "projects"
-            return [Place(root, ("**/*.jsonl",), lambda here: (f"{claude_slug(here)}/**/*.jsonl",))]
+            return [Place(root, ("**/*.jsonl",), lambda here: (f"{claude_slug(str(here))}/**/*.jsonl",))]
         case "codex":
             root = _home("CODEX_HOME", ".codex")
             return [Place(root, ("sessions/**/rollout-*.jsonl*", "archived_sessions/**/rollout-*.jsonl*"))]
         case "pi":
-            return [Place(home / ".pi/agent/sessions", ("*/*.jsonl",), lambda here: (f"{_pi_slug(here)}/*.jsonl",))]
+            return [
+                Place(
+                    home / ".pi/agent/sessions",
+                    ("*/*.jsonl",),
+                    lambda here: (f"{glob.escape(pi_slug(as_noted(here)))}/*.jsonl",),
+                )
+            ]
         case "opencode":
             root = _data() / "opencode"
             return [Place(root, ("opencode.db", "storage/session/*/*.json"))]

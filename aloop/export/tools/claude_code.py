@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from aloop.export.tools.content import Media, content_of
+from aloop.export.tools.folders import claude_slug
 from aloop.export.tools.target import ToolExport, input_of, marked_lines, new_uuid
 from aloop.export.transcript import Entry, resumable
 from aloop.formatting import expand_home, home_folder
@@ -23,9 +23,8 @@ def export(session: Session, folder: Path) -> ToolExport:
     session_id = new_uuid()
     found = resumable(session)
     root = expand_home(os.environ.get("CLAUDE_CONFIG_DIR") or home_folder() / ".claude") / "projects"
-    slug = re.sub(r"[^A-Za-z0-9]", "-", str(folder))
     lines = list(_lines(session, found.entries, session_id, folder))
-    path = root / slug / f"{session_id}.jsonl"
+    path = root / claude_slug(str(folder)) / f"{session_id}.jsonl"
     return ToolExport(marked_lines(session, lines), path, (f"claude --resume {session_id}",), found.left_out)
 
 

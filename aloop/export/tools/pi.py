@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from aloop.export.tools.content import Media, content_of
+from aloop.export.tools.folders import pi_slug
 from aloop.export.tools.target import ToolExport, input_of, marked_lines, new_uuid, timed_uuid
 from aloop.export.transcript import Entry, resumable
 from aloop.formatting import home_folder
@@ -19,9 +20,8 @@ def export(session: Session, folder: Path) -> ToolExport:
     """Return a session that ``pi --session`` continues."""
     found = resumable(session)
     session_id = timed_uuid(session.created_at)
-    slug = f"--{str(folder).strip('/').replace('/', '-')}--"
     stamp = f"{session.created_at.astimezone():%Y-%m-%dT%H-%M-%S}-000Z"
-    path = home_folder() / ".pi/agent/sessions" / slug / f"{stamp}_{session_id}.jsonl"
+    path = home_folder() / ".pi/agent/sessions" / pi_slug(str(folder)) / f"{stamp}_{session_id}.jsonl"
     lines = list(_lines(session, found.entries, session_id, folder))
     return ToolExport(marked_lines(session, lines), path, ("pi --session {path}",), found.left_out)
 

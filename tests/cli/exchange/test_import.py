@@ -22,10 +22,10 @@ from aloop.cli.exchange import import_actions
 from aloop.cli.parser import parse_arguments
 from aloop.config.user_folders import state_dir
 from aloop.errors import StorageError, UnstorableValue, UsageError
+from aloop.export.tools.folders import claude_slug
 from aloop.importers import store
 from aloop.importers.databases import sqlite
 from aloop.importers.draft import Imported
-from aloop.importers.places import claude_slug
 from aloop.importers.run import Scan
 from aloop.importers.store import ImportStore, Outcome
 from aloop.memory import Session
@@ -43,7 +43,7 @@ def run(*arguments: str) -> int:
 def claude_session(folder: Path, home: Path, name: str = "11111111-2222-4333-8444-555555555555") -> Path:
     """Write a session of Claude Code that took place in ``folder``."""
     user = {"type": "user", "uuid": "u1", "parentUuid": None, "sessionId": name, "cwd": str(folder), "timestamp": AT}
-    path = home / ".claude" / "projects" / claude_slug(folder) / f"{name}.jsonl"
+    path = home / ".claude" / "projects" / claude_slug(str(folder)) / f"{name}.jsonl"
     return write_lines(path, {**user, "message": {"role": "user", "content": f"Asked in {folder.name}"}})
 
 
