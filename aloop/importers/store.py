@@ -88,7 +88,7 @@ class ImportStore:
         self._largest = max_session_size()
         # Read once: a lookup for each conversation would read the folder again after each new session.
         self._known = {title.id for title in self.backend.list_titles()}
-        self._trashed = {trashed.id for trashed in self.backend.trashed(None)}
+        self._trashed = {trashed.id: trashed.summary.path for trashed in self.backend.trashed(None)}
 
     @property
     def sessions_dir(self) -> Path:
@@ -100,34 +100,38 @@ class ImportStore:
         Raises StorageError, UnstorableValue.
         """
         session_id = session_id_of(imported.tool, imported.foreign_id, imported.branch)
-        stored = {*self._known, *self._trashed}
-        source = imported.exported_from if imported.exported_from in stored else ""
-        if source and imported.kind == "session" and session_id not in stored:
+        source = imported.exported_from if self._is_stored(imported.exported_from) else ""
+        if source and imported.kind == "session" and not self._is_stored(session_id):
             returned = self._take_back(source, imported)
             if returned is not None:
                 return returned
         outcome = self._put_as(session_id, imported, source)
         return self._put_otherwise(imported, outcome) if imported.other_ids else outcome
 
+    def _is_stored(self, session_id: str) -> bool:
+        return session_id in self._known or session_id in self._trashed
+
     def _put_otherwise(self, imported: Imported, outcome: Outcome) -> Outcome:
         """Write a conversation under another ID if ``outcome`` was that its ID is taken.
 
         A later import finds it there, also if the session with its ID was continued since.
         """
-        for foreign_id in imported.other_ids() if imported.other_ids and outcome.action == "continued" else ():
+        is_taken = outcome.is_other or outcome.action == "continued"
+        for foreign_id in imported.other_ids() if imported.other_ids and is_taken else ():
             other = replace(imported, foreign_id=foreign_id)
             session_id = session_id_of(imported.tool, foreign_id, imported.branch)
-            if not outcome.is_other and not {session_id} & (self._known | self._trashed | self._planned.keys()):
+            if not outcome.is_other and not self._is_stored(session_id) and session_id not in self._planned:
                 continue
             found = self._put_as(session_id, other, "")
-            if found.action != "continued":
+            if found.action != "continued" and not found.is_other:
                 return found
         return outcome
 
     def _put_as(self, session_id: str, imported: Imported, source: str) -> Outcome:
         """Write a session, or its new part; ``source`` is as for ``_add``."""
         if session_id in self._trashed:
-            return Outcome("in trash", session_id)
+            is_other = bool(imported.other_ids) and self._is_other_in_trash(session_id, imported)
+            return Outcome("in trash", session_id, is_other=is_other)
         if session_id in self._planned:
             outcome = _planned(session_id, self._planned[session_id], _hashes(imported))
         elif session_id in self._known:
@@ -137,6 +141,16 @@ class ImportStore:
         if self._dry and outcome.action in ("imported", "updated"):
             self._planned[session_id] = _hashes(imported)
         return outcome
+
+    def _is_other_in_trash(self, session_id: str, imported: Imported) -> bool:
+        """Return True if the session in the trash is certainly another conversation."""
+        try:
+            with explained("read the trash", self.sessions_dir):
+                session = SessionFile.read(self.backend.fs, self._trashed[session_id]).session
+        except SessionError:
+            return False
+        fresh = to_session(session_id, imported).messages
+        return _is_other(session, fresh, count_same(session.messages, fresh))
 
     def _add(self, session_id: str, imported: Imported, source: str) -> Outcome:
         """Write a new session; ``source`` is the one here that was continued, too."""

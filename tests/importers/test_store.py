@@ -486,6 +486,15 @@ def test_conversations_without_ids_that_start_the_same_are_different_sessions(
         ]
 
 
+async def test_conversation_that_starts_like_one_in_the_trash_is_imported(sessions_dir: Path, tmp_path: Path) -> None:
+    [first] = (ImportStore(sessions_dir).put(each) for each in chats(tmp_path / "c.json", ["Hello.", "One"]))
+    await SessionLibrary(sessions_dir).delete(first.session_id)
+    both = chats(tmp_path / "c.json", ["Hello.", "One"], ["Hello.", "Two"])
+    for expected in (["in trash", "imported"], ["in trash", "unchanged"]):
+        assert [ImportStore(sessions_dir).put(each).action for each in both] == expected
+        both = chats(tmp_path / "c.json", ["Hello.", "One"], ["Hello.", "Two"])
+
+
 async def test_conversation_that_starts_like_one_that_was_continued_here_is_left_alone_unless_it_is_here(
     sessions_dir: Path, tmp_path: Path
 ) -> None:
