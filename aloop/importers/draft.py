@@ -234,6 +234,21 @@ class Builder:
         kind = "image" if media_type.startswith("image/") else "file"
         return f"[{kind}: {name}, {media_type}, {len(raw):,} bytes]"
 
+    def skip_commands(self, marks: str) -> None:
+        """Skip messages that were commands to the program: none of them has an answer.
+
+        They start with one of the characters in ``marks``. One with an answer was sent, such as a path.
+        """
+        has_answer = False
+        for draft in reversed(self.drafts):
+            if draft.role == "assistant":
+                has_answer = True
+            elif draft.role == "user" and not draft.skip:
+                if not has_answer and draft.text.lstrip().startswith(tuple(marks)):
+                    draft.skip = True
+                    draft.foreign["type"] = "command to the program"
+                has_answer = False
+
     def lose(self, what: str, count: int = 1) -> None:
         """Count something that has no place in a session."""
         self.imported.losses[what] += count

@@ -535,6 +535,51 @@ def test_aider_history_that_was_cut_is_read_from_its_first_line(tmp_path: Path) 
     assert not scan.problems
 
 
+def test_aider_commands_are_skipped_unless_an_answer_follows(tmp_path: Path) -> None:
+    path = tmp_path / ".aider.chat.history.md"
+    path.write_text(
+        "\n# aider chat started at 2024-05-01 10:00:00\n\n> Aider v0.30  \n\n"
+        "#### /add code.py  \n\n> Added code.py to the chat  \n\n#### /ask why?  \n\n#### why?  \n\nSo.\n\n"
+        "#### !ls  \n> Add output to chat? y  \n\n#### /web https://a.example  \n> Scraping  \n\nA page.\n\n"
+        "#### and/or?  \n\n#### /diff  \n\n#### /exit  \n"
+    )
+    (imported,) = read_all(path, "aider")
+    asked = [each for each in imported.messages if each.extra.get("foreign") != {"type": "output of the program"}]
+    assert [(each.role, each.content, each.skip) for each in asked] == [
+        ("user", "/add code.py", True),
+        ("user", "/ask why?", True),
+        ("user", "why?", False),
+        ("assistant", "So.", False),
+        ("user", "!ls", True),
+        ("user", "/web https://a.example", False),
+        ("assistant", "A page.", False),
+        ("user", "and/or?", False),
+        ("user", "/diff", True),
+        ("user", "/exit", True),
+    ]
+    assert asked[-1].extra["foreign"] == {"type": "command to the program"}
+
+
+def test_gemini_commands_are_skipped_unless_an_answer_follows(tmp_path: Path) -> None:
+    said = [
+        ("user", "/home/me/a.py fails"),
+        ("gemini", "Why?"),
+        ("user", "/stats"),
+        ("info", "1 request"),
+        ("user", "?"),
+    ]
+    records = [{"id": str(number), "type": kind, "content": words} for number, (kind, words) in enumerate(said)]
+    path = write_json(tmp_path / "session-1.json", {"sessionId": "s1", "projectHash": "h", "messages": records})
+    found = read_one(path, "gemini-cli").messages
+    assert [(each.content, each.skip) for each in found] == [
+        ("/home/me/a.py fails", False),
+        ("Why?", False),
+        ("/stats", True),
+        ("1 request", True),
+        ("?", True),
+    ]
+
+
 def test_notes_before_the_first_session_of_aider_are_reported(tmp_path: Path) -> None:
     path = tmp_path / ".aider.chat.history.md"
     path.write_text("My notes.\n\n# aider chat started at 2024-05-02 10:00:00\n\n#### again  \n\nDone.\n")

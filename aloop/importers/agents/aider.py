@@ -85,6 +85,7 @@ def _build(started: str, text: str, path: Path | None) -> Imported:
         else:
             model = next((found[1] for found in map(_MODEL.match, block) if found), model)
             builder.user(words, skip=True, foreign={"type": "output of the program"})
+    builder.skip_commands("/!")  # the words of /ask and the like follow again, without it
     return builder.build()
 
 

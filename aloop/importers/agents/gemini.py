@@ -71,6 +71,7 @@ def _build(header: Mapping[str, Any], records: Sequence[Mapping[str, Any]], path
             _add_answer(builder, record, answered)
         else:
             builder.user(_text(record.get("content")), at, skip=True, foreign={"type": kind})
+    builder.skip_commands("/?")
     return builder.build()
 
 
