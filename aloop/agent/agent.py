@@ -47,7 +47,7 @@ from aloop.tools.approval import PermissionGate
 from aloop.tools.files.workspace import Workspace
 from aloop.tools.jobs.table import JobTable
 from aloop.tools.rules.rule_set import RuleSet
-from aloop.tools.todo import current_steps
+from aloop.tools.todo import find_open_steps
 
 
 class ReActAgent:
@@ -250,7 +250,7 @@ class ReActAgent:
         turn: Turn | None = None
         status: Literal["completed", "interrupted", "failed"] = "failed"
         try:
-            self._emit(TurnStarted(self.llm.model, current_steps(self.memory.messages)))
+            self._emit(TurnStarted(self.llm.model, find_open_steps(self.memory.messages)))
             self._set_system_prompt()
             if self.memory.path is None:
                 await self._record_sections()

@@ -8,18 +8,18 @@ from typing import Literal
 from aloop.errors import LLMError
 from aloop.llm.message_types import LLMMessage, ToolCall, Usage
 from aloop.tools.base import ToolResult
-from aloop.tools.todo import Step
+from aloop.tools.todo import OpenSteps
 
 
 @dataclass(frozen=True, slots=True)
 class TurnStarted:
     """The turn began; ``model`` will answer.
 
-    ``steps`` is the list of an earlier turn that is not done.
+    ``steps`` is the list of an earlier turn, if steps are left.
     """
 
     model: str
-    steps: tuple[Step, ...] = ()
+    steps: OpenSteps | None = None
 
 
 @dataclass(frozen=True, slots=True)

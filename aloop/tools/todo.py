@@ -39,6 +39,15 @@ class Step:
         return self.status == "completed"
 
 
+@dataclass(frozen=True, slots=True)
+class OpenSteps:
+    """A list with steps that are left."""
+
+    steps: tuple[Step, ...]
+    is_idle: bool = False
+    """True if a later turn was completed without a change of the list."""
+
+
 def read_steps(arguments: str) -> tuple[Step, ...]:
     """Return the steps in the arguments of a call, also of an earlier version."""
     try:
@@ -60,20 +69,20 @@ def _steps(items: Sequence[Any]) -> tuple[Step, ...]:
     return tuple(found)
 
 
-def current_steps(messages: Sequence[LLMMessage]) -> tuple[Step, ...]:
-    """Return the list of the last turn; empty if it has none, or all of it is done.
-
-    A turn that does not touch a list is about something else, so that later turns need not show it either.
-    """
+def find_open_steps(messages: Sequence[LLMMessage]) -> OpenSteps | None:
+    """Return the newest list; None if there is none, or all of it is done."""
     failed = {message.tool_call_id for message in messages if message.role == "tool" and message.is_error}
+    answers = 0
     for message in reversed(messages):
-        if message.role == "user":
-            break
+        if message.skip or message.role != "assistant":
+            continue
+        if not message.tool_calls and not message.interrupted:
+            answers += 1
         for call in reversed(message.tool_calls):
             if call.name == NAME and call.id not in failed:
                 steps = read_steps(call.arguments)
-                return () if all(step.is_done for step in steps) else steps
-    return ()
+                return None if all(step.is_done for step in steps) else OpenSteps(steps, is_idle=answers > 1)
+    return None
 
 
 def summarize(steps: Sequence[Step]) -> str:
@@ -113,13 +122,12 @@ class Todo(Tool):
                         "status": {"type": "string", "enum": list(_BOXES)},
                     },
                     "required": ["content", "status"],
-                    "additionalProperties": False,
                 },
             },
         },
         "required": ["todos"],
-        "additionalProperties": False,
     }
+    # Other fields are ignored: models have met lists with an `activeForm`, `id` or `priority` in each step.
 
     async def run(self, arguments: Mapping[str, Any]) -> ToolResult:
         steps = _steps(arguments["todos"])

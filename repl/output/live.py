@@ -24,6 +24,7 @@ _PROMPT_ROWS = 3
 _FEWEST_ROWS = 3
 _LOW = 16  # rows of a screen with room for only one row of steps
 _STEPS_SHARE = 4  # of a higher one, steps take at most a part of the rows
+_MOST_STEPS = 8  # rows of steps
 _FEWEST_CELLS = 3  # of the text of the status
 _MINUTE = 60  # seconds
 _ANY_WIDTH = 100
@@ -140,7 +141,7 @@ class Live:
         return max(_FEWEST_ROWS, height - _STATUS_ROWS - _PROMPT_ROWS - steps)
 
     def _step_rows(self, width: int, height: int) -> list[Line]:
-        most = 1 if height < _LOW else height // _STEPS_SHARE
+        most = 1 if height < _LOW else min(height // _STEPS_SHARE, _MOST_STEPS)
         return self._steps(width, most) if self._steps else []
 
     def rows(self, width: int, height: int, room: int) -> list[Line]:

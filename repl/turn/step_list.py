@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from aloop.sanitize import safe_line
-from aloop.tools.todo import Status, Step, summarize
+from aloop.tools.todo import OpenSteps, Status, Step, summarize
 from repl.output.styled import Line, Span, fit_line, line
 from repl.output.theme import Style
 
@@ -19,6 +19,11 @@ _STEP_MARKS: Mapping[Status, Span] = {
 def folded_steps(steps: Sequence[Step], width: int) -> list[Line]:
     """Return a list of steps as one quiet row."""
     return [fit_line(line((Style.QUIET, f"☐ {safe_line(summarize(steps))}")), width)]
+
+
+def open_step_lines(left: OpenSteps, width: int, most: int) -> list[Line]:
+    """Return the list of an earlier turn, in one row if that is long ago."""
+    return folded_steps(left.steps, width)[:most] if left.is_idle else step_lines(left.steps, width, most)
 
 
 def step_lines(steps: Sequence[Step], width: int, most: int) -> list[Line]:

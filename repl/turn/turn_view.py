@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Literal
 
 from aloop.agent.events import (
@@ -47,7 +48,7 @@ from repl.turn.lines import (
 )
 from repl.turn.permission import question_lines
 from repl.turn.running_tools import RunningTools
-from repl.turn.step_list import folded_steps, step_lines
+from repl.turn.step_list import folded_steps, open_step_lines, step_lines
 from repl.turn.streams import AnswerStream, ThinkingStream
 
 _CHARACTERS_PER_TOKEN = 4
@@ -123,10 +124,10 @@ class TurnDisplay:
         if not isinstance(event, ThoughtDelta):
             self._fold_thinking()
         match event:
-            case TurnStarted(_, steps):
-                self._steps, self._has_new_steps = steps, False
-                # Those of the turn before, until this one has its own.
-                self._live.set_steps((lambda width, most: folded_steps(steps, width)[:most]) if steps else None)
+            case TurnStarted(_, left):
+                self._steps, self._has_new_steps = (left.steps if left else ()), False
+                # Those of an earlier turn, until this one has its own.
+                self._live.set_steps(partial(open_step_lines, left) if left else None)
                 self._last = "turn"
                 self._live.leave_gap = True
                 self._waiting = _WAITING
@@ -246,7 +247,7 @@ class TurnDisplay:
         """Show a list of steps above the status until all of it is done."""
         self._steps, self._has_new_steps = steps, True
         is_open = not all(step.is_done for step in steps)
-        self._live.set_steps((lambda width, most: step_lines(steps, width, most)) if is_open else None)
+        self._live.set_steps(partial(step_lines, steps) if is_open else None)
 
     def _end(self) -> None:
         self._end_answer()

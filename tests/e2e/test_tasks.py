@@ -312,17 +312,28 @@ def test_steps_are_above_the_prompt_until_they_are_done(shell_with_key: Open, st
     assert "☑" not in aloop.screen().partition("> Go on")[2]
 
 
-def test_steps_that_are_left_are_shown_again_after_a_resume(stub: StubServer) -> None:
-    gate = Gate()
-    stub.script(Answer(todo("completed", "pending")), "Later.", Text("Again ", gate, "later."))
+def test_steps_that_are_left_are_shown_after_a_resume_and_after_ctrl_c(stub: StubServer) -> None:
+    hung, idle = Gate(), Gate()
+    stub.script(Answer(todo("completed", "pending")), "Later.", Text("Again ", hung), "It is the rest.")
+    stub.script(Text("At ", idle, "last."))
     assert "1 of 2 steps done" in run(stub, "Do both")
     with Shell("--resume", env=stub.env) as aloop:
         aloop.wait_for_prompt()
         aloop.send_line("Continue")
         aloop.wait_for("Again")
+        aloop.wait_until(lambda: "☑ Step 1\n☐ Step 2\n" in aloop.screen(), "the steps")
+        aloop.send("\x03")
+        aloop.wait_for_prompt()
+        hung.open()
+        aloop.send_line("What is Step 2?")
+        aloop.wait_for("It is the rest.")
+        aloop.wait_for_prompt()
+        aloop.send_line("Continue")
+        aloop.wait_for("At")
+        # A turn was completed without a change of the list.
         aloop.wait_until(lambda: "☐ 1 of 2 steps done, next: Step 2\n" in aloop.screen(), "the steps")
-        gate.open()
-        aloop.wait_for("later.")
+        idle.open()
+        aloop.wait_for("last.")
 
 
 def test_command_from_a_file_takes_arguments_and_attaches_its_file(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from aloop.llm.message_types import LLMMessage, ToolCall
 from aloop.tools import ToolRunner
-from aloop.tools.todo import Step, Todo, current_steps, read_steps
+from aloop.tools.todo import OpenSteps, Step, Todo, find_open_steps, read_steps
 
 
 def arguments(*items: tuple[str, str]) -> str:
@@ -34,6 +35,14 @@ async def test_invalid_step_is_refused(item: tuple[str, str]) -> None:
     assert (await run(item)).startswith("The arguments do not match the tool's parameters: todos[0]")
 
 
+async def test_fields_of_lists_of_other_agents_are_ignored() -> None:
+    item = {"content": "Fix it", "status": "in_progress", "activeForm": "Fixing it", "id": "1", "priority": "high"}
+    text = json.dumps({"todos": [item], "explanation": "The cause is known."})
+    result = await ToolRunner([Todo()]).run(ToolCall("call_1", "todo", text))
+    assert result.text == "0 of 1 step done, now: Fix it\n[>] Fix it"
+    assert read_steps(text) == (Step("Fix it", "in_progress"),)
+
+
 def test_steps_of_earlier_versions_are_read() -> None:
     before = (
         '{"items": [{"text": "a", "state": "done"}, {"text": "b", "state": "active"}, {"text": "c", "state": "open"}]}'
@@ -57,10 +66,22 @@ def asked(number: int, *items: tuple[str, str], is_error: bool = False) -> list[
     return [LLMMessage("assistant", None, tool_calls=(call,)), result]
 
 
-def test_newest_list_that_was_accepted_is_current_until_it_is_done() -> None:
+def test_newest_list_that_was_accepted_is_open_until_it_is_done() -> None:
     messages = [*asked(1, ("a", "pending")), *asked(2, ("b", "pending")), *asked(3, ("c", "pending"), is_error=True)]
-    assert current_steps(messages) == (Step("b", "pending"),)
-    assert current_steps([*messages, *asked(4, ("b", "completed"))]) == ()
-    assert current_steps([*messages, *asked(4)]) == ()
-    assert current_steps([LLMMessage("user", "Hi")]) == ()
-    assert current_steps([*messages, LLMMessage("user", "Else"), LLMMessage("assistant", "Yes")]) == ()
+    assert find_open_steps(messages) == OpenSteps((Step("b", "pending"),))
+    assert find_open_steps([*messages, *asked(4, ("b", "completed"))]) is None
+    assert find_open_steps([*messages, *asked(4)]) is None
+    assert find_open_steps([LLMMessage("user", "Hi")]) is None
+
+
+def test_list_is_open_after_turns_that_do_not_change_it() -> None:
+    steps = (Step("a", "completed"), Step("b", "pending"))
+    messages = [LLMMessage("user", "Do it"), *asked(1, ("a", "completed"), ("b", "pending"))]
+    messages += [LLMMessage("user", "And quickly"), LLMMessage("assistant", "Half is done.")]
+    assert find_open_steps(messages) == OpenSteps(steps)
+    stopped = [LLMMessage("user", "Continue"), LLMMessage("assistant", "So", interrupted=True)]
+    assert find_open_steps([*messages, *stopped, *stopped]) == OpenSteps(steps)
+    messages += [LLMMessage("user", "What is b?"), LLMMessage("assistant", "The rest.")]
+    assert find_open_steps(messages) == OpenSteps(steps, is_idle=True)
+    skipped = [replace(message, skip=True) for message in asked(2, ("b", "completed"))]
+    assert find_open_steps([*messages, *skipped]) == OpenSteps(steps, is_idle=True)

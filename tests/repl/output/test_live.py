@@ -47,7 +47,7 @@ def test_long_tail_shows_its_last_rows() -> None:
     assert len(rows) == Live().tail_rows(24)
 
 
-@pytest.mark.parametrize(("height", "most"), [(10, 1), (24, 6), (40, 10)])
+@pytest.mark.parametrize(("height", "most"), [(10, 1), (24, 6), (32, 8), (60, 8)])
 def test_steps_are_between_text_and_status_and_leave_room(height: int, most: int) -> None:
     live = Live()
     live.begin("working")

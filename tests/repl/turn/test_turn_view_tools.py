@@ -11,7 +11,7 @@ from aloop.agent.events import ToolFinished, ToolOutput, ToolStarted, TurnEnded,
 from aloop.llm.message_types import ToolCall, Usage
 from aloop.permissions import Form, PermissionRequest
 from aloop.tools.base import ToolResult
-from aloop.tools.todo import Step
+from aloop.tools.todo import OpenSteps, Step
 from repl.output.screen import Screen
 from repl.output.styled import to_text
 from repl.output.theme import Style
@@ -60,13 +60,16 @@ async def test_steps_that_are_left_stay_on_the_screen_once(stage: Stage) -> None
     folded = "☐ 1 of 2 steps done, next: Step 2"
     assert stage.rows == ["✓ todo  0.1s → a summary", "", folded]
     stage.live.begin("")
-    stage.show(TurnStarted("m", (Step("Step 1", "completed"), Step("Step 2", "pending"))))
+    steps = (Step("Step 1", "completed"), Step("Step 2", "pending"))
+    stage.show(TurnStarted("m", OpenSteps(steps)))
+    assert live_rows(stage)[:2] == ["☑ Step 1", "☐ Step 2"]
+    stage.show(TurnStarted("m", OpenSteps(steps, is_idle=True)))
     assert live_rows(stage)[0] == folded
     stage.show(planned(2, "completed", "in_progress"))
     assert live_rows(stage)[:2] == ["☑ Step 1", "▸ Step 2"]
     stage.show(ENDED)
     stage.live.begin("")
-    stage.show(TurnStarted("m", (Step("Step 1", "completed"), Step("Step 2", "in_progress"))))
+    stage.show(TurnStarted("m", OpenSteps((Step("Step 1", "completed"), Step("Step 2", "in_progress")))))
     stage.show(ENDED)
     # A turn that does not touch the list leaves nothing of it.
     assert stage.terminal.scrollback.count("steps done") == 2
