@@ -93,6 +93,7 @@ installed (aloop local install), otherwise a built-in offline demo.
 Exit codes: 0 success, 1 failure, 2 wrong usage, 143 or 129 terminated (SIGTERM,
 SIGHUP). Ctrl-C ends aloop by SIGINT, which a shell reports as 130."""
 
+_CLEAR = 0.75  # similarity of a misspelled word
 _LATEST = object()  # the value of --resume without an ID; "" is what an unset variable in a script leaves
 
 
@@ -110,7 +111,7 @@ def parse_arguments(arguments: Sequence[str]) -> Options:
     except UnknownCommand as error:
         if error.parser is not parser:
             raise
-        if len(error.name.split()) > 1 and (options := _with_question(error.name, arguments)):
+        if _is_question(error.name) and (options := _with_question(error.name, arguments)):
             return options
         raise _explain_unknown(parser, error.name, arguments) from None
     values = vars(parsed)
@@ -129,6 +130,12 @@ def parse_arguments(arguments: Sequence[str]) -> Options:
     if "output_format" in given and "task" not in given:
         raise UsageError(f"--output-format needs --task. {parser.see_help}")
     return make(**{name: value for name, value in given.items() if name in known})
+
+
+def _is_question(text: str) -> bool:
+    """Return True for text that cannot be a misspelled command, as “Why?” or 为什么."""
+    is_sentence = text.endswith(("?", "!")) or not text.isascii()
+    return len(text.split()) > 1 or (text[:1].isalpha() and is_sentence)
 
 
 def _with_question(question: str, arguments: Sequence[str]) -> RunOptions | None:
@@ -307,6 +314,11 @@ def _explain_unknown(program: Parser, name: str, arguments: Sequence[str]) -> Us
         hints.append(f"Did you mean `{shlex.join(['aloop', *meant[guess]])}`?")
     if len(after) > 1 and not any(word.startswith("-") for word in after):
         hints.append(f"To ask a question, put it in quotes: `aloop {shlex.quote(' '.join([name, *after]))}`.")
-    elif guess is None:
+    elif guess is None or (not after and _is_far(name, guess)):
         hints.append(f"To run a task, use `aloop --task {shlex.quote(name)}`.")
     return UsageError(" ".join(hints))
+
+
+def _is_far(name: str, guess: str) -> bool:
+    """Return True if ``name`` may be another word, as “hello” for “help”."""
+    return guess == closest_match(name, [guess]) and closest_match(name, [guess], cutoff=_CLEAR) is None

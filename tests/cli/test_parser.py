@@ -36,6 +36,8 @@ from tests.properties import scaled
         (["--continue", "-p", "- Hello"], RunOptions(resume="", task="- Hello")),
         (["-m", "offline"], RunOptions(model="offline")),
         (["Who are you?"], RunOptions(question="Who are you?")),
+        (["Question?"], RunOptions(question="Question?")),
+        (["-c", "为什么"], RunOptions(resume="", question="为什么")),
         (["-c", "Who are you?", "-m", "offline"], RunOptions(resume="", model="offline", question="Who are you?")),
         (["-r", "a1b2", "Who are you?", "--plain"], RunOptions(resume="a1b2", plain=True, question="Who are you?")),
         (["--model", "offline"], RunOptions(model="offline")),
@@ -186,6 +188,8 @@ def test_options_of_a_conversation_cannot_be_used_with_sessions(arguments: list[
         (["sessions", "list", "--yes"], "Run `aloop sessions list --help` for usage."),
         (["sessions", "trash", "a1b2"], "Run `aloop sessions trash --help` for usage."),
         (["purge"], "Did you mean `aloop sessions purge`?"),
+        (["hello"], "Did you mean `aloop --help`? To run a task, use `aloop --task hello`."),
+        (["hi"], "Unknown command 'hi'. To run a task, use `aloop --task hi`."),
     ],
 )
 def test_error_suggests_the_intended_usage(arguments: list[str], hint: str) -> None:
@@ -193,6 +197,13 @@ def test_error_suggests_the_intended_usage(arguments: list[str], hint: str) -> N
         parse_arguments(arguments)
     assert hint in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("word", ["sesions", "imprt", "histroy", "lst", "login", "--?", "-é"])
+def test_misspelled_command_or_option_is_not_taken_for_a_question(word: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_arguments([word])
+    assert "--task" not in str(caught.value)
 
 
 def test_version_option_prints_the_version(capsys: pytest.CaptureFixture[str]) -> None:
