@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.annotations import with_header_pin
 from aloop.memory.disk.filesystem import FileSystem
-from aloop.memory.session import Session, is_in_future, make_title, normal_title
+from aloop.memory.session import Session, is_in_future, make_title, normal_title, shortened_title
 
 
 def last_turn(messages: Sequence[LLMMessage]) -> int | None:
@@ -272,6 +272,8 @@ def _bare(session: Session) -> Session:
 # If the differing parts are longer than this, their messages are counted without being aligned.
 _MAX_ALIGNED = 500
 
+_WORDS_SEARCHED = 1_000  # characters of a message
+_LONGEST_WORDS = 50
 _NO_MESSAGES = "only text outside the messages"
 
 
@@ -282,11 +284,21 @@ class Changes:
     edited: int = 0
     removed: int = 0
     added: int = 0
+    new: Sequence[LLMMessage] = field(default=(), compare=False, repr=False)
+    """The messages that were added."""
 
     def __str__(self) -> str:
         counts = ((self.edited, "changed"), (self.removed, "removed"), (self.added, "added"))
         parts = [f"{count} {'message' if count == 1 else 'messages'} {verb}" for count, verb in counts if count]
-        return ", ".join(parts) or _NO_MESSAGES
+        return (", ".join(parts) or _NO_MESSAGES) + self._words_of_new
+
+    @property
+    def _words_of_new(self) -> str:
+        """The first words of the last message that was added, if it has any."""
+        texts = (message.content for message in reversed(self.new) if message.role in ("user", "assistant"))
+        line = next((" ".join(text[:_WORDS_SEARCHED].split()) for text in texts if text and text.strip()), "")
+        which = "" if self.added == 1 else "the last "
+        return f" ({which}“{shortened_title(line, _LONGEST_WORDS)}”)" if line else ""
 
 
 def common_ends(before: Sequence[LLMMessage], after: Sequence[LLMMessage]) -> tuple[int, int]:
@@ -318,13 +330,15 @@ def describe_changes(before: Sequence[LLMMessage], after: Sequence[LLMMessage]) 
     old, new = before[start : len(before) - end], after[start : len(after) - end]
     if len(old) * len(new) > _MAX_ALIGNED * _MAX_ALIGNED:
         common = min(len(old), len(new))
-        return Changes(common, len(old) - common, len(new) - common)
-    edited = removed = added = 0
+        return Changes(common, len(old) - common, len(new) - common, new[common:])
+    edited = removed = 0
+    added: list[LLMMessage] = []
     names: dict[LLMMessage, int] = {}
     texts = [[names.setdefault(message, len(names)) for message in side] for side in (old, new)]
     for kind, i1, i2, j1, j2 in align(texts[0], texts[1]):
         if kind == "equal":
             continue
         common = min(i2 - i1, j2 - j1)
-        edited, removed, added = edited + common, removed + (i2 - i1 - common), added + (j2 - j1 - common)
-    return Changes(edited, removed, added)
+        edited, removed = edited + common, removed + (i2 - i1 - common)
+        added += new[j1 + common : j2]
+    return Changes(edited, removed, len(added), added)

@@ -471,7 +471,7 @@ def _describe_reload(conversation: Conversation, old: SessionFile, fresh: Sessio
         copy = old.path.with_name(f"session.before-{time_mark()}.yaml")
         old.copy_to(copy)
         notice += f" The previous version is kept as {copy.name}."
-    return notice if own else Problem(notice)
+    return Problem(notice) if changes.removed and not own else notice
 
 
 def _wait() -> None:

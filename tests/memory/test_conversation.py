@@ -77,7 +77,13 @@ def test_added_messages_are_counted_at_any_position() -> None:
 
 def test_edited_removed_and_added_are_described_in_order() -> None:
     changes = describe_changes(messages("a", "b", "c", "d"), messages("a", "B", "d", "e"))
-    assert str(changes) == "1 message changed, 1 message removed, 1 message added"
+    assert str(changes) == "1 message changed, 1 message removed, 1 message added (“e”)"
+
+
+def test_added_messages_are_named_by_the_first_words_of_the_last_text() -> None:
+    added = [LLMMessage("user", "Hi"), LLMMessage("assistant", f"In\n{'x' * 60}"), LLMMessage("tool", "8")]
+    assert str(describe_changes([], added)) == f"3 messages added (the last “In {'x' * 46}…”)"
+    assert str(describe_changes([], [LLMMessage("assistant", " ")])) == "1 message added"
 
 
 def test_changes_describe_messages_and_other_text() -> None:

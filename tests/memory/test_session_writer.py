@@ -693,7 +693,7 @@ async def test_broken_file_is_a_problem_named_below_the_home_folder(
     assert all(isinstance(notice, Problem) for notice in notices)
 
 
-async def test_change_made_elsewhere_is_a_problem_and_one_made_here_is_not(
+async def test_only_messages_that_were_removed_elsewhere_are_a_problem(
     memory: MemoryManager, notices: list[str]
 ) -> None:
     draft = await memory.begin_edit()
@@ -701,4 +701,9 @@ async def test_change_made_elsewhere_is_a_problem_and_one_made_here_is_not(
     assert await memory.finish_edit(draft)
     edit(file_of(memory), '"Hello there"', '"Good morning"')
     await memory.rename("A greeting")
-    assert [isinstance(notice, Problem) for notice in notices] == [False, True]
+    assert [isinstance(notice, Problem) for notice in notices] == [False, False]
+    other = await MemoryManager.from_session(memory.session_id, sessions_dir=memory.sessions_dir)
+    await other.undo()
+    await memory.rename("Greetings")
+    assert notices[-1].startswith("session.yaml was edited: 2 messages removed.")
+    assert isinstance(notices[-1], Problem)

@@ -147,7 +147,7 @@ async def test_messages_added_during_the_edit_follow_it(desk: Desk, sessions_dir
     assert [message.content for message in desk.memory.system_messages] == ["Be kind."]
     assert desk.memory.messages == other.messages
     assert "The messages added to it (1) follow yours." in desk.notices[0]
-    assert desk.notices[1] == "session.yaml was edited: 1 message added."
+    assert desk.notices[1] == "session.yaml was edited: 1 message added (“And 3+3?”)."
     [copy] = desk.copies("before")
     assert copy.read_bytes() == theirs
 
