@@ -7,6 +7,7 @@ import re
 import tokenize
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from functools import cache, cached_property
@@ -162,10 +163,12 @@ class Module:
     def imports(self) -> tuple[Import, ...]:
         return tuple(_imports(self.tree))
 
-    @cached_property
-    def commented_lines(self) -> set[int]:
-        with self.path.open("rb") as stream:
-            return {token.start[0] for token in tokenize.tokenize(stream.readline) if token.type == tokenize.COMMENT}
+    def has_comment(self, first: int, last: int) -> bool:
+        """Return True if there is a comment in these lines, as they were parsed."""
+        lines = iter(f"{line}\n" for line in self.lines[first - 1 : last])
+        with suppress(tokenize.TokenError):  # the last statement may be cut
+            return any(token.type == tokenize.COMMENT for token in tokenize.generate_tokens(lambda: next(lines, "")))
+        return False
 
 
 def _imports(node: ast.AST, function: int | None = None, *, types_only: bool = False) -> Iterator[Import]:
@@ -294,8 +297,7 @@ def test_imports_inside_functions_have_a_comment() -> None:
     assert not [
         place
         for module, imported, place in all_imports()
-        if imported.function is not None
-        and not module.commented_lines & set(range(imported.function, imported.line + 1))
+        if imported.function is not None and not module.has_comment(imported.function, imported.line)
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from bisect import bisect_right
 from itertools import pairwise
 from typing import Any
@@ -55,8 +56,28 @@ class LineBuffer(Buffer):
         self.document = Document(entry.typed, len(entry.typed))
 
     def history_backward(self, count: int = 1) -> None:
+        self._load_known_history()
         super().history_backward(count)
         self._fold_entry()
+
+    def _load_known_history(self) -> None:
+        """Take the entries of the history, if they have been read.
+
+        prompt_toolkit takes them after the next repaint, and would lose a key that comes before that.
+        """
+        loading = self._load_history_task
+        if not self.history._loaded or (loading is not None and loading.done()):
+            return
+        if loading is not None:
+            loading.cancel()  # it has not begun: once it has, it does not wait
+        known = self.history.get_strings()
+        self._working_lines.extendleft(reversed(known))
+        place = self.cursor_position
+        self.working_index += len(known)
+        self.cursor_position = place  # the text is the same
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        done.set_result(None)
+        self._load_history_task = done
 
     def history_forward(self, count: int = 1) -> None:
         super().history_forward(count)

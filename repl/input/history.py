@@ -121,16 +121,20 @@ class InputHistory(History):
         self._file = file
         self._on_error = on_error
         self._is_reported = False
+        self._reading: asyncio.Future[list[str]] | None = None
 
     async def load(self) -> AsyncGenerator[str, None]:
         """Yield all entries, newest first; the file is read once, in a thread."""
         if not self._loaded:
-            self._loaded = True
-            older = await asyncio.to_thread(self._read)
+            if self._reading is None:
+                self._reading = asyncio.ensure_future(asyncio.to_thread(self._read))
+            # A line that is entered during it cancels this load, but not the reading: the next one takes its result.
+            older = await asyncio.shield(self._reading)
             typed = self._loaded_strings
             # Lines entered while the file was read may be in it already.
             missing = typed if older[: len(typed)] != typed else []
             self._loaded_strings = [*missing, *older]
+            self._loaded = True
         for entry in list(self._loaded_strings):
             yield entry
 

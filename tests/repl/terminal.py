@@ -6,6 +6,7 @@ import asyncio
 import copy
 import io
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pyte
@@ -13,6 +14,7 @@ from prompt_toolkit.data_structures import Size
 
 from repl.output.renderer import TerminalOutput
 
+_INTERVAL = 0.05  # seconds
 PATIENCE = 60.0
 """Seconds to wait for expected output; only a failing test takes that long."""
 
@@ -87,11 +89,15 @@ class Terminal(io.StringIO):
         await self.wait_until(lambda: text in self.scrollback, repr(text))
 
     async def wait_until(self, holds: Callable[[], bool], what: str) -> None:
-        """Check after each write until ``holds`` returns True."""
+        """Check until ``holds`` returns True: after each write, and regularly.
+
+        A screen that changes and changes back before it is drawn is not written.
+        """
         try:
             async with asyncio.timeout(PATIENCE):
                 while not holds():
                     self._written.clear()
-                    await self._written.wait()
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(self._written.wait(), _INTERVAL)
         except TimeoutError:
             raise AssertionError(f"waited for {what}; the screen shows:\n{self.scrollback}") from None

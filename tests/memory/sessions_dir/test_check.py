@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import errno
+import math
 import os
 import time
 from difflib import SequenceMatcher
@@ -99,15 +100,20 @@ def test_transcript_problems_are_reported_by_message(sessions_dir: Path) -> None
 
 
 def test_many_problems_take_linear_time() -> None:
-    seconds = {}
-    for count in (500, 2_000):
-        data = (HEAD + ("  - role: tool\n    content: |\n" + "      漢字🎈 in a line\n" * 50) * count).encode()
-        start = time.process_time()
-        report = check_text(data, Path("session.yaml"))
-        seconds[count] = time.process_time() - start
-        assert [finding.line for finding in report.findings][:-1] == [6 + 52 * number for number in range(count)]
-        assert repair_text(data, Path("session.yaml"), report) is not None
-    assert seconds[2_000] < 10 * seconds[500]  # 16 times as much is quadratic
+    seconds = {500: math.inf, 2_000: math.inf}
+    for _ in range(5):
+        for count in seconds:
+            data = (HEAD + ("  - role: tool\n    content: |\n" + "      漢字🎈 in a line\n" * 50) * count).encode()
+            start = time.process_time()
+            report = check_text(data, Path("session.yaml"))
+            # The least of several times is the one that other processes disturbed least.
+            seconds[count] = min(seconds[count], time.process_time() - start)
+        if seconds[2_000] < 10 * seconds[500]:  # 16 times as much is quadratic
+            break
+    else:
+        raise AssertionError(f"4 times as many problems take too long: {seconds}")
+    assert [finding.line for finding in report.findings][:-1] == [6 + 52 * number for number in range(2_000)]
+    assert repair_text(data, Path("session.yaml"), report) is not None
 
 
 def test_repair_loses_nothing_and_keeps_a_copy(sessions_dir: Path) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import stat
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -129,6 +131,28 @@ async def test_entry_added_before_loading_is_listed_once(tmp_path: Path) -> None
     history.append_string("newer")
     assert await load(history) == ["newer", "new", "old"]
     assert history.get_strings() == ["old", "new", "newer"]
+
+
+async def test_line_entered_while_the_file_is_read_does_not_lose_the_older_entries(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = HistoryFile(tmp_path / "history")
+    file.append("old")
+    reached, gate, read = threading.Event(), threading.Event(), file.read
+
+    def wait_and_read() -> list[str]:
+        reached.set()
+        gate.wait(60)
+        return read()
+
+    monkeypatch.setattr(file, "read", wait_and_read)
+    history = InputHistory(file, lambda _: None)
+    loading = asyncio.create_task(load(history))
+    await asyncio.to_thread(reached.wait, 60)
+    loading.cancel()  # as prompt_toolkit does when a line is entered
+    history.append_string("new")
+    gate.set()
+    assert await load(history) == ["new", "old"]
 
 
 async def test_unwritable_history_is_reported_once(tmp_path: Path) -> None:

@@ -259,6 +259,18 @@ async def test_ctrl_c_moves_a_draft_of_several_lines_to_the_history(stage: Stage
 
 
 @pytest.mark.parametrize("end", ["\r", "\x03"])
+async def test_up_right_after_a_line_brings_it_back(stage: Stage, end: str) -> None:
+    stage.type("first\r")
+    await stage.terminal.wait_until(lambda: stage.owner.lines == ["first"], "the first line")
+    stage.type(f"one{end}\x1b[A")
+    await stage.terminal.wait_until(lambda: stage.prompt.draft == "one", "the line")
+    stage.type("\x1b[A")
+    await stage.terminal.wait_until(lambda: stage.prompt.draft == "first", "the line before")
+    stage.type("\x1b[B\x1b[B")
+    await stage.terminal.wait_until(lambda: not stage.prompt.draft, "an empty line")
+
+
+@pytest.mark.parametrize("end", ["\r", "\x03"])
 async def test_new_line_starts_in_vi_insert_mode(stage: Stage, end: str) -> None:
     stage.prompt.app.editing_mode = EditingMode.VI
     stage.type("one")
