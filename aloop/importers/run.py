@@ -39,7 +39,7 @@ _MAX_RATIO = 200  # of a member's size to its compressed one; of conversations i
 _UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
 # Raised by readers for values of types that no program is known to write.
 _UNEXPECTED = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
-_SKIPPED_FOLDERS = frozenset({"node_modules", ".git", ".venv", "tool-results"})
+_SKIPPED_FOLDERS = frozenset({"node_modules", ".git", ".venv", "tool-results", ".trash"})
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from aloop.config.settings import max_session_size
 from aloop.errors import SHORT_ID, SessionBusy, SessionError, SessionNotFound
@@ -67,6 +67,17 @@ class Outcome:
     is_other: bool = False
 
 
+class _Plan(NamedTuple):
+    """The messages of a session that a dry run would have written.
+
+    ``hashes`` are of those that are the same in every copy: system messages are about its origin, and results may be
+    shortened. ``size`` includes the results.
+    """
+
+    hashes: list[int]
+    size: int
+
+
 class ImportStore:
     """Puts conversations into a sessions folder; with ``dry``, only plans to.
 
@@ -82,8 +93,7 @@ class ImportStore:
     ) -> None:
         self.backend = YamlBackend(resolve_sessions_dir(sessions_dir))
         self._dry = dry
-        self._planned: dict[str, list[int]] = {}
-        """The hashes of the messages of each session that a dry run would have written."""
+        self._planned: dict[str, _Plan] = {}
         self._on_write = on_write
         self._largest = max_session_size()
         # Read once: a lookup for each conversation would read the folder again after each new session.
@@ -133,13 +143,13 @@ class ImportStore:
             is_other = bool(imported.other_ids) and self._is_other_in_trash(session_id, imported)
             return Outcome("in trash", session_id, is_other=is_other)
         if session_id in self._planned:
-            outcome = _planned(session_id, self._planned[session_id], _hashes(imported))
+            outcome = _planned(session_id, self._planned[session_id], _plan_of(imported))
         elif session_id in self._known:
             outcome = self._update(session_id, imported)
         else:
             outcome = self._add(session_id, imported, source)
         if self._dry and outcome.action in ("imported", "updated"):
-            self._planned[session_id] = _hashes(imported)
+            self._planned[session_id] = _plan_of(imported)
         return outcome
 
     def _is_other_in_trash(self, session_id: str, imported: Imported) -> bool:
@@ -407,16 +417,18 @@ def _brief(text: str, path: Path) -> str:
     return shorten(text, f"the complete output is in {path}")
 
 
-def _hashes(imported: Imported) -> list[int]:
-    return [hash((message.role, message.content, message.tool_calls)) for message in imported.messages]
+def _plan_of(imported: Imported) -> _Plan:
+    texts = (message for message in imported.messages if message.role in ("user", "assistant"))
+    size = sum(message.role != "system" for message in imported.messages)
+    return _Plan([hash((each.role, each.content, each.tool_calls)) for each in texts], size)
 
 
-def _planned(session_id: str, old: list[int], new: list[int]) -> Outcome:
+def _planned(session_id: str, old: _Plan, new: _Plan) -> Outcome:
     """Return the outcome for a session that a dry run would have written before."""
-    if new == old[: len(new)]:
+    if old.hashes == new.hashes[: len(old.hashes)] and new.size > old.size:
+        return Outcome("updated", session_id, new.size - old.size)
+    if new.hashes == old.hashes[: len(new.hashes)]:
         return Outcome("unchanged", session_id)
-    if old == new[: len(old)]:
-        return Outcome("updated", session_id, len(new) - len(old))
     return Outcome("continued", session_id, reason="its messages here and there differ", is_other=True)
 
 

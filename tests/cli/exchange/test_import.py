@@ -28,7 +28,8 @@ from aloop.importers.databases import sqlite
 from aloop.importers.draft import Imported
 from aloop.importers.run import Scan
 from aloop.importers.store import ImportStore, Outcome
-from aloop.memory import Session
+from aloop.importers.transcript import session_id_of
+from aloop.memory import Session, SessionLibrary
 from aloop.memory.sessions_dir.yaml_backend import YamlBackend
 from aloop.memory.trust_file import TrustFile
 from tests.importers.reading import AT, database, enter_folder_that_is_not_utf8, write_json, write_lines
@@ -537,6 +538,25 @@ def test_file_that_belongs_to_another_one_is_explained(
     path = write_json(tmp_path / "state.json", {"agents": {}, "workDir": "/w"})
     assert run(str(path), "--sessions-dir", str(sessions_dir)) == 1
     assert f"{path} belongs to a conversation in another file. Import that file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("tool", "own"), [("a", "b"), ("b", "a")])
+async def test_sessions_of_aloop_are_imported_without_their_trash_and_only_once(
+    tool: str, own: str, tmp_path: Path, sessions_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in "12":
+        claude_session(tmp_path, tmp_path / tool, f"{name}1111111-2222-4333-8444-555555555555")
+    assert run(str(tmp_path / tool), "--sessions-dir", str(tmp_path / own)) == 0
+    await SessionLibrary(tmp_path / own).delete(session_id_of("claude-code", "11111111-2222-4333-8444-555555555555"))
+    capsys.readouterr()
+    assert run(str(tmp_path / own), "--dry-run", "--sessions-dir", str(sessions_dir)) == 0
+    assert "1 conversation: 1 would be imported" in capsys.readouterr().err
+    counts = []
+    for dry in (["--dry-run"], []):
+        assert run(str(tmp_path), *dry, "--sessions-dir", str(sessions_dir)) == 0
+        counts.append(capsys.readouterr().err.splitlines()[0].replace("would be ", ""))
+    assert counts[0] == counts[1]
+    assert "2 imported" in counts[0]
 
 
 def test_export_that_comes_back_is_named(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
