@@ -110,6 +110,8 @@ class ImportStore:
         Raises StorageError, UnstorableValue.
         """
         session_id = session_id_of(imported.tool, imported.foreign_id, imported.branch)
+        if imported.exported_from in self._planned and session_id not in self._planned:
+            return Outcome("exported", imported.exported_from, reason="an export of this session")
         source = imported.exported_from if self._is_stored(imported.exported_from) else ""
         if source and imported.kind == "session" and not self._is_stored(session_id):
             returned = self._take_back(source, imported)

@@ -462,6 +462,15 @@ def test_dry_run_counts_a_conversation_that_is_in_several_files_once(sessions_di
     assert [real.put(each) for each in files] == planned
 
 
+def test_dry_run_counts_an_export_of_a_session_that_it_would_import_as_one(sessions_dir: Path) -> None:
+    original = talk(1)
+    source = session_id_of(original.tool, original.foreign_id)
+    export = replace(original, foreign_id="0199-b", exported_from=source)
+    planned, real = (ImportStore(sessions_dir, dry=dry) for dry in (True, False))
+    for imports in (planned, real):
+        assert [imports.put(each).action for each in (original, export)] == ["imported", "exported"]
+
+
 def chats(path: Path, *answers: Sequence[str]) -> list[Imported]:
     """Return conversations that all start with the same question and have no IDs."""
     talks = [zip(_ROLES, ("Hi", *said), strict=False) for said in answers]
