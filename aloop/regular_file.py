@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 
 
-def read_regular(path: Path, most: int = -1) -> bytes:
+def read_regular(path: str | Path, most: int = -1) -> bytes:
     """Return the contents of a regular file, or its first ``most`` bytes.
 
     Raises OSError for others.

@@ -32,8 +32,8 @@ _UNTITLED = re.compile(r"(?:new|untitled|cli) (?:chat|session|conversation|task)
 def imported_title(title: str, messages: Sequence[LLMMessage], longest: int = TITLE_LENGTH) -> str:
     """Return the title of the other tool, or the first words that the user typed.
 
-    At most ``longest`` characters of the former are kept.
-    A command without words, such as ``/clear``, is the title only if no other message has one.
+    At most ``longest`` characters of the former are kept. A command without words, such as ``/clear``, is the title
+    only if no other message has one, and what the tool put around missing words only without such a command.
     """
     own = shortened_title(" ".join(clean_text(title).split()), longest)
     if own and not _UNTITLED.fullmatch(own):
@@ -46,7 +46,7 @@ def imported_title(title: str, messages: Sequence[LLMMessage], longest: int = TI
         if found and not _BARE_COMMAND.fullmatch(found):
             return found
         command = command or found
-    return command or own
+    return command or own or make_title(tuple(messages))
 
 
 def typed_words(message: LLMMessage) -> str:

@@ -181,6 +181,11 @@ class Conversation:
         return tuple(self.system) != self.saved_system
 
     @property
+    def has_changes(self) -> bool:
+        """True if the next save writes messages, system messages or a title."""
+        return bool(self.unsaved) or self.system_changed or bool(self.new_title)
+
+    @property
     def title(self) -> str:
         return self.new_title or self.head.title or make_title(tuple(self.messages))
 
@@ -210,9 +215,9 @@ class Conversation:
 
     def revise(self, messages: Sequence[LLMMessage]) -> None:
         """Replace all messages; those that were unsaved before remain unsaved."""
-        if self.head.title == make_title(tuple(self.messages)):
-            # The title was derived from the first message: derive it again.
-            self.head = replace(self.head, title=make_title(tuple(messages)))
+        if self.head.title == make_title(tuple(all_sent(self.messages))):
+            # The title was derived from the first message: derive it again. It does not change if that is skipped.
+            self.head = replace(self.head, title=make_title(tuple(all_sent(messages))))
         pending = {id(message) for message in self.unsaved}
         self.saved = next((i for i, message in enumerate(messages) if id(message) in pending), len(messages))
         self.messages[:] = messages

@@ -142,8 +142,13 @@ class MemoryManager:
         return self._writer.recovered.holding(self._conversation) if self.has_unsaved else None
 
     def snapshot(self) -> Session:
-        """Return the session as it is in memory, including unsaved changes."""
-        return replace(self._conversation.snapshot(None), path=self.path or Path())
+        """Return the session as it is in memory, including unsaved changes.
+
+        Without any, its time is that of the file.
+        """
+        conversation = self._conversation
+        session = replace(conversation.snapshot(None), path=self.path or Path())
+        return session if conversation.has_changes else replace(session, updated_at=conversation.head.updated_at)
 
     def stats(self, prices: PriceList | None = None) -> SessionStats:
         """Return counts over the conversation, and with ``prices`` its cost.

@@ -133,10 +133,12 @@ class SaveReport:
 def make_title(messages: tuple[LLMMessage, ...]) -> str:
     """Return the first user line with a word in it, shortened to TITLE_LENGTH.
 
-    If the first user message has no such line, its first line that is not blank.
+    If the first user message has no such line, its first line that is not blank. Skipped messages do not count: those
+    of an imported session are texts of the other tool.
     """
     for message in messages:
-        if message.role == "user" and not message.summary and message.content and message.content.strip():
+        is_asked = message.role == "user" and not (message.summary or message.skip)
+        if is_asked and message.content and message.content.strip():
             lines = [_visible(line) for line in message.content.strip()[:_TITLE_SEARCHED].splitlines()]
             line = next(filter(_has_word, lines), None) or next(filter(None, lines), "")
             if line:

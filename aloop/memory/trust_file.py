@@ -8,7 +8,6 @@ same time. Invalid lines are ignored.
 from __future__ import annotations
 
 import errno
-import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -137,4 +136,9 @@ def _text(text: str) -> bytes:
 
 
 def _line(kind: str, value: str) -> bytes:
+    if value.isascii() and value.isprintable() and '"' not in value and "\\" not in value:
+        return f'["{kind}", "{value}"]'.encode()
+    # Imported here for start-up time: the banner asks about an ID.
+    import json
+
     return json.dumps([kind, value]).encode()

@@ -126,7 +126,7 @@ def _session_row(row: SessionSummary, number: int | None, digits: int, width: in
     count = _count(row.message_count, width)
     room = max(width - indent - SHORT_ID - _WHEN - len(count) - 4, 8)
     note = "(dated in the future) " if row.is_in_future else ""
-    title = fit(note + safe_line(row.title), room) or "(no title)"
+    title = fit(note + (safe_line(row.title) or "(no title)"), room)
     return [line(start, identity, time, f"  {count}", title)]
 
 

@@ -144,7 +144,7 @@ def _read() -> str:
 
 
 def _last(options: ShellOptions, indent: int, width: int) -> list[Span]:
-    """Return the newest session and how to resume it, or the keys if there is none."""
+    """Return the last session and how to resume it, or the keys if there is none."""
     latest = _latest(options) if options.resume is None else None
     if latest is None:
         return [(Style.QUIET, f"{'help':<{indent}}"), (Style.PLAIN, fit_parts(_HELP, width - indent))]
@@ -164,9 +164,11 @@ def _latest(options: ShellOptions) -> Latest | None:
     # Imported here for start-up time: needed only for a new session.
     from aloop.memory.sessions_dir.header import peek_latest
     from aloop.memory.sessions_dir.location import resolve_sessions_dir
+    from aloop.memory.trust_file import TrustFile
 
     try:
-        return peek_latest(resolve_sessions_dir(options.sessions_dir or options.settings.sessions_dir))
+        sessions_dir = resolve_sessions_dir(options.sessions_dir or options.settings.sessions_dir)
+        return peek_latest(sessions_dir, TrustFile.of_user().wrote)
     except (OSError, StorageError):  # the engine reports it
         return None
 

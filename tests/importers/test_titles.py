@@ -50,6 +50,12 @@ def test_command_is_the_title_if_no_message_has_words() -> None:
     assert imported_title("", [LLMMessage("user", "/init"), prompt]) == "/init"
 
 
+def test_editor_context_is_the_title_only_without_other_words() -> None:
+    messages = [LLMMessage("user", "<environment_context>", skip=True), LLMMessage("user", _IDE)]
+    assert imported_title("", messages) == "# Context from my IDE setup:"
+    assert imported_title("", messages[:1]) == ""
+
+
 @pytest.mark.parametrize("title", ["", "New chat", "Untitled Session", "New session - 2026-11-28T22:44:31.465Z"])
 def test_title_that_the_other_tool_gives_every_session_is_not_kept(title: str) -> None:
     assert imported_title(title, [LLMMessage("user", "Fix the test")]) == "Fix the test"

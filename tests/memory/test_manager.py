@@ -22,6 +22,7 @@ from aloop.memory.session import is_in_future
 from tests.memory.conversations import file_of, say, stored, timeless
 from tests.memory.examples import ID, SPEC_SAMPLE, answer, call, result, session, user
 from tests.memory.faults import FaultyFileSystem
+from tests.saved_sessions import FIRST, save
 
 UNKNOWN = "ffffffff-5678-40ab-8def-1234567890ab"
 
@@ -60,6 +61,21 @@ async def test_system_message_is_separate_and_sent_first(sessions_dir: Path) -> 
     again = await MemoryManager.from_session(manager.session_id, sessions_dir=sessions_dir)
     assert again.system_messages == (LLMMessage("system", "Be brave."),)
     assert again.messages == (user("Hi"),)
+
+
+async def test_unchanged_session_keeps_its_time_in_stats_and_snapshot(sessions_dir: Path) -> None:
+    path = save(sessions_dir, FIRST)
+    manager = await MemoryManager.from_session(FIRST, sessions_dir=sessions_dir)
+    stored_at = load_session(path.read_bytes(), path).updated_at
+    assert manager.stats().updated_at == manager.snapshot().updated_at == stored_at
+    await manager.add_message(user("And now?"))
+    assert min(manager.stats().updated_at, manager.snapshot().updated_at) > stored_at
+    await manager.save_memory()
+    saved_at = manager.stats().updated_at
+    assert saved_at == manager.snapshot().updated_at
+    await manager.rename("A title")
+    manager.set_system_message("Be brave.")
+    assert manager.snapshot().updated_at > saved_at
 
 
 async def test_save_reports_the_path(manager: MemoryManager, sessions_dir: Path) -> None:

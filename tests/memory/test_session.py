@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from aloop.llm.message_types import LLMMessage, ToolCall, Usage
 from aloop.memory import MemoryManager, SessionLibrary
+from aloop.memory.conversation import marked
 from aloop.memory.session import UNKNOWN_MODEL, make_title
 
 
@@ -54,3 +56,31 @@ def test_cached_share_is_relative_to_all_sent_tokens() -> None:
 )
 def test_title_is_the_first_line_with_a_word(content: str, title: str) -> None:
     assert make_title((LLMMessage("user", content),)) == title
+
+
+async def test_title_is_not_taken_from_a_skipped_message(sessions_dir: Path) -> None:
+    """Other tools put texts into skipped messages."""
+    memory = MemoryManager(sessions_dir=sessions_dir)
+    skipped = LLMMessage("user", "<environment_context>", skip=True)
+    for message in (skipped, LLMMessage("user", "Fix the test"), LLMMessage("assistant", "Done.")):
+        await memory.add_message(message)
+    assert memory.title == "Fix the test"
+    path = (await memory.save_memory()).path
+    path.write_text(re.sub(r"title: .*\n", "", path.read_text()))
+    library = SessionLibrary(sessions_dir)
+    (row,), (title,) = await library.list_sessions(), await library.list_titles()
+    assert row.title == title.title == (await library.load(row.id)).title == "Fix the test"
+    assert await library.list_first_questions() == {row.id: "Fix the test"}
+
+
+async def test_title_stays_if_the_first_question_is_skipped(sessions_dir: Path) -> None:
+    memory = MemoryManager(sessions_dir=sessions_dir)
+    for message in (LLMMessage("user", "One"), LLMMessage("assistant", "1"), LLMMessage("user", "Two")):
+        await memory.add_message(message)
+    await memory.save_memory()
+    await memory.edit(lambda messages: marked(messages, 0, 1, skip=True))
+    assert memory.title == "One"
+    again = await MemoryManager.from_session(memory.session_id, sessions_dir=sessions_dir)
+    assert again.title == "One"
+    await memory.edit(lambda messages: messages[2:])
+    assert memory.title == "Two"

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 
+from aloop.cli.sessions.output import NO_TITLE
 from aloop.errors import SHORT_ID
 from aloop.formatting import format_time
 from aloop.importers.draft import Imported
@@ -133,5 +134,5 @@ def _date(moment: datetime | None) -> str:
 
 
 def _title(imported: Imported) -> str:
-    title = " ".join(title_of(imported).split()) or "(no title)"
+    title = " ".join(title_of(imported).split()) or NO_TITLE
     return f"({KINDS[imported.kind][0]}) {title}" if imported.kind in KINDS else title

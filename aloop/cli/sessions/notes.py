@@ -57,6 +57,7 @@ class NotesOptions(CommandOptions):
 
 def _print_session(session: Session, annotated: list[Annotated], *, as_json: bool) -> None:
     # Imported here for start-up time, as above.
+    from aloop.cli.sessions.output import NO_TITLE
     from aloop.errors import SHORT_ID
     from aloop.formatting import format_time
     from aloop.memory.annotations import annotation_text, header_text, is_pinned, tags_of
@@ -78,7 +79,7 @@ def _print_session(session: Session, annotated: list[Annotated], *, as_json: boo
 
     marks = header_text(session.extra)
     shown = f" {marks}" if marks else ""
-    show(f"{session.id[:SHORT_ID]}  {format_time(session.updated_at)}  {session.title}{shown}")
+    show(f"{session.id[:SHORT_ID]}  {format_time(session.updated_at)}  {session.title or NO_TITLE}{shown}")
     for each in annotated:
         show(f"{f'#{each.number}':>8}  {each.message.role:<9}  {annotation_text(each.message)}")
 

@@ -33,6 +33,8 @@ from aloop.sanitize import visible
 from aloop.width import fit
 
 _INDENT = " " * 4
+NO_TITLE = "(no title)"
+"""The title shown for a session that has none."""
 
 
 def usage_text(usage: Usage) -> str:
@@ -76,7 +78,8 @@ def describe(row: SessionSummary) -> str:
     short = short_name_of(row.id, row.path.parent.name)
     if row.problem is not None:
         return f"session {short}, which cannot be opened ({row.problem})"
-    return f"session {short}, “{row.title}”, {quantity(row.message_count, 'message')}"
+    title = f"“{row.title}”" if row.title else NO_TITLE
+    return f"session {short}, {title}, {quantity(row.message_count, 'message')}"
 
 
 def list_lines(rows: Iterable[SessionSummary], width: int | None, *, with_project: bool = False) -> Iterator[str]:
@@ -117,9 +120,7 @@ def hit_session_line(hit: Hit, sessions_dir: Path | None = None) -> str:
     """
     session = hit.session
     project = f"{project_name(sessions_dir)}: " if sessions_dir else ""
-    return (
-        f"{shown_id(session.id)}  {format_time(session.updated_at)}  {project}{hit.problem or _one_line(session.title)}"
-    )
+    return f"{shown_id(session.id)}  {format_time(session.updated_at)}  {project}{hit.problem or _title(session.title)}"
 
 
 def hit_line(hit: Hit) -> tuple[str, tuple[Mark, ...]]:
@@ -176,9 +177,9 @@ def stats_lines(stats: SessionStats, month: Cost) -> Iterator[str]:
 def _summary_line(row: SessionSummary, moment: datetime, width: int | None, lead: str = "") -> str:
     if row.problem is not None:
         return _row(shown_id(row.id), format_time(moment), "?", lead + row.problem)
-    title = lead + _one_line(row.title)
+    title = lead + _title(row.title)
     if is_in_future(moment):
-        title = f"{lead}(dated in the future) {_one_line(row.title)}"
+        title = f"{lead}(dated in the future) {_title(row.title)}"
     line = _row(shown_id(row.id), format_time(moment), str(row.message_count), title)
     return line if width is None else fit(visible(line), width)
 
@@ -187,8 +188,8 @@ def _row(identity: str, when: str, count: str, title: str) -> str:
     return f"{identity:{SHORT_ID}}  {when:16}  {count:>8}  {title}"
 
 
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
+def _title(title: str) -> str:
+    return " ".join(title.split()) or NO_TITLE
 
 
 def _table(*rows: tuple[str, str]) -> Iterator[str]:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import re
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,6 +28,8 @@ HEADER = re.compile(
 
 _FILE = "session.yaml"
 _MOST_FOLDERS = 1_000  # of which the times are compared
+_TOLERANCE = 300.0
+"""Seconds by which clocks of different machines normally differ, as in ``aloop.memory.session``."""
 
 
 class Latest(NamedTuple):
@@ -42,20 +46,49 @@ def header_title(match: re.Match[bytes]) -> str:
     return title.decode(errors="replace")
 
 
-def peek_latest(sessions_dir: Path) -> Latest | None:
-    """Return the newest session, None if there is none or its header is unusual.
+def peek_latest(sessions_dir: Path, is_own: Callable[[str], bool]) -> Latest | None:
+    """Return the session that ``aloop --resume`` opens.
 
-    Of many sessions, only those that were created last are considered.
+    It is the newest of those for whose ID ``is_own`` returns True, or of all if there are none. Returns None if there
+    is no session, or if it cannot be known without reading more than headers. Of many sessions, only those that were
+    created last are considered.
     """
     try:
         with os.scandir(sessions_dir) as entries:
             names = sorted((entry.name for entry in entries if entry.name[:1].isdigit()), reverse=True)
         # A save replaces the file, which changes its folder.
-        times = {name: os.lstat(sessions_dir / name).st_mtime for name in names[:_MOST_FOLDERS]}
-        if not times:
-            return None
-        newest = max(times, key=times.__getitem__)
-        match = HEADER.match(read_regular(sessions_dir / newest / _FILE, HEADER_SIZE))
-    except OSError:
+        # Paths are texts, because making 1,000 others takes 10 ms.
+        times = {name: os.lstat(f"{sessions_dir}/{name}").st_mtime for name in names[:_MOST_FOLDERS]}
+        return _newest(str(sessions_dir), times, is_own)
+    except (OSError, ValueError, OverflowError):
         return None
-    return Latest(match[1].decode(), header_title(match), times[newest]) if match else None
+
+
+def _newest(sessions_dir: str, times: Mapping[str, float], is_own: Callable[[str], bool]) -> Latest | None:
+    """Return the newest session, with ``times`` of the folders.
+
+    The time in a header decides, because an import writes old sessions now. It is hardly ever later than that of the
+    folder, so that after a normal start one header is enough. Raises OSError, ValueError and OverflowError.
+    """
+    # Imported here for start-up time: needed only if there is a session.
+    from datetime import datetime
+
+    latest: re.Match[bytes] | None = None
+    best = (False, False, 0.0, "")
+    limit = time.time() + _TOLERANCE
+    for name in sorted(times, key=times.__getitem__, reverse=True):
+        if best[:2] == (True, True) and times[name] + _TOLERANCE < best[2]:
+            break
+        try:
+            data = read_regular(f"{sessions_dir}/{name}/{_FILE}", HEADER_SIZE)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        match = HEADER.match(data)
+        if match is None:
+            return None
+        session_id, changed = match[1].decode(), datetime.fromisoformat(match[3].decode()).timestamp()
+        # Those dated in the future come last.
+        rank = (is_own(session_id), changed <= limit, changed, name)
+        if rank > best:
+            latest, best = match, rank
+    return Latest(latest[1].decode(), header_title(latest), best[2]) if latest else None

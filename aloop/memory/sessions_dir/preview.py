@@ -186,6 +186,7 @@ _FIRST_QUESTION = re.compile(
     rb"|(?P<plain>[^\n]*))",
     re.DOTALL,
 )
+_SKIPPED = re.compile(rb"\n?(?: *[a-z_]+:[^\n]*\n)*? *skip: true\b")
 _ESCAPE = re.compile(r"\\(?:\n *|[nrt ])|\\(?=[\"\\])")
 
 
@@ -200,10 +201,10 @@ def read_first_question(fs: FileSystem, sessions_dir: Path, header: SessionHeade
 def find_first_question(start: bytes) -> str:
     """Return the first user message in the first bytes of a file, on one line.
 
-    It is empty if the message is not in them, and has at most 300 characters. It is meant for searching: a character
-    cut in the middle or an escape may be lost.
+    Skipped ones do not count. It is empty if the message is not in them, and has at most 300 characters. It is meant
+    for searching: a character cut in the middle or an escape may be lost.
     """
-    found = _FIRST_QUESTION.search(start)
+    found = next((each for each in _FIRST_QUESTION.finditer(start) if not _SKIPPED.match(start, each.end())), None)
     if found is None:
         return ""
     text = found[found.lastgroup or 0]

@@ -11,6 +11,7 @@ import pytest
 
 from aloop.cli.sessions.output import (
     describe,
+    hit_session_line,
     list_lines,
     message_lines,
     model_rows,
@@ -23,6 +24,8 @@ from aloop.formatting import format_time
 from aloop.llm.cost.pricing import Cost
 from aloop.llm.message_types import LLMMessage, Usage
 from aloop.memory import SessionStats, SessionSummary
+from aloop.memory.search.search import Hit
+from aloop.memory.session import SessionTitle
 from aloop.memory.sessions_dir.trash import TrashedSession
 
 NOON = datetime(2025, 1, 31, 12, tzinfo=UTC)
@@ -44,6 +47,14 @@ def test_list_lines_flags_a_date_in_the_future_but_not_clock_skew() -> None:
     _, first, second = list_lines([ahead, fast], None)
     assert first.endswith("  (dated in the future) A title")
     assert second.endswith("  A title")
+
+
+def test_session_without_a_title_shows_a_placeholder() -> None:
+    untitled = replace(ROW, title="")
+    assert [line[-10:] for line in list_lines([untitled], None)][1:] == ["(no title)"]
+    assert describe(untitled) == "session a1b2c3d4, (no title), 12 messages"
+    hit = Hit(SessionTitle(ROW.id, NOON, ""), 1, "user", "x")
+    assert hit_session_line(hit).endswith("  (no title)")
 
 
 def test_trash_lines_show_the_time_of_deletion() -> None:

@@ -51,6 +51,8 @@ def test_session_rows_fit_a_narrow_screen() -> None:
 
 def test_untitled_session_shows_a_placeholder() -> None:
     assert "(no title)" in to_text(session_lines([summary("")], 80, NOW))
+    future = replace(summary(""), updated_at=datetime.now(UTC) + timedelta(days=1))
+    assert "(dated in the future) (no title)" in to_text(session_lines([future], 80, NOW))
 
 
 def test_broken_session_shows_its_whole_problem() -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
-import time
 from contextlib import chdir
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,10 +17,13 @@ from aloop.config.settings import Settings
 from aloop.config.values import DEFAULT_MODEL
 from aloop.formatting import display_path
 from aloop.llm.message_types import LLMMessage
+from aloop.memory.sessions_dir import header
 from aloop.memory.trust_file import TrustFile
+from aloop.regular_file import read_regular
 from commands.builtin import REGISTRY
 from commands.context import Context
 from repl.crash_report import bug_text
+from repl.engine import resume_session
 from repl.input.toolbar import toolbar_line, toolbar_parts
 from repl.options import ShellOptions
 from repl.output.styled import echo_lines, to_ansi, to_text
@@ -35,7 +39,7 @@ from repl.startup.banner import (
 from tests.agent.scripted import ScriptedLLM
 from tests.commands.conftest import RecordingView
 from tests.local_model.installation import install_fake
-from tests.saved_sessions import FIRST, SECOND, save
+from tests.saved_sessions import FIRST, SECOND, THIRD, save
 
 NO_KEY = Settings.from_env({"HOME": "/nowhere"})
 WITH_KEY = NO_KEY._replace(has_credentials=True)
@@ -147,11 +151,17 @@ def test_banner_names_the_instruction_files_and_asks_about_a_new_project(private
         assert banner(WITH_KEY)[2].split() == ["reads", "AGENTS.md"]
 
 
+def set_time(path: Path, moment: datetime) -> None:
+    """Write ``moment`` into the header; the folder has just been changed."""
+    path.write_text(re.sub(r"(?m)^updated_at: .*", f'updated_at: "{moment.isoformat()}"', path.read_text()))
+    os.utime(path.parent)
+
+
 def test_banner_offers_the_session_that_was_changed_last(tmp_path: Path) -> None:
     settings = WITH_KEY._replace(sessions_dir=tmp_path)
     save(tmp_path, FIRST)
     path = save(tmp_path, SECOND)
-    os.utime(path.parent, (time.time() + 1, time.time() + 1))
+    set_time(path, datetime.now().astimezone())
     assert banner(settings)[2].endswith(f"  just now · /resume {SECOND[:8]}")
     title = "A plan\x1b[2J with a title that is longer than the row has room for"
     path.write_text(path.read_text().replace("system_messages:", f"title: '{title}'\nsystem_messages:"))
@@ -162,6 +172,61 @@ def test_banner_offers_the_session_that_was_changed_last(tmp_path: Path) -> None
     assert len(last) <= 59
     assert banner(settings, 44)[2].endswith(f"  just now · /resume {SECOND[:8]}")
     assert banner(settings, 40)[2].endswith(f"  /resume {SECOND[:8]}")
+
+
+async def test_banner_offers_the_session_that_resume_opens_whatever_was_written_last(
+    tmp_path: Path, private_home: Path
+) -> None:
+    settings, now = WITH_KEY._replace(sessions_dir=tmp_path), datetime.now().astimezone()
+
+    async def opened() -> str:
+        agent = ReActAgent(ScriptedLLM(), sessions_dir=tmp_path)
+        session = await resume_session(agent, "", keep_model=True)
+        agent.memory.close()
+        return session.id[:8]
+
+    own, imported, future = (save(tmp_path, each, day=day) for day, each in enumerate([FIRST, SECOND, THIRD], 1))
+    set_time(own, now - timedelta(days=3))
+    set_time(future, now + timedelta(days=3))
+    set_time(imported, now - timedelta(days=200))
+    (tmp_path / "2025-01-09_unfinished").mkdir()
+    assert banner(settings)[2].endswith(f"  3 days ago · /resume {await opened()}")
+    # One that the user did not write is offered only if there are no others.
+    set_time(imported, now)
+    trusted = private_home / ".local/state/aloop/trust"
+    trusted.write_text("".join(row for row in trusted.read_text().splitlines(keepends=True) if SECOND not in row))
+    assert banner(settings)[2].endswith(f"  3 days ago · /resume {await opened()}")
+    trusted.unlink()
+    assert banner(settings)[2].endswith(f"  just now · /resume {await opened()}")
+    assert SECOND.startswith(await opened())
+
+
+def test_banner_reads_one_header_if_the_last_session_was_saved_normally(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = datetime.now().astimezone()
+    for day, session_id in enumerate([FIRST, SECOND, THIRD], 1):
+        path = save(tmp_path, session_id, day=day)
+        moment = now - timedelta(hours=day)
+        set_time(path, moment)
+        os.utime(path.parent, (moment.timestamp() + 1, moment.timestamp() + 1))
+    read: list[str] = []
+
+    def record(path: str, most: int) -> bytes:
+        read.append(path)
+        return read_regular(path, most)
+
+    monkeypatch.setattr(header, "read_regular", record)
+    assert banner(WITH_KEY._replace(sessions_dir=tmp_path))[2].endswith(f"  1 h ago · /resume {FIRST[:8]}")
+    assert len(read) == 1
+
+
+def test_banner_offers_no_session_if_another_one_without_a_plain_header_may_be_newer(tmp_path: Path) -> None:
+    settings = WITH_KEY._replace(sessions_dir=tmp_path)
+    path = save(tmp_path, FIRST)
+    path.write_text("title: mine\n" + path.read_text())
+    set_time(save(tmp_path, SECOND), datetime.now().astimezone() - timedelta(days=1))
+    assert banner(settings)[2].startswith("help")
 
 
 @pytest.mark.parametrize("width", [60, 80, 200])
