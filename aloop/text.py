@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Literal
 
 _MARKS = r"([^\w\s\x00-\x7f]{64,})"
@@ -28,6 +28,20 @@ def normalized(form: Literal["NFC", "NFKC"], text: str) -> str:
 def closest_match(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
     """Return the member of ``known`` most like ``word``, None if none is similar."""
     return next(iter(closest_matches(word, known, limit=1, cutoff=cutoff)), None)
+
+
+_OTHER_NAMES = {"markdown": "md", "text": "md", "txt": "md"}
+"""Names of values in other programs, with those here."""
+
+
+def meant_value(word: str, known: Collection[str]) -> str | None:
+    """Return the member of ``known`` that ``word`` means, None if there is none.
+
+    It is in another case, another name, or misspelled.
+    """
+    folded = word.casefold()
+    other = _OTHER_NAMES.get(folded, folded)
+    return other if other in known else closest_match(folded, known)
 
 
 def closest_matches(word: str, known: Iterable[str], *, limit: int, cutoff: float = 0.6) -> list[str]:

@@ -23,7 +23,7 @@ from typing import Any, NoReturn
 from aloop.errors import InvalidPrefix, UsageError
 from aloop.formatting import expand_home
 from aloop.memory.sessions_dir.ids import normal_prefix
-from aloop.text import closest_match
+from aloop.text import closest_match, meant_value
 
 
 class CommandOptions(ABC):
@@ -158,7 +158,8 @@ class Parser(ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         message = message.removeprefix("argument ")
-        raise UsageError(f"{message[:1].upper()}{message[1:]}. {self.see_help}")
+        end = "" if message.endswith("?") else "."
+        raise UsageError(f"{message[:1].upper()}{message[1:]}{end} {self.see_help}")
 
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
         # A reader that has gone away is reported here, and not while the interpreter shuts down.
@@ -170,7 +171,14 @@ class Parser(ArgumentParser):
             return
         if action.nargs == PARSER:
             raise UnknownCommand(self, value)
-        raise ArgumentError(action, f"{value!r} is not one of {', '.join(map(str, action.choices))}")
+        raise ArgumentError(action, not_one_of(value, tuple(action.choices)))
+
+
+def not_one_of(value: str, choices: Collection[str]) -> str:
+    """Return the words of an error about a value, with the one that is meant."""
+    guess = meant_value(value, choices)
+    hint = f". Did you mean {guess!r}?" if guess else ""
+    return f"{value!r} is not one of {', '.join(choices)}{hint}"
 
 
 class Once(Action):

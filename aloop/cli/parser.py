@@ -19,6 +19,7 @@ from aloop.cli.arguments import (
     dollars,
     meant_command,
     non_empty,
+    not_one_of,
     positive_integer,
     session_prefix,
 )
@@ -237,7 +238,7 @@ def _session_to_resume(text: str) -> str:
 def _kinds(text: str) -> tuple[Kind, ...]:
     names = [name.strip() for name in text.split(",")]
     if unknown := [name for name in names if name not in KINDS]:
-        raise ArgumentTypeError(f"{unknown[0]!r} is not one of {', '.join(KINDS)}")
+        raise ArgumentTypeError(not_one_of(unknown[0], KINDS))
     return tuple(kind for kind in KINDS if kind in names)
 
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 
-from aloop.export.document import write_export
+from aloop.export.document import make_exports_folder, write_export
 from aloop.export.tools.target import ToolExport
 from aloop.formatting import expand_home
 from aloop.memory.disk.filesystem import explained
@@ -24,15 +24,19 @@ def to_tool(session: Session, tool: str, folder: Path) -> ToolExport:
     return make(session, Path(clean_text(str(folder))))  # as the tools write the name of a folder that is not UTF-8
 
 
-def deliver(exported: ToolExport, wanted: Path | None = None) -> Path:
+def deliver(exported: ToolExport, sessions_dir: Path, wanted: Path | None = None) -> Path:
     """Write an export for a tool and return its absolute path.
 
-    The folder in which the tool looks for it is made if need be. Raises ExportExists, StorageError: nothing is
-    overwritten.
+    Without ``wanted``, it is where the tool looks for it, or beside ``sessions_dir`` if the tool imports a file. The
+    folder is made if need be. Raises ExportExists, StorageError: nothing is overwritten.
     """
-    path = (expand_home(wanted) if wanted else exported.path).absolute()
-    path = path / exported.path.name if path.is_dir() else path
-    if not wanted:
+    if wanted:
+        path = expand_home(wanted).absolute()
+        path = path / exported.path.name if path.is_dir() else path
+    elif exported.path == Path(exported.path.name):
+        path = make_exports_folder(sessions_dir).absolute() / exported.path
+    else:
+        path = exported.path.absolute()
         # If a file is in place of the folder, write_export raises an error that explains it.
         with explained("write the export", path, flag=""), suppress(FileExistsError, NotADirectoryError):
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -63,9 +63,9 @@ async def _to_tool(context: Context, session: Session, tool: str, wanted: Path |
     from aloop.export.targets import deliver, to_tool
 
     exported = await asyncio.to_thread(to_tool, session, tool, Path.cwd())
-    path = await asyncio.to_thread(deliver, exported, wanted)
-    commands = exported.commands_for(path)
-    how = ["Resume it there with:", *commands] if commands else [f"{exported.advice}."]
+    path = await asyncio.to_thread(deliver, exported, context.memory.sessions_dir, wanted)
+    command = exported.command_for(path)
+    how = ["Resume it there with:", command] if command else [f"{exported.advice}."]
     lines = [f"Exported to {display_path(path)}", exported.losses, *how]
     context.view.info("\n".join(filter(None, lines)))
 

@@ -253,6 +253,10 @@ def test_every_sessions_command_is_in_both_helps(action: SessionsAction, capsys:
     ("arguments", "message"),
     [
         (["--output-format", "json"], "needs --task"),
+        (
+            ["--allow", "shel"],
+            r"'shel' is not one of write, shell, outside\. Did you mean 'shell'\? Run `aloop --help`",
+        ),
         (["--task", "Hi", "--output-format", "xml"], "is not one of text, json, stream-json"),
         (["-p", "a", "-p", "b"], "^--task can be given only once"),
         (["--task=a", "-p=b"], "^--task can be given only once"),

@@ -238,6 +238,8 @@ def test_format_is_read_in_any_case_and_unknown_ones_are_errors() -> None:
     assert read_format("HTML") == "html"
     with pytest.raises(UsageError, match=r"Unknown format 'pdf'\. Choose md, html, json, openai, .* or pi\."):
         read_format("pdf")
+    with pytest.raises(UsageError, match=r"Unknown format 'Markdown'\. Did you mean md\?$"):
+        read_format("Markdown")
     with pytest.raises(UsageError, match="No format given"):
         read_format("")
 

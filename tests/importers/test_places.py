@@ -15,5 +15,5 @@ from tests.importers.test_round_trip import session_of
 @pytest.mark.parametrize("name", ["a[b] *", "😀 dir", "c:d"])
 @pytest.mark.parametrize("tool", ["claude-code", "codex", "pi"])
 def test_exports_are_found_in_the_folder_of_their_project(tmp_path: Path, tool: str, name: str) -> None:
-    path = deliver(to_tool(session_of((LLMMessage("user", "Hi"),)), tool, tmp_path / name))
+    path = deliver(to_tool(session_of((LLMMessage("user", "Hi"),)), tool, tmp_path / name), tmp_path)
     assert files_of(tool, tmp_path / name) == [path]

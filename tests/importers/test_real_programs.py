@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import shlex
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -150,7 +151,7 @@ class Program:
     tool: str
     first: tuple[str, ...]
     again: tuple[str, ...]
-    resumed: Callable[[ToolExport], tuple[str, ...]]
+    resumed: Callable[[ToolExport, Path], tuple[str, ...]]
     shown: Callable[[str], tuple[str, ...]]
     answer: Callable[..., None]
     requests: Callable[[], list[Any]]
@@ -158,7 +159,7 @@ class Program:
 
 
 def last_word(exported: ToolExport) -> str:
-    return exported.commands[-1].split()[-1]
+    return exported.command.split()[-1]
 
 
 def of_claude_code(project: Path, stub: StubServer) -> Program:
@@ -169,7 +170,7 @@ def of_claude_code(project: Path, stub: StubServer) -> Program:
         "claude-code",
         first,
         (*first, "--continue"),
-        lambda exported: (*first, "--resume", last_word(exported)),
+        lambda exported, _: (*first, "--resume", last_word(exported)),
         lambda prompt: (f"{prompt} @dot.png",),
         commands_of(stub, "Bash", description="run"),
         lambda: [request.body.get("messages") for request in stub.requests],
@@ -202,7 +203,7 @@ def of_codex(project: Path, responses: Any) -> Program:
         "codex",
         first,
         (*first, "resume", "--last"),
-        lambda exported: (*first, "resume", last_word(exported)),
+        lambda exported, _: (*first, "resume", last_word(exported)),
         lambda prompt: ("-i", str(project / "dot.png"), "--", prompt),
         answer,
         lambda: [request.get("input") for request in responses.requests],
@@ -225,8 +226,10 @@ def of_opencode(project: Path, stub: StubServer) -> Program:
     env = {"OPENCODE_DISABLE_MODELS_FETCH": "1", "OPENCODE_DISABLE_AUTOUPDATE": "1"}
     first = ("opencode", "run", "--auto", "--title", "A talk", "--model", f"anthropic/{MODEL}")
 
-    def resumed(exported: ToolExport) -> tuple[str, ...]:
-        run(project, "opencode", "import", str(exported.path), **env)
+    def resumed(exported: ToolExport, path: Path) -> tuple[str, ...]:
+        imports, _, resumes = exported.command_for(path).partition(" && ")
+        run(project, *shlex.split(imports), **env)
+        assert resumes == f"opencode --session {last_word(exported)}"
         return (*first, "--session", last_word(exported))
 
     return Program(
@@ -252,7 +255,7 @@ def of_pi(project: Path, stub: StubServer) -> Program:
         "pi",
         first,
         (*first, "--continue"),
-        lambda exported: (*first, "--session", str(exported.path)),
+        lambda _, path: (*first, "--session", str(path)),
         lambda prompt: (f"@{project / 'dot.png'}", prompt),
         commands_of(stub, "bash"),
         lambda: [request.body.get("messages") for request in stub.requests],
@@ -332,11 +335,10 @@ def require_return(project: Path, tool: str, actions: list[str]) -> None:
 
 def test_program_continues_an_export_that_comes_back(program: Program, project: Path, talk: Session) -> None:
     exports = [to_tool(talk, program.tool, project) for _ in range(2)]
-    for exported in exports:
-        deliver(exported)
-    run(project, *program.resumed(exports[0]), "And now?", **program.env)
+    paths = [deliver(exported, project / ".aloop/sessions") for exported in exports]
+    run(project, *program.resumed(exports[0], paths[0]), "And now?", **program.env)
     require_history(program.requests(), (*ANYWHERE, IMAGE))
-    assert exports[1].path.read_text("utf-8") == exports[1].text
+    assert paths[1].read_text("utf-8") == exports[1].text
     # opencode has only what it has imported.
     require_return(project, program.tool, ["updated"] if program.tool == "opencode" else ["exported", "updated"])
 
@@ -417,7 +419,7 @@ def test_goose_continues_an_export_for_another_program(
     project: Path, talk: Session, stub: StubServer, tool: str
 ) -> None:
     env = goose_env(stub)
-    path = deliver(to_tool(talk, tool, project), project / "talk.jsonl")
+    path = deliver(to_tool(talk, tool, project), project / ".aloop/sessions", project / "talk.jsonl")
     run(project, "goose", "session", "import", str(path), **env)
     run(project, "goose", "run", "-r", "--with-builtin", "developer", "-t", "And now?", **env)
     require_history([request.body.get("messages") for request in stub.requests], ANYWHERE)

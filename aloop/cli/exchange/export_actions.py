@@ -33,7 +33,7 @@ def run_export(options: ExportOptions) -> int:
             return _export_all(options, library, runner, options.all)
         session = runner.run(library.load(options.id))
     if options.to in TOOLS:
-        return _to_tool(options, session)
+        return _to_tool(options, session, library.sessions_dir)
     return export_document(session, options.to, str(options.path or ""))
 
 
@@ -51,16 +51,15 @@ def export_document(session: Session, form: str, wanted: str) -> int:
     return 0
 
 
-def _to_tool(options: ExportOptions, session: Session) -> int:
+def _to_tool(options: ExportOptions, session: Session, sessions_dir: Path) -> int:
     exported = to_tool(session, options.to, Path.cwd())
-    path = deliver(exported, options.path)
+    path = deliver(exported, sessions_dir, options.path)
     print_note(f"Exported to {display_path(path)}")
     if exported.losses:
         print_note(exported.losses)
-    commands = exported.commands_for(path)
-    for command in commands:
+    if command := exported.command_for(path):
         print_line(command)
-    if not commands:
+    else:
         print_note(f"{exported.advice}.")
     return 0
 
@@ -93,7 +92,9 @@ def _export_all(options: ExportOptions, library: SessionLibrary, runner: asyncio
                 bar.stop("Stopped. All files written so far are complete; run the same command again for the rest.")
             elif isinstance(error, KeyboardInterrupt):
                 bar.stop("Stopped. Nothing was exported.")
-    counts = ", ".join(f"{count:,} {what}" for what, count in done.items())
+    if isinstance(stopped, StorageError) or (stopped and done):
+        done["not exported"] += len(titles) - sum(done.values())
+    counts = ", ".join(f"{count:,} {what}" for what, count in done.items() if count)
     if done:
         print_note(f"{quantity(sum(done.values()), 'session')} to {folder}: {counts}.")
     elif not titles:

@@ -14,8 +14,8 @@ tools:      {"  ".join(TOOLS)}
 
 A document goes to standard output, or to the new file that --output names. A
 session for a tool gets a new ID and goes where the tool looks for it, or to
---output; the commands that resume it there are printed. Nothing is
-overwritten.
+--output; the command that resumes it there is printed. opencode imports a
+file, which is in .aloop/exports. Nothing is overwritten.
 
 examples:
   aloop export a1b2 --to html -o talk.html

@@ -25,7 +25,7 @@ def export(session: Session, folder: Path) -> ToolExport:
     root = expand_home(os.environ.get("CLAUDE_CONFIG_DIR") or home_folder() / ".claude") / "projects"
     lines = list(_lines(session, found.entries, session_id, folder))
     path = root / claude_slug(str(folder)) / f"{session_id}.jsonl"
-    return ToolExport(marked_lines(session, lines), path, (f"claude --resume {session_id}",), found.left_out)
+    return ToolExport(marked_lines(session, lines), path, f"claude --resume {session_id}", found.left_out)
 
 
 def _lines(session: Session, entries: tuple[Entry, ...], session_id: str, folder: Path) -> Iterator[dict[str, Any]]:

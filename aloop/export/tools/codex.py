@@ -27,9 +27,8 @@ def export(session: Session, folder: Path) -> ToolExport:
     name = f"rollout-{local:%Y-%m-%dT%H-%M-%S}-{session_id}.jsonl"
     path = root / f"{local:%Y}" / f"{local:%m}" / f"{local:%d}" / name
     lines = list(_lines(found.entries, session_id, folder))
-    return ToolExport(
-        marked_lines(session, lines, within="payload"), path, (f"codex resume {session_id}",), found.left_out
-    )
+    text = marked_lines(session, lines, within="payload")
+    return ToolExport(text, path, f"codex resume {session_id}", found.left_out)
 
 
 def _lines(entries: tuple[Entry, ...], session_id: str, folder: Path) -> Iterator[dict[str, Any]]:

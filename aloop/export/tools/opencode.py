@@ -53,9 +53,8 @@ def export(session: Session, folder: Path) -> ToolExport:
         "time": {"created": created, "updated": found.entries[-1].milliseconds},
     }
     text = json.dumps({"info": info, "messages": writer.messages()}, ensure_ascii=False, indent=1) + "\n"
-    path = folder / f"{session_id}.json"
-    commands = ("opencode import {path}", f"opencode --session {session_id}")
-    return ToolExport(text, path, commands, found.left_out)
+    command = f"opencode import {{path}} && opencode --session {session_id}"
+    return ToolExport(text, Path(f"{session_id}.json"), command, found.left_out)
 
 
 class _Writer:

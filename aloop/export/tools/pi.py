@@ -23,7 +23,7 @@ def export(session: Session, folder: Path) -> ToolExport:
     stamp = f"{session.created_at.astimezone():%Y-%m-%dT%H-%M-%S}-000Z"
     path = home_folder() / ".pi/agent/sessions" / pi_slug(str(folder)) / f"{stamp}_{session_id}.jsonl"
     lines = list(_lines(session, found.entries, session_id, folder))
-    return ToolExport(marked_lines(session, lines), path, ("pi --session {path}",), found.left_out)
+    return ToolExport(marked_lines(session, lines), path, "pi --session {path}", found.left_out)
 
 
 def _lines(session: Session, entries: tuple[Entry, ...], session_id: str, folder: Path) -> Iterator[dict[str, Any]]:

@@ -21,13 +21,13 @@ from aloop.memory.session import Session
 class ToolExport:
     """A document for another tool.
 
-    ``path`` is where the tool looks for it. ``commands`` run in the folder of the project; ``{path}`` in them is the
-    file.
+    ``path`` is where the tool looks for it, or only a name if the tool copies a file into its database. ``command``
+    resumes it, in the folder of the project; ``{path}`` in it is the file.
     """
 
     text: str
     path: Path
-    commands: tuple[str, ...]
+    command: str
     left_out: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -35,20 +35,19 @@ class ToolExport:
         """A sentence about what was left out, or an empty text."""
         return left_out_text(self.left_out)
 
-    def commands_for(self, path: Path) -> list[str]:
-        """Return the commands that resume the session from ``path``.
+    def command_for(self, path: Path) -> str:
+        """Return the command that resumes the session from ``path``.
 
-        There are none if the tool does not look there.
+        It is empty if the tool does not look there.
         """
-        takes_path = any("{path}" in command for command in self.commands)
-        if not takes_path and path.resolve() != self.path.resolve():
-            return []
-        return [command.format(path=shlex.quote(str(path))) for command in self.commands]
+        if "{path}" not in self.command and path.resolve() != self.path.resolve():
+            return ""
+        return self.command.format(path=shlex.quote(str(path)))
 
     @property
     def advice(self) -> str:
-        """An instruction for a file that ``commands_for`` has no commands for."""
-        return f"To resume it with `{self.commands[0]}`, move the file to {display_path(self.path)}"
+        """An instruction for a file that ``command_for`` has no command for."""
+        return f"To resume it with `{self.command}`, move the file to {display_path(self.path)}"
 
 
 def new_uuid() -> str:

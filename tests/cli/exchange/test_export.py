@@ -36,6 +36,30 @@ def test_session_goes_where_the_tool_looks_and_the_command_is_printed(
     assert len(list(path.parent.iterdir())) == 2
 
 
+def test_session_for_opencode_is_in_the_folder_for_exports_with_one_command(
+    sessions_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save(sessions_dir, FIRST)
+    assert run(sessions_dir, "a1b2", "--to", "opencode") == 0
+    out, err = capsys.readouterr()
+    [path] = (sessions_dir.parent / "exports").glob("ses_*.json")
+    assert out == f"opencode import {path} && opencode --session {path.stem}\n"
+    assert f"Exported to {path}" in err
+    assert (path.parent / ".gitignore").read_text() == "*\n"
+    assert list(Path.cwd().iterdir()) == []
+
+
+@pytest.mark.parametrize("variable", ["CODEX_HOME", "CLAUDE_CONFIG_DIR"])
+def test_relative_folder_of_a_tool_is_used(
+    sessions_dir: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    save(sessions_dir, FIRST)
+    monkeypatch.setenv(variable, "store")
+    assert run(sessions_dir, "a1b2", "--to", {"CODEX_HOME": "codex"}.get(variable, "claude-code")) == 0
+    [path] = Path("store").rglob("*.jsonl")
+    assert path.stem.endswith(capsys.readouterr().out.split()[-1])
+
+
 def test_document_goes_to_standard_output_or_a_new_file(
     sessions_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -92,8 +116,22 @@ def test_export_of_all_that_is_stopped_counts_the_files_that_are_written(
         run(sessions_dir, "--all", str(target), "--to", "json")
     stopped, counts = capsys.readouterr().err.splitlines()
     assert stopped.startswith("Stopped. All files written so far are complete")
-    assert counts == f"1 session to {target}: 1 exported."
+    assert counts == f"3 sessions to {target}: 1 exported, 2 not exported."
     assert len(list(target.iterdir())) == 1
+
+
+def test_export_of_all_that_cannot_start_counts_all_sessions(
+    sessions_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_arguments: Any, **_options: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    for session_id in (FIRST, SECOND):
+        save(sessions_dir, session_id)
+    monkeypatch.setattr(document, "write_atomic", fail)
+    with pytest.raises(StorageError, match="the disk is full"):
+        run(sessions_dir, "--all", str(tmp_path / "backup"), "--to", "json")
+    assert capsys.readouterr().err == f"2 sessions to {tmp_path / 'backup'}: 2 not exported.\n"
 
 
 def test_wrong_combinations_are_explained(sessions_dir: Path) -> None:
@@ -101,8 +139,16 @@ def test_wrong_combinations_are_explained(sessions_dir: Path) -> None:
         run(sessions_dir)
     with pytest.raises(UsageError, match="--all writes documents"):
         run(sessions_dir, "--all", "x", "--to", "pi")
-    with pytest.raises(UsageError, match="is not one of md, html"):
+    with pytest.raises(UsageError, match=r"^--to: 'pdf' is not one of md, html.*pi. Run `aloop export --help`"):
         run(sessions_dir, "a1b2", "--to", "pdf")
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"), [("markdown", "md"), ("htm", "html"), ("JSON", "json"), ("claude", "claude-code")]
+)
+def test_format_with_another_name_brings_the_one_that_is_meant(sessions_dir: Path, word: str, meant: str) -> None:
+    with pytest.raises(UsageError, match=rf"is not one of md, html.*pi\. Did you mean '{meant}'\? Run `aloop export"):
+        run(sessions_dir, "a1b2", "--to", word)
 
 
 def test_command_is_printed_only_if_the_tool_looks_at_the_file(

@@ -167,11 +167,23 @@ async def test_path_that_the_tool_does_not_read_is_reported_with_the_one_to_move
     assert target.endswith(".jsonl.")
 
 
+async def test_export_into_opencode_is_in_the_folder_for_exports_with_one_command(bench: SetUp) -> None:
+    stage = await _talk(bench)
+    await dispatch("/export opencode", stage.context)
+    (path,) = (stage.memory.sessions_dir.parent / "exports").glob("ses_*.json")
+    assert str(stage.view.of("info")[-1]).splitlines() == [
+        f"Exported to {display_path(path)}",
+        "Resume it there with:",
+        f"opencode import {path} && opencode --session {path.stem}",
+    ]
+    assert list(Path.cwd().iterdir()) == []
+
+
 @pytest.mark.parametrize("tool", ["pi", "opencode"])
 async def test_command_of_a_tool_that_takes_a_path_has_the_absolute_one(bench: SetUp, tool: str) -> None:
     stage = await _talk(bench)
     await dispatch(f"/export {tool} talk.json", stage.context)
     said = str(stage.view.of("info")[-1])
-    first, how, *commands = said.splitlines()
+    first, how, command = said.splitlines()
     assert (first, how) == ("Exported to ~/work/talk.json", "Resume it there with:")
-    assert str(Path.cwd() / "talk.json") in commands[0]
+    assert str(Path.cwd() / "talk.json") in command

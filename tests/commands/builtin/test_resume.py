@@ -278,7 +278,7 @@ async def test_export_that_was_continued_is_in_the_last_row_until_it_is_taken_ba
 ) -> None:
     session_id = await store(sessions_dir, "one")
     session = await SessionLibrary(sessions_dir).load(session_id)
-    path = deliver(to_tool(session, "codex", Path.cwd()))
+    path = deliver(to_tool(session, "codex", Path.cwd()), Path(".aloop/sessions"))
     browser = BrowserWithImports(bench().memory, 20)
     assert [title.id for title in await all_rows(browser)] == [session_id]
     more = (LLMMessage("user", "And there?"), LLMMessage("assistant", "Yes."))
