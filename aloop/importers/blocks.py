@@ -5,12 +5,16 @@ Some store those of Vercel's AI SDK instead, such as ``tool-call``, or mix them.
 
 from __future__ import annotations
 
+import base64
+import binascii
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from aloop.importers.draft import Builder, Draft
 from aloop.importers.values import arguments_text, items, joined, json_text, mapping, number, objects, text
+from aloop.llm.content.images import HEAD, media_type_of
 from aloop.llm.message_types import Usage
 
 _TEXT_TYPES = ("text", "input_text", "output_text")
@@ -24,6 +28,12 @@ _RESULT_TYPES = (
 _CALL_TYPES = ("tool_use", "tool-call", "server_tool_use", "mcp_tool_use")
 _SEALED = ("encrypted_content", "thoughtSignature", "providerOptions")
 """Keys of thinking that only its own provider can read."""
+_ENCODED = re.compile(
+    r'(?:"(?:base64|blob|bytes|data|file_data|image_data)": "|(?<=")data:([\w.+-]+/[\w.+-]+)(?:;[\w=.-]+)*;base64,)'
+    r'((?:[A-Za-z0-9+/]|\\[rn])+={0,2}(?:\\[rn])*)(?=")'
+)
+_LONG = 200
+"""Characters of base64 that are a file even if its type is not known."""
 
 
 def add_answer_blocks(builder: Builder, draft: Draft, content: object, at: datetime | None = None) -> None:
@@ -82,7 +92,7 @@ def add_result_block(builder: Builder, block: Mapping[str, Any], at: datetime | 
         # Roo has no other mark for a failure than the start of the text.
         failed = text(mapping(output).get("type")).startswith("error") or text(content).lstrip().startswith("[ERROR]")
         if isinstance(content, Mapping):
-            content = json_text(dict(content))
+            content = content_json(builder, dict(content))
     call_id = text(block.get("tool_use_id") or block.get("toolCallId"))
     return builder.result(call_id, content_text(builder, content), at, is_error=failed, name=None, **facts)
 
@@ -108,11 +118,32 @@ def part_text(builder: Builder, part: Mapping[str, Any]) -> str:
     if kind in ("image", "document"):
         return _source(builder, kind, mapping(part.get("source")) or part)
     if kind == "file" and part.get("path"):
-        return f'<file path="{text(part["path"])}">\n{text(part.get("content"))}\n</file>'
+        content = part.get("content")
+        words = content_json(builder, content) if isinstance(content, dict) else text(content)
+        return f'<file path="{text(part["path"])}">\n{words}\n</file>'
     for key in ("text", "value", "content", "thinking"):
         if isinstance(part.get(key), str):
             return text(part[key])
-    return json_text(dict(part)) if part else ""
+    return content_json(builder, dict(part)) if part else ""
+
+
+def content_json(builder: Builder, value: object) -> str:
+    """Return a value as JSON, with a mark in place of each file in base64."""
+
+    def keep(found: re.Match[str]) -> str:
+        encoded = re.sub(r"\\[rn]", "", found[2])
+        try:
+            raw = base64.b64decode(encoded, validate=True)
+        except (binascii.Error, ValueError):
+            return found[0]
+        media_type = found[1] or media_type_of(raw[:HEAD])
+        if not media_type and len(encoded) < _LONG:
+            return found[0]
+        start = found[0][: found.start(2) - found.start()] if found[1] is None else ""
+        return start + builder.file(media_type or "application/octet-stream", raw)
+
+    words = json_text(value)
+    return words if isinstance(value, str) else _ENCODED.sub(keep, words)
 
 
 def _image_url(builder: Builder, value: object) -> str:

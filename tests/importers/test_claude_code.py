@@ -192,6 +192,34 @@ def test_files_and_folders_named_with_an_at_sign_are_imported_with_their_content
     assert imported.losses == {"reminders and hook output": 1}
 
 
+def test_base64_of_a_named_file_is_kept_as_a_file_and_is_never_text(tmp_path: Path) -> None:
+    make = Lines()
+    pdf, other = b"%PDF-1.7 one page", bytes(range(256))
+    encoded = [base64.b64encode(each).decode() for each in (pdf, PIXEL.data, other)]
+    cell = {"source": "plot()", "outputs": [{"image": {"image_data": encoded[1], "media_type": "image/png"}}]}
+    shown: list[dict[str, Any]] = [
+        {"type": "pdf", "file": {"filePath": "/w/a", "base64": encoded[0], "originalSize": 17}},
+        {"type": "notebook", "file": {"cells": [cell]}},
+        {"type": "unknown", "file": {"data": encoded[2], "note": "data:text/plain;base64,aGk="}},
+    ]
+    files = [{"type": "file", "filename": "/w/a", "content": each} for each in shown]
+    path = write_lines(
+        tmp_path / "a.jsonl",
+        make.user("u1", None, "Look at @a"),
+        *(make.line("attachment", f"f{number}", "u1", attachment=each) for number, each in enumerate(files)),
+        make.answer("a1", "f2", "m1", said("Seen.")),
+    )
+    imported = read_one(path, FORM)
+    document, notebook, unknown = imported.messages[1:-1]
+    assert document.content == '<file path="/w/a">\n</file>'
+    assert [(part.kind, imported.files[part.file]) for part in document.parts] == [("document", pdf)]
+    assert [(part.kind, imported.files[part.file]) for part in notebook.parts] == [("image", PIXEL.data)]
+    assert '"source": "plot()"' in (notebook.content or "")
+    assert "application/octet-stream, 256 bytes]" in (unknown.content or "")
+    assert set(imported.files.values()) == {pdf, PIXEL.data, other, b"hi"}
+    assert not [message for message in imported.messages for each in encoded if each in (message.content or "")]
+
+
 def test_sub_agent_is_a_session_of_its_own(tmp_path: Path) -> None:
     make = Lines()
     path = write_lines(

@@ -18,7 +18,7 @@ from aloop.importers.blocks import add_answer_blocks, add_user_content, content_
 from aloop.importers.draft import INJECTED, Builder, Imported
 from aloop.importers.json_decoder import decode
 from aloop.importers.source import Source, read_below
-from aloop.importers.values import exported_from, items, json_text, mapping, moment, objects, text
+from aloop.importers.values import exported_from, items, mapping, moment, objects, text
 
 TOOL = "claude-code"
 _INTERRUPTED = "[Request interrupted"
@@ -187,11 +187,13 @@ def _attached(attachment: Mapping[str, Any]) -> list[dict[str, Any]]:
     if kind != "file" or not found:
         return []
     path, form = text(attachment.get("filename")), mapping(content).get("type")
-    if form == "image":
-        source = {"type": "base64", "media_type": found.get("type"), "data": found.get("base64")}
-        return [_text_part(f'<file path="{path}">'), {"type": "image", "source": source}, _text_part("</file>")]
-    words = text(found.get("content")) if form == "text" else json_text(dict(found))
-    return [{"type": "file", "path": path, "content": words}]
+    if form == "text":
+        return [{"type": "file", "path": path, "content": text(found.get("content"))}]
+    if data := text(found.get("base64")):
+        media_type = text(found.get("type")) or ("application/pdf" if form == "pdf" else "")
+        source = {"type": "base64", "media_type": media_type, "data": data}
+        return [_text_part(f'<file path="{path}">'), {"type": "document", "source": source}, _text_part("</file>")]
+    return [{"type": "file", "path": path, "content": dict(found)}]
 
 
 def _text_part(words: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, cast
 
-from aloop.importers.blocks import content_text, texts_of
+from aloop.importers.blocks import content_json, content_text, texts_of
 from aloop.importers.draft import Builder, Draft, Imported
 from aloop.importers.json_decoder import decode
 from aloop.importers.source import Source
@@ -21,7 +21,6 @@ from aloop.importers.values import (
     exported_from,
     items,
     joined,
-    json_text,
     mapping,
     moment,
     number,
@@ -230,7 +229,7 @@ def _without_space(words: str) -> str:
 def _output(builder: Builder, value: object) -> tuple[str, bool]:
     """Return the text of a result, and True if its command failed."""
     if isinstance(value, Mapping):
-        value = value.get("content") if "content" in value else json_text(dict(value))
+        value = value.get("content") if "content" in value else content_json(builder, dict(value))
     words = content_text(builder, value)
     if words.startswith("{"):
         try:

@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from aloop.importers.blocks import content_json
 from aloop.importers.draft import Builder, Draft, Imported
 from aloop.importers.plain.openai import new_builder
 from aloop.importers.source import Source, read_below
-from aloop.importers.values import arguments_text, joined, json_text, mapping, moment, number, objects, text
+from aloop.importers.values import arguments_text, joined, mapping, moment, number, objects, text
 from aloop.llm.message_types import Usage
 
 TOOL = "gemini-cli"
@@ -92,7 +93,7 @@ def _add_user(builder: Builder, record: Mapping[str, Any], answered: set[str]) -
             call_id = text(response.get("id"))
             if call_id not in answered:
                 answered.add(call_id)
-                builder.result(call_id, _response(response), at, name=text(response.get("name")) or None)
+                builder.result(call_id, _response(builder, response), at, name=text(response.get("name")) or None)
     words = _text(record.get("content"))
     if words:
         builder.user(words, at, skip=words.startswith("<session_context>"))
@@ -108,7 +109,7 @@ def _add_answer(builder: Builder, record: Mapping[str, Any], answered: set[str])
         call_id = text(call.get("id")) or builder.new_id()
         draft.add_call(call_id, text(call.get("name")), arguments_text(call.get("args")))
         responses = [mapping(part.get("functionResponse")) for part in objects(call.get("result"))]
-        words = joined(_response(each) for each in responses if each) or text(call.get("result"))
+        words = joined(_response(builder, each) for each in responses if each) or text(call.get("result"))
         status = text(call.get("status"))
         if (words or status in _FAILED or status == "success") and call_id not in answered:
             answered.add(call_id)
@@ -125,12 +126,12 @@ def _count(draft: Draft, tokens: Mapping[str, Any]) -> None:
     draft.usage = Usage(fresh, number(tokens.get("output")) + number(tokens.get("thoughts")), 0, cached)
 
 
-def _response(response: Mapping[str, Any]) -> str:
+def _response(builder: Builder, response: Mapping[str, Any]) -> str:
     value = mapping(response.get("response"))
     for key in ("output", "error", "result"):
         if isinstance(value.get(key), str):
             return text(value[key])
-    return json_text(dict(value)) if value else ""
+    return content_json(builder, dict(value)) if value else ""
 
 
 def _text(content: object) -> str:
@@ -154,7 +155,7 @@ def _from_contents(contents: Sequence[Mapping[str, Any]], path: Path | None) -> 
                 draft.add_call(call_id, text(call.get("name")), arguments_text(call.get("args")))
             elif response:
                 builder.result(
-                    _waiting(waiting, response), _response(response), name=text(response.get("name")) or None
+                    _waiting(waiting, response), _response(builder, response), name=text(response.get("name")) or None
                 )
             elif part.get("thought"):
                 draft.add_thinking(text(part.get("text")))

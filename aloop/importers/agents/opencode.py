@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from aloop.export.tools.opencode import SLUG
-from aloop.importers.blocks import data_url
+from aloop.importers.blocks import content_json, data_url
 from aloop.importers.databases.sqlite import SQLITE, WANTED, loaded, opened, rows
 from aloop.importers.draft import INJECTED, Builder, Draft, Imported
 from aloop.importers.json_decoder import decode
 from aloop.importers.source import Source, read_below
-from aloop.importers.values import arguments_text, items, json_text, mapping, moment, number, objects, text
+from aloop.importers.values import arguments_text, items, mapping, moment, number, objects, text
 from aloop.llm.message_types import Usage
 
 TOOL = "opencode"
@@ -218,6 +218,6 @@ def _add_tool(builder: Builder, draft: Draft, part: Mapping[str, Any]) -> None:
 
 def _output(builder: Builder, state: Mapping[str, Any]) -> str:
     output = state.get("output")
-    words = output if isinstance(output, str) else json_text(output) if output is not None else ""
+    words = output if isinstance(output, str) else content_json(builder, output) if output is not None else ""
     files = [_file(builder, each) for each in objects(items(state.get("attachments")))]
     return "\n\n".join([words, *files]) if files else words

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from aloop.importers.blocks import content_json
 from aloop.importers.draft import Builder, Imported
 from aloop.importers.source import Source
 from aloop.importers.tree import Branch, paths
-from aloop.importers.values import arguments_text, items, joined, json_text, mapping, moment, objects, text
+from aloop.importers.values import arguments_text, items, joined, mapping, moment, objects, text
 
 TOOL = "chatgpt"
 _KNOWN = {"content_type", "parts", "text", "language", "result", "thoughts", "content", "source_analysis_msg_id"}
@@ -119,7 +120,7 @@ def _words(builder: Builder, content: Mapping[str, Any]) -> str:
     if main := next((text(content[key]) for key in ("text", "result", "content") if content.get(key)), ""):
         return main
     more = {key: value for key, value in content.items() if key not in _KNOWN and value}
-    return json_text(more) if more else ""
+    return content_json(builder, more) if more else ""
 
 
 def _part(builder: Builder, part: Mapping[str, Any]) -> str:
@@ -127,4 +128,4 @@ def _part(builder: Builder, part: Mapping[str, Any]) -> str:
         pointer = text(part["asset_pointer"])
         builder.lose("images and files that are not in the list of conversations")
         return f"[{text(part.get('content_type')).removesuffix('_asset_pointer') or 'file'}: {pointer}]"
-    return text(part.get("text")) or (json_text(dict(part)) if part else "")
+    return text(part.get("text")) or (content_json(builder, dict(part)) if part else "")
