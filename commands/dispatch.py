@@ -28,6 +28,7 @@ async def dispatch(line: str, context: Context, typed: str | None = None) -> Out
         accept(context)
         return Outcome()
     context.pending_output.offer = None
+    context.agent.follow()
     try:
         match parsed:
             case Chat(text):

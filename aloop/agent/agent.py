@@ -106,7 +106,7 @@ class ReActAgent:
         self.sandbox = None if sandbox is None else sandbox._replace(kept=(*sandbox.kept, kept))
         if tools is None:
             tools = default_tools(self._workspace, jobs=self.jobs, sandbox=self.sandbox, report=self._notice)
-        self._runner = ToolRunner(tools, self._permissions, self._follow)
+        self._runner = ToolRunner(tools, self._permissions, self.follow)
         self.tools_tokens = estimate_tokens(str(self._runner.specs))
         self._reported: set[tuple[str, str]] = set()
         self._is_running = False
@@ -164,14 +164,15 @@ class ReActAgent:
 
     @property
     def working_dir(self) -> Path:
-        """The directory in which commands run and relative paths are resolved.
-
-        If it is moved while this process runs in it, the tools and the rules of the user follow.
-        """
-        self._follow()
+        """The directory in which commands run and relative paths are resolved."""
         return self._working_dir
 
-    def _follow(self) -> None:
+    def follow(self) -> None:
+        """Use the new path of the working directory if it was moved.
+
+        It must be moved while this process runs in it. The tools and the rules of the user use it then, too. A turn
+        does this at its start and before each tool call.
+        """
         if moved := self._workspace.follow():
             self._working_dir = moved
             self._permissions.follow(project_root(moved))
@@ -243,6 +244,7 @@ class ReActAgent:
 
     async def _take_turn(self, question: LLMMessage, media: Sequence[MediaFile]) -> str:
         began = time.monotonic()
+        self.follow()
         self.budget.begin_turn()
         compactor = AutoCompactor(self._compactor(), lambda: self.context_use, self._emit)
         llm = MeteredLLM(self.llm, self.budget)

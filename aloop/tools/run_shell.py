@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any, ClassVar
 
 from aloop.config.values import SandboxSettings
@@ -116,7 +117,10 @@ class RunShell(Tool):
     ) -> None:
         self._workspace = workspace
         self._jobs = jobs or JobTable()
-        self._sandbox_settings = sandbox or SandboxSettings("off")
+        self._given_settings = sandbox or SandboxSettings("off")
+        # Relative to the root, which may move.
+        kept = (Path(os.path.realpath(path)) for path in self._given_settings.kept)
+        self._kept = tuple(path.relative_to(workspace.root) for path in kept if path.is_relative_to(workspace.root))
         self._report = report
         self._has_reported = False
 
@@ -143,6 +147,12 @@ class RunShell(Tool):
         """Run the command without asking for permission."""
         action = await self.prepare(arguments)
         return await action.run(lambda _text: None)
+
+    @property
+    def _sandbox_settings(self) -> SandboxSettings:
+        """The settings, with the present paths of what is kept in the root."""
+        given = self._given_settings
+        return given._replace(kept=(*given.kept, *(self._workspace.root / path for path in self._kept)))
 
     async def _sandbox(self) -> tuple[SandboxSettings | None, str]:
         """Return the sandbox, if there is one that works, and a note for the question.

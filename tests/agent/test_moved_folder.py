@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 
 from aloop.agent.agent import ReActAgent
+from aloop.config.values import SandboxSettings
 from aloop.llm.message_types import ToolCall
 from aloop.permissions import PermissionDecision, PermissionRequest
 from aloop.tools.rules.rule import Rule
 from aloop.tools.rules.rule_set import RuleSet
 from tests.agent.scripted import Line, ScriptedLLM, answer, calls
+from tests.sandbox.conftest import require_sandbox
 
 GONE = "was moved or removed, and nothing was done."
 
@@ -88,6 +90,21 @@ async def test_tools_follow_a_folder_that_is_moved_by_a_command_in_a_turn(projec
     await agent.run("Move")
     assert (moved / "a.txt").read_text() == "one"
     assert not project.parent.exists()
+
+
+async def test_sessions_in_a_folder_that_is_moved_cannot_be_changed_in_the_sandbox(project: Path, moved: Path) -> None:
+    require_sandbox(project)
+    sessions = project / "mysessions"
+    sessions.mkdir()
+    (sessions / "notes").write_text("original")
+    llm = ScriptedLLM(
+        call("run_shell", command="touch ok; echo changed > mysessions/notes; mv mysessions other"), answer("Done.")
+    )
+    agent = ReActAgent(llm, allow=["shell"], sessions_dir=sessions, sandbox=SandboxSettings("require"))
+    move(project, moved)
+    await agent.run("Change")
+    assert (moved / "ok").exists()
+    assert (moved / "mysessions" / "notes").read_text() == "original"
 
 
 async def test_rules_of_the_user_follow_a_moved_folder(project: Path, moved: Path) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from commands.dispatch import dispatch
@@ -12,6 +14,19 @@ async def test_text_is_sent_to_the_model(bench: SetUp) -> None:
     stage = bench(answer("Hello."))
     assert await dispatch("Hi", stage.context) == Outcome()
     assert [message.content for message in stage.memory.messages] == ["Hi", "Hello."]
+
+
+async def test_shell_command_runs_in_a_folder_that_was_moved(
+    bench: SetUp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, moved = tmp_path / "before", tmp_path / "moved"
+    before.mkdir()
+    monkeypatch.chdir(before)
+    stage = bench()
+    before.rename(moved)
+    await dispatch("!touch here", stage.context)
+    assert stage.context.agent.working_dir == moved
+    assert (moved / "here").exists()
 
 
 async def test_blank_line_does_nothing(bench: SetUp) -> None:
