@@ -580,6 +580,22 @@ def test_gemini_commands_are_skipped_unless_an_answer_follows(tmp_path: Path) ->
     ]
 
 
+def test_aider_history_that_was_cut_keeps_its_id_when_the_file_grows(tmp_path: Path) -> None:
+    path = tmp_path / ".aider.chat.history.md"
+    first, second = "#### thanks  \n\nBye.\n", "\n#### one more  \n\nYes.\n"
+    start = "\n# aider chat started at 2024-05-02 10:00:00\n\n#### again  \n\nDone.\n"
+    found = []
+    for text in (first, first + start, first + second, first + second + start):
+        path.write_text(text)
+        found.append(read_all(path, "aider")[0])
+    assert len({imported.foreign_id for imported in found}) == 1
+    path.write_text(first.replace("Bye", "Good night"))
+    assert read_one(path, "aider").foreign_id != found[0].foreign_id
+    longest = found[-1].other_ids
+    assert longest is not None
+    assert len({found[-1].foreign_id, *longest()}) == 2
+
+
 def test_notes_before_the_first_session_of_aider_are_reported(tmp_path: Path) -> None:
     path = tmp_path / ".aider.chat.history.md"
     path.write_text("My notes.\n\n# aider chat started at 2024-05-02 10:00:00\n\n#### again  \n\nDone.\n")

@@ -26,6 +26,7 @@ _MODEL = re.compile(r"(?:Main )?[Mm]odels?: (\S+)")
 _THINKING = re.compile(r"^<(thinking-content-[0-9a-f]{32})>$(.*?)(?:^</\1>$|\Z)", re.MULTILINE | re.DOTALL)
 _USER, _PROGRAM = "#### ", "> "
 _BREAK = "  "
+_MOST_IDS = 50
 
 _Author = Literal["user", "program", "model"]
 
@@ -63,10 +64,10 @@ def _moment(started: str) -> datetime | None:
 def _build(started: str, text: str, path: Path | None) -> Imported:
     lines = text.split("\n")
     first = next((line for line in lines if line.startswith(_USER)), "")
-    # Sessions without a time that start with the same words are different ones. They do not grow.
-    known = f"{started}\n{first}" if started else text
-    builder = Builder(TOOL, hashlib.sha256(known.encode("utf-8", "replace")).hexdigest()[:32], path)
+    ids = iter([_digest(f"{started}\n{first}")]) if started else _ids_of_cut(lines)
+    builder = Builder(TOOL, next(ids), path)
     imported = builder.imported
+    imported.other_ids = None if started else lambda: ids
     imported.created_at = _moment(started)
     imported.cwd = str(path.absolute().parent) if path and path.name.startswith(".aider") else ""
     model: str | None = None
@@ -87,6 +88,26 @@ def _build(started: str, text: str, path: Path | None) -> Imported:
             builder.user(words, skip=True, foreign={"type": "output of the program"})
     builder.skip_commands("/!")  # the words of /ask and the like follow again, without it
     return builder.build()
+
+
+def _ids_of_cut(lines: Sequence[str]) -> Iterator[str]:
+    """Yield IDs of a session without a start, made of more and more of its text.
+
+    The first is made of the text up to the second question, the next of that up to the third.
+
+    Such sessions of different projects may start with the same words, and each may still grow.
+    """
+    questions = [
+        index
+        for index, line in enumerate(lines)
+        if line.startswith(_USER) and not (index and lines[index - 1].startswith(_USER))
+    ]
+    for end in (*questions[1:_MOST_IDS], len(lines)):
+        yield _digest("\n".join(lines[:end]).strip())
+
+
+def _digest(known: str) -> str:
+    return hashlib.sha256(known.encode("utf-8", "replace")).hexdigest()[:32]
 
 
 def _add_answer(builder: Builder, model: str | None, words: str) -> None:
