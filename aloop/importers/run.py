@@ -28,7 +28,6 @@ _TEXTS = frozenset({".json", ".jsonl", ".md", ".yaml", ".yml"})
 """Endings of files that are read from an archive."""
 _NAMES = frozenset({"CURRENT"})  # of Mistral Vibe
 _MAGIC = {b"PK\x03\x04": ".zip", b"\x1f\x8b": ".gz", b"\x28\xb5\x2f\xfd": ".zst"}
-_PACKED = frozenset(_MAGIC.values())
 _ZIPPED = ([".json", ".gz"], [".jsonl", ".gz"])
 _MARKS = (
     *((mark, "utf-32") for mark in (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)),
@@ -129,7 +128,7 @@ class Scan:
             self.problems.update(source.problems)
 
     def _sources(self, path: Path) -> Iterator[Source]:
-        ending = path.suffix if path.suffix in _PACKED or path.suffix in _ENDINGS else _packed_ending(path)
+        ending = _packed_ending(path) or path.suffix
         if ending == ".zip":
             yield from self._members(path)
         elif ending == ".gz":
@@ -171,11 +170,11 @@ class Scan:
         except (*_UNREADABLE, OSError):  # BadGzipFile is one
             self.problems[f"archives that cannot be read: {path.name}"] += 1
             return
-        yield Source(path.with_suffix(""), data, self.on_read)
+        yield Source(_unpacked_name(path), data, self.on_read)
 
     def _decompressed(self, path: Path) -> Iterator[Source]:
-        plain = path.with_suffix("")
-        if plain.exists():
+        plain = _unpacked_name(path)
+        if plain != path and plain.exists():
             return  # the same session, not compressed
         try:
             # Only there in newer versions of Python.
@@ -194,6 +193,10 @@ class Scan:
 def packed_as(head: bytes) -> str:
     """Return the ending of archives that start like ``head``; empty if it is not one."""
     return next((ending for mark, ending in _MAGIC.items() if head.startswith(mark)), "")
+
+
+def _unpacked_name(path: Path) -> Path:
+    return path.with_suffix("") if path.suffix in _MAGIC.values() else path
 
 
 def _packed_ending(path: Path) -> str:

@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import os
+import re
 import signal
 import sys
 import zipfile
@@ -513,14 +514,16 @@ def test_archive_of_any_files_and_a_gzip_file_are_read(
     assert "2 conversations: 1 imported (1 message), 1 unchanged." in capsys.readouterr().err
 
 
-def test_archive_is_recognized_without_the_ending_of_its_name(
+def test_archive_is_recognized_whatever_its_name(
     tmp_path: Path, sessions_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data = chat(tmp_path / "c.json").read_bytes()
     with zipfile.ZipFile(tmp_path / "download", "w") as archive:
         archive.writestr("conversations.json", data)
     (tmp_path / "download2").write_bytes(gzip.compress(data))
-    for name in ("download", "download2"):
+    (tmp_path / "download3.json").write_bytes(gzip.compress(data))
+    (tmp_path / "download4.zip").write_bytes(gzip.compress(data))
+    for name in ("download", "download2", "download3.json", "download4.zip"):
         assert run(str(tmp_path / name), "--dry-run", "--sessions-dir", str(sessions_dir)) == 0
         assert "1 would be imported" in capsys.readouterr().err
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO((tmp_path / name).read_bytes())))
@@ -530,6 +533,16 @@ def test_archive_is_recognized_without_the_ending_of_its_name(
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO((tmp_path / "logs.db").read_bytes())))
     with pytest.raises(UsageError, match="Standard input is a database"):
         run("-")
+
+
+@pytest.mark.parametrize("name", ["download", "a.json"])
+def test_zstandard_data_that_cannot_be_read_is_reported_whatever_its_name(
+    tmp_path: Path, sessions_dir: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    (tmp_path / name).write_bytes(b"\x28\xb5\x2f\xfd cut")
+    assert run(str(tmp_path / name), "--sessions-dir", str(sessions_dir)) == 1
+    # The reason depends on the version of Python.
+    assert re.search(f"(Python 3.14 to be decompressed|cannot be read): {name}", capsys.readouterr().err)
 
 
 def test_file_that_belongs_to_another_one_is_explained(
