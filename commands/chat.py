@@ -59,14 +59,35 @@ async def chat(context: Context, text: str, typed: str | None = None, *, outside
         context.pending_output.clear()
         if early_end_of(context.memory.messages) and not context.is_typed:
             return FAILED  # a script must be able to tell
-        return await carry_out_plan(context) if has_plan(context) else Outcome()
+        return await after_answer(context)
     if context.memory.message_count == before:
         return Outcome(prefill=text, is_done=False)
     context.pending_output.clear()
     return FAILED
 
 
-_PLAN = re.compile(r"^#{1,6} +(?:\*\*)?Plan\b", re.MULTILINE)
+_PLAN = re.compile(
+    r"^(?:#{1,6} +[^\n]{0,80}?\bplan\b"  # a heading
+    r"|(?:\*\*|__)[^*_\n]{0,80}?\bplan\b[^*_\n]{0,80}(?:\*\*|__):? *$"  # a line in bold
+    r"|plan:"
+    r"|[^\n]{0,80}?\bplan(?:\*\*|__)?:(?:\*\*|__)? *$)",  # “Here is my plan:”
+    re.MULTILINE | re.IGNORECASE,
+)
+
+
+_LEAVE_PLAN_MODE = "To let the model make changes, run /mode ask."
+
+
+async def after_answer(context: Context) -> Outcome:
+    """In plan mode, ask about the plan, or explain once how to leave the mode."""
+    if context.agent.mode != "plan":
+        context.has_explained_plan_mode = False
+    elif has_plan(context):
+        return await carry_out_plan(context)
+    elif context.is_typed and not context.has_explained_plan_mode:
+        context.has_explained_plan_mode = True
+        context.view.info(f"\nPlan mode stays on: nothing is changed. {_LEAVE_PLAN_MODE}")
+    return Outcome()
 
 
 def has_plan(context: Context) -> bool:
@@ -85,7 +106,7 @@ async def carry_out_plan(context: Context) -> Outcome:
     except asyncio.CancelledError:  # the answer to the last message is complete
         is_approved = False
     if not is_approved:
-        context.view.info("Plan mode stays on. Say what to change, or run /mode to leave it.")
+        context.view.info(f"Plan mode stays on. Say what to change. {_LEAVE_PLAN_MODE}")
         return Outcome()
     context.agent.mode = "ask"
     context.view.info("Plan mode is off.")

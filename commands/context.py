@@ -163,6 +163,7 @@ class Context:
     list of models. ``keeps_model`` means that the user chose
     a model for this run, so resumed sessions do not switch to their own. ``is_typed`` is False if lines come from a
     program; they then cannot run shell commands or attach files.
+    ``has_explained_plan_mode`` is True if the user was told how to leave plan mode since it was switched on.
     ``keys`` are those that the settings change. ``remembered_work`` is what the last turn added to what is trusted.
     """
 
@@ -180,6 +181,7 @@ class Context:
     pending_output: PendingOutput = field(default_factory=PendingOutput)
     project: ProjectState = field(default_factory=ProjectState)
     remembered_work: tuple[str, Path, str] | None = None
+    has_explained_plan_mode: bool = False
 
     @property
     def rows(self) -> list[str]:

@@ -54,6 +54,35 @@ async def test_approved_plan_is_carried_out_outside_of_plan_mode(bench: SetUp) -
     assert sent[1] == "Carry out the plan.\n\n[Plan mode is off.]"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Plan: 1. Read a.py. 2. Change it.",
+        "It is simple.\n\n**Plan**\n\n1. Do it.",
+        "**Plan:**\n1. Do it.",
+        "### Implementation plan\n1. Do it.",
+        "Here is the plan:\n\n1. Do it.",
+        "My **plan**:\n1. Do it.",
+    ],
+)
+async def test_plan_without_the_usual_heading_is_asked_about(bench: SetUp, text: str) -> None:
+    stage = bench(answer(text), answer("Done."))
+    await dispatch("/mode plan", stage.context)
+    await dispatch("Fix it.", stage.context)
+    assert stage.view.of("confirm") == ["Carry out this plan?"]
+
+
+async def test_answer_without_a_plan_explains_once_how_to_leave_plan_mode(bench: SetUp) -> None:
+    stage = bench(*(answer("Which file do you plan to use?") for _ in range(4)))
+    for mode in ("plan", "plan", "ask", "plan"):
+        await dispatch(f"/mode {mode}", stage.context)
+        await dispatch("Fix it.", stage.context)
+    assert stage.view.of("confirm") == []
+    told = [str(text).strip() for text in stage.view.of("info") if "To let the model make changes" in str(text)]
+    hint = "Plan mode stays on: nothing is changed. To let the model make changes, run /mode ask."
+    assert told == [hint, hint]
+
+
 async def test_plan_mode_stays_on_without_approval_or_without_a_plan(bench: SetUp) -> None:
     stage = bench(answer("Which file?"), answer(PLAN))
     stage.view.agrees = False
