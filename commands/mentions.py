@@ -79,7 +79,7 @@ def _readings(word: str) -> Iterator[str]:
 class MentionedFiles:
     """The files that were read, and a message for each that exists but was not.
 
-    ``notes`` are sentences about images that were made smaller.
+    ``notes`` are sentences about images that were made smaller, and folders that are not attached.
     """
 
     attachments: list[Attachment] = field(default_factory=list)
@@ -119,10 +119,10 @@ def read_mentioned(
 ) -> MentionedFiles:
     """Read each file that ``text`` mentions once; relative paths start at ``folder``.
 
-    Of a folder, the names in it are attached; it is ignored if its mention has no slash. A mention of a path that does
-    not exist is refused if it looks like a file, and otherwise ignored. Names in ``known``, which are already attached,
-    are ignored too. Unless ``outside`` is set, files outside ``folder`` are refused, with ``advice``. Blocks; stops
-    between two files when ``stop`` is set.
+    Of a folder, the names in it are attached, unless its mention has no slash and is one word. A mention of a path that
+    does not exist is refused if it looks like a file, and otherwise ignored. Names in ``known``, which are already
+    attached, are ignored too. Unless ``outside`` is set, files outside ``folder`` are refused, with ``advice``. Blocks;
+    stops between two files when ``stop`` is set.
     """
     found, seen, room = MentionedFiles(), set[Path](), MOST_MESSAGE_BYTES
     for readings in find_mentions(text):
@@ -134,8 +134,10 @@ def read_mentioned(
         name, path = named
         seen.add(path)
         is_folder = path.is_dir()
-        if is_folder and "/" not in name and name not in {".", ".."}:
-            continue  # more likely the name of a user
+        if is_folder and "/" not in name and " " not in name and name not in {".", ".."}:
+            # It may be the name of a user.
+            found.notes.append(f"{name} was not attached. For the names in this folder, mention {mention(f'{name}/')}.")
+            continue
         if not outside and not path.is_relative_to(folder.resolve()):
             found.refusals.append(f"{name} is outside the working directory and was not attached. {advice}")
         elif _is_media(path) or path.suffix.lower() in _MEDIA_ENDINGS:

@@ -157,6 +157,19 @@ def test_path_with_an_open_quotation_mark_that_does_not_exist_is_reported(tmp_pa
     assert read('He wrote @"hello there', tmp_path) == MentionedFiles()
 
 
+@pytest.mark.parametrize("text", ["@src", "Look at @src, please."])
+def test_folder_without_a_slash_is_named_with_one(tmp_path: Path, text: str) -> None:
+    (tmp_path / "src").mkdir()
+    note = "src was not attached. For the names in this folder, mention @src/."
+    assert read(text, tmp_path) == MentionedFiles(notes=[note])
+
+
+def test_folder_of_several_words_is_attached_without_a_slash(tmp_path: Path) -> None:
+    (tmp_path / "odd dir").mkdir()
+    (tmp_path / "odd dir/a.txt").touch()
+    assert read('@"odd dir"', tmp_path).attachments == [Attachment("folder", "odd dir", "a.txt")]
+
+
 def test_folder_outside_is_refused_as_a_file_is(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     found = read_mentioned("@../", tmp_path / "in", threading.Event(), outside=False, advice="No.")
