@@ -19,17 +19,19 @@ if TYPE_CHECKING:
 async def history(context: Context, argument: str) -> None:
     """List all saved sessions as rows, or show the session in ``argument``.
 
-    Without one, the numbers of the messages in the open session are shown too.
+    Without one, the numbers of the messages in the open session are shown before.
     """
     memory = context.memory
     if not argument:
+        # First, because the sessions may fill many screens.
+        if (page := questions_of(memory.messages)).rows:
+            context.view.info("Your messages in this session, with the numbers for /rewind, /skip and /edit:")
+            await context.view.show(page)
+            context.view.info("\nSessions:")
         context.rows = []
         await context.view.show(SessionStream(_as_rows(context, memory.library.iterate_sessions())))
         if not context.rows:
             context.view.info(f"No sessions are saved in {display_path(memory.sessions_dir)} yet.")
-        if (page := questions_of(memory.messages)).rows:
-            context.view.info("\nYour messages in this session, with the numbers for /rewind, /skip and /edit:")
-            await context.view.show(page)
         return
     session = await memory.library.load(read_session(context, argument))
     await context.view.show(Transcript(session))

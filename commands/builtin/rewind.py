@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aloop.agent.instructions import without_notes
 from aloop.errors import UsageError
 from aloop.formatting import quantity
 from aloop.memory.conversation import is_question
@@ -26,7 +27,7 @@ def questions_of(messages: Sequence[LLMMessage]) -> Questions:
     """Return the messages of the user with their numbers."""
     return Questions(
         [
-            Question(number, split_attachments(message.content or "")[0])
+            Question(number, split_attachments(without_notes(message.content or ""))[0])
             for number, message in enumerate(messages, 1)
             if is_question(message)
         ]

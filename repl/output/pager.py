@@ -20,6 +20,18 @@ def pager_command() -> list[str]:
     return [program, *arguments] if program else []
 
 
+_LESS_PROMPT = "?e(end) .q closes, Space shows more, / searches"
+
+
+def _less_options(own: str | None) -> str:
+    """Return the options of less, with a prompt that names its keys.
+
+    A prompt of the user is kept. Without -R, less shows escape codes as text.
+    """
+    options = "-R" if own is None else own
+    return options if "P" in options or "--prompt" in options else f"{options} -Ps{_LESS_PROMPT}$".lstrip()
+
+
 async def run_pager(pieces: AsyncIterable[str]) -> bool:
     """Show safe text in the pager until the user closes it.
 
@@ -34,8 +46,7 @@ async def run_pager(pieces: AsyncIterable[str]) -> bool:
             pager = await asyncio.create_subprocess_exec(
                 *command,
                 stdin=asyncio.subprocess.PIPE,
-                # Without -R, less shows escape codes as text.
-                env={"LESS": "-R", **os.environ},
+                env={**os.environ, "LESS": _less_options(os.environ.get("LESS"))},
             )
         except OSError:
             return False

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from aloop.agent.instructions import plan_note, with_notes
 from aloop.llm.message_types import LLMMessage
+from commands.attachments import Attachment, with_attachments
 from commands.dispatch import dispatch
 from tests.commands.conftest import SetUp
 from tests.saved_sessions import FIRST, SECOND, THIRD, break_session, save
@@ -53,8 +55,9 @@ async def test_history_with_an_ambiguous_prefix_lists_the_candidates(bench: SetU
 
 async def test_history_shows_the_numbers_of_the_open_session(bench: SetUp) -> None:
     stage = bench()
-    for message in (LLMMessage("user", "one"), LLMMessage("assistant", "1"), LLMMessage("user", "two")):
+    first = with_notes(with_attachments("one", [Attachment("file", "a.txt", "text")]), [plan_note(is_on=True)])
+    for message in (LLMMessage("user", first), LLMMessage("assistant", "1"), LLMMessage("user", "two")):
         await stage.memory.add_message(message)
     await dispatch("/history", stage.context)
-    assert "Your messages in this session" in str(stage.view.of("info")[-1])
+    assert [str(text).strip()[:13] for text in stage.view.of("info")] == ["Your messages", "Sessions:", "No sessions a"]
     assert stage.view.of("questions") == [[(1, "one"), (3, "two")]]

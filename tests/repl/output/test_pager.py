@@ -35,6 +35,29 @@ async def test_pager_receives_the_whole_text(monkeypatch: pytest.MonkeyPatch, tm
     assert target.read_text() == "日本語\n" * 1000
 
 
+@pytest.mark.parametrize(
+    ("own", "given"),
+    [
+        (None, "-R -Ps?e(end) .q closes, Space shows more, / searches$"),
+        ("-FX", "-FX -Ps?e(end) .q closes, Space shows more, / searches$"),
+        ("", "-Ps?e(end) .q closes, Space shows more, / searches$"),
+        ("-R -Psmine$", "-R -Psmine$"),
+        ("--prompt=mine", "--prompt=mine"),
+    ],
+)
+async def test_prompt_of_less_names_its_keys_unless_the_user_has_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, own: str | None, given: str
+) -> None:
+    target = tmp_path / "options"
+    code = f"import os, pathlib; pathlib.Path({str(target)!r}).write_text(os.environ['LESS'])"
+    monkeypatch.setenv("PAGER", f'{sys.executable} -c "{code}"')
+    monkeypatch.delenv("LESS", raising=False)
+    if own is not None:
+        monkeypatch.setenv("LESS", own)
+    assert await run_pager(whole("text"))
+    assert target.read_text() == given
+
+
 async def test_pager_closed_early_is_not_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PAGER", f"{sys.executable} -c 'pass'")
     assert await run_pager(whole("x" * 10_000_000))
