@@ -429,7 +429,8 @@ class Shell:
         if self._queue:
             # They have been in the history since they were entered.
             count = quantity(len(self._queue.lines), "queued line")
-            self._report(f"Not sent: {count}. Press Up at the next start to bring it back.")
+            it = "it" if len(self._queue.lines) == 1 else "them"
+            self._report(f"Not sent: {count}. Press Up at the next start to bring {it} back.")
         context = self._engine.context
         if context:
             self._screen.show(farewell_lines(context, self._screen.text_width))

@@ -14,7 +14,17 @@ from typing import TYPE_CHECKING
 from aloop.agent.events import AgentEvent, Notice
 from aloop.agent.loop import NO_ANSWER, STOPPED_TURNS, early_end_of
 from aloop.config.values import MAX_STEPS
-from aloop.errors import FAILURE, SHORT_ID, SUCCESS, AloopError, CostLimitReached, LLMError, Problem, StorageError
+from aloop.errors import (
+    FAILURE,
+    SHORT_ID,
+    SUCCESS,
+    AloopError,
+    CostLimitReached,
+    LLMError,
+    Problem,
+    SessionBusy,
+    StorageError,
+)
 from aloop.formatting import quantity
 from aloop.interrupts import restore_interrupts
 from aloop.memory.trust_file import TrustFile
@@ -118,6 +128,9 @@ async def _run(options: TaskOptions, report: TaskReport, stop: _Stop) -> TaskRes
             )
             for warning in session.warnings:
                 write_note(Problem(warning))
+            if holder := await agent.memory.find_shell():
+                busy = SessionBusy(agent.memory.session_id, holder)
+                write_note(f"{busy} This task is added to it, and that aloop reads it before its next turn.")
         _use_instructions(agent, trust)
         remember_work(agent, trust, write_note, write_note)
         report.begin(agent)

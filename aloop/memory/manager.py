@@ -131,6 +131,10 @@ class MemoryManager:
     def message_count(self) -> int:
         return len(self._conversation.messages)
 
+    async def find_shell(self) -> str | None:
+        """Describe the process of another shell that has this session open."""
+        return await asyncio.to_thread(self._writer.find_shell)
+
     @property
     def has_unsaved(self) -> bool:
         """True if some messages have not been written by a save."""

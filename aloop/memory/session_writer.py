@@ -12,7 +12,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
-from aloop.errors import AloopError, NewerVersion, Problem, SessionFileError, StorageError, UnstorableValue, UsageError
+from aloop.errors import (
+    AloopError,
+    NewerVersion,
+    Problem,
+    SessionBusy,
+    SessionFileError,
+    StorageError,
+    UnstorableValue,
+    UsageError,
+)
 from aloop.formatting import display_path
 from aloop.llm.content.parts import ContentPart, MediaFile
 from aloop.llm.message_types import LLMMessage
@@ -87,6 +96,21 @@ class SessionWriter:
             other.release()
             raise
         return other, [*self._take_notices(), *notices]
+
+    def find_shell(self) -> str | None:
+        """Describe the process of a shell that has the session open.
+
+        None if there is none, or this writer holds the session itself.
+        """
+        if self._folder is None or self.hold:
+            return None
+        try:
+            OpenLock(self.backend.fs, self._folder, self._folder.name, sign=False).release()
+        except SessionBusy as error:
+            return error.holder
+        except OSError:
+            return None  # saving reports why the folder cannot be used
+        return None
 
     def begin_turn(self, conversation: Conversation) -> list[str]:
         """Reload the file if it changed, open a journal, and return notices for the user.

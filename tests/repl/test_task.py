@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from aloop.config.user_folders import state_dir
+from aloop.memory.disk.filesystem import SYSTEM
+from aloop.memory.disk.locks import OpenLock
 from tests.memory.test_parts import PIXEL
 from tests.program import ROOT, run, start
 from tests.saved_sessions import FIRST, save
@@ -79,6 +81,18 @@ def test_task_continues_a_resumed_session() -> None:
     save(Path(".aloop/sessions"), FIRST)
     assert run("--resume", "a1b2", "--task", "And now?")[0] == 0
     assert "And now?" in next(Path(".aloop/sessions").glob("*/session.yaml")).read_text()
+
+
+def test_task_reports_that_a_shell_has_the_session_open() -> None:
+    save(Path(".aloop/sessions"), FIRST)
+    (folder,) = Path(".aloop/sessions").glob("*/")
+    lock = OpenLock(SYSTEM, folder, FIRST)
+    code, _, err = run("--resume", "a1b2", "--task", "And now?")
+    lock.release()
+    assert code == 0
+    assert f"Session a1b2c3d4 is open in another aloop (process {os.getpid()}, since " in err
+    assert "This task is added to it, and that aloop reads it before its next turn." in err
+    assert "another aloop" not in run("--resume", "a1b2", "--task", "And now?")[2]
 
 
 def test_task_prints_warnings_about_the_session_file() -> None:

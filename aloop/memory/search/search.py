@@ -231,7 +231,7 @@ def _texts(value: object) -> Iterator[str]:
         for each in value:
             yield from _texts(each)
     else:
-        yield str(value)
+        yield value if isinstance(value, str) else json.dumps(value, default=str)
 
 
 def _unread(file: _File) -> SessionTitle:

@@ -55,10 +55,12 @@ def test_tool_arguments_are_searched() -> None:
 
 
 def test_tool_arguments_are_searched_without_their_escapes() -> None:
-    arguments = json.dumps({"path": "C:\\Träume", "lines": ["one\ntwo", 'say "hello" now'], "deep": {"é": "ü"}})
+    arguments = json.dumps(
+        {"path": "C:\\Träume", "lines": ["one\ntwo", 'say "hello" now'], "deep": {"é": "ü", "-n": True}}
+    )
     assert "\\u00e4" in arguments
     talk = (*TALK[:1], answer(None, ToolCall("c", "write", arguments)))
-    for words in ("träume", '"one two"', "'say", "hello now", "lines deep", "ü write", "c:\\träume"):
+    for words in ("träume", '"one two"', "'say", "hello now", "lines deep", "ü write", '"-n true"', "c:\\träume"):
         assert found(words.replace("'", ""), *talk) == [(2, "assistant")], words
 
 
