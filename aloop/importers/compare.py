@@ -17,11 +17,12 @@ from aloop.export.document import render
 from aloop.export.formats import FORMATS as EXPORTS
 from aloop.export.formats import TOOLS
 from aloop.export.targets import to_tool
-from aloop.importers.draft import Imported
+from aloop.importers.draft import INJECTED, Imported
 from aloop.importers.formats import FORMATS
 from aloop.importers.json_decoder import decode
 from aloop.importers.source import Source
 from aloop.llm.content.parts import marked_text
+from aloop.llm.json_values import digest_of
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.context import UNANSWERED
 from aloop.memory.session import Session
@@ -109,6 +110,7 @@ def in_stored_order(kept: Sequence[LLMMessage], fresh: Sequence[LLMMessage]) -> 
     """Return ``fresh`` with new summaries of ``kept`` messages after them, skipped.
 
     Some programs put a summary before the last messages that it follows, which would change the order of ``kept``.
+    Messages between those of ``kept`` that only describe the context are left out: earlier versions did not read them.
     """
     ordered = list(fresh)
     moved: list[LLMMessage] = []
@@ -123,10 +125,65 @@ def in_stored_order(kept: Sequence[LLMMessage], fresh: Sequence[LLMMessage]) -> 
         elif moved and old.summary and _is_same(old, moved[0]):
             ordered.insert(place, moved.pop(0))
             place += 1
+        elif asides := _asides_before(old, ordered, place):
+            del ordered[place : place + asides]
         else:
             break
     ordered[place:place] = moved
     return ordered
+
+
+def _asides_before(old: LLMMessage, fresh: Sequence[LLMMessage], start: int) -> int:
+    """Return how many messages about the context are at ``start``, before ``old``.
+
+    It is 0 if ``old`` does not follow them.
+    """
+    for place in range(start, len(fresh)):
+        if _is_same(old, fresh[place]):
+            return place - start
+        if not _is_aside(fresh[place]):
+            break
+    return 0
+
+
+def _is_aside(message: LLMMessage) -> bool:
+    """Return True for a message that another program has added by itself."""
+    is_inserted = bool(message.extra) and bool(message.extra.get("foreign", {}).get(INJECTED))
+    return (message.skip or is_inserted) and not message.summary and not message.tool_calls and message.role != "tool"
+
+
+def marked(session: Session) -> Session:
+    """Return an imported session with a digest of its messages in its header."""
+    origin = session.extra.get("imported", {}) | {
+        "messages": len(session.messages),
+        "digest": _digest(session.messages),
+    }
+    return replace(session, extra=session.extra.with_values(imported=origin))
+
+
+def untouched_count(session: Session) -> int:
+    """Return how many messages at the start are as an import has written them.
+
+    These are all messages unless the session was continued or changed here, and none if one of them was changed.
+    """
+    origin = session.extra.get("imported", {})
+    count, digest = origin.get("messages"), origin.get("digest")
+    if isinstance(count, int) and isinstance(digest, str):
+        return count if _digest(session.messages[:count]) == digest else 0
+    # An import of an earlier version, which left the time of the last message as that of the session.
+    times = [message.at for message in session.messages if message.at]
+    was_saved = times and session.updated_at.timestamp() > max(*times, session.created_at).timestamp() + 1
+    return 0 if was_saved else len(session.messages)
+
+
+def _digest(messages: Sequence[LLMMessage]) -> str:
+    return digest_of([_facts(message) for message in messages])
+
+
+def _facts(message: LLMMessage) -> list[Any]:
+    calls = [[call.id, call.name, call.arguments] for call in message.tool_calls]
+    files = [part.file for part in message.parts]
+    return [message.role, message.content, message.tool_call_id, message.skip, message.summary, calls, files]
 
 
 def is_placeholder(message: LLMMessage) -> bool:

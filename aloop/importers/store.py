@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 
 from aloop.config.settings import max_session_size
 from aloop.errors import SHORT_ID, SessionBusy, SessionError, SessionNotFound
-from aloop.importers.compare import compare, count_same, in_stored_order, is_placeholder
+from aloop.importers.compare import compare, count_same, in_stored_order, is_placeholder, marked, untouched_count
 from aloop.importers.draft import Imported
 from aloop.importers.formats import FORMATS
 from aloop.importers.transcript import (
@@ -45,12 +45,10 @@ Action = Literal[
 
 _FACTS = 100_000
 """Bytes for the header of a new session, at most; its texts come in addition."""
+_DIGITS = 10
+"""Bytes of the number of messages in the header, and of quotes around the digest, at most."""
 _NOTE = 20_000
 """Bytes for the note in a shortened result, which has a path, at most."""
-
-
-_EXACT = 0.0005
-"""Seconds to which a session notes its time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,27 +115,36 @@ class ImportStore:
             returned = self._take_back(source, imported)
             if returned is not None:
                 return returned
-        outcome = self._put_as(session_id, imported, source)
-        return self._put_otherwise(imported, outcome) if imported.other_ids else outcome
+        return (
+            self._put_without_id(imported, source) if imported.other_ids else self._put_as(session_id, imported, source)
+        )
 
     def _is_stored(self, session_id: str) -> bool:
         return session_id in self._known or session_id in self._trashed
 
-    def _put_otherwise(self, imported: Imported, outcome: Outcome) -> Outcome:
-        """Write a conversation under another ID if ``outcome`` was that its ID is taken.
+    def _put_without_id(self, imported: Imported, source: str) -> Outcome:
+        """Write a conversation whose IDs are made of its first messages.
 
-        A later import finds it there, also if the session with its ID was continued since.
+        It is added to the session that has its messages, if there is one; other conversations can start the same. A
+        later import finds it there, also if another one with these IDs was purged since.
         """
-        is_taken = outcome.is_other or outcome.action == "continued"
-        for foreign_id in imported.other_ids() if imported.other_ids and is_taken else ():
-            other = replace(imported, foreign_id=foreign_id)
+        others = imported.other_ids() if imported.other_ids else ()
+        free: Imported | None = None
+        changed: Outcome | None = None
+        outcome = Outcome("continued", "")
+        for foreign_id in (imported.foreign_id, *others):
+            named = replace(imported, foreign_id=foreign_id)
             session_id = session_id_of(imported.tool, foreign_id, imported.branch)
-            if not outcome.is_other and not self._is_stored(session_id) and session_id not in self._planned:
+            if not self._is_stored(session_id) and session_id not in self._planned:
+                free = free or named
                 continue
-            found = self._put_as(session_id, other, "")
-            if found.action != "continued" and not found.is_other:
-                return found
-        return outcome
+            outcome = self._put_as(session_id, named, "")
+            if not outcome.is_other and outcome.action != "continued":
+                return outcome
+            changed = changed or (None if outcome.is_other else outcome)
+        if changed or not free:
+            return changed or outcome
+        return self._put_as(session_id_of(free.tool, free.foreign_id, free.branch), free, source)
 
     def _put_as(self, session_id: str, imported: Imported, source: str) -> Outcome:
         """Write a session, or its new part; ``source`` is as for ``_add``."""
@@ -169,7 +176,9 @@ class ImportStore:
         if not (self._dry and self._is_small(imported)):
             session = to_session(session_id, imported)
             session = replace(session, id=session_id, forked_from=source) if source else session
-            if reason := self._excess(session.messages, len(session_text(replace(session, messages=())))):
+            header = replace(session, messages=())
+            size = len(session_text(header if imported.session else marked(header))) + _DIGITS
+            if reason := self._excess(session.messages, size):
                 return Outcome("too large", session_id, reason=reason)
             if not self._dry:
                 self._on_write(session_id, "" if imported.session else describe_origin(imported))
@@ -238,7 +247,8 @@ class ImportStore:
                 with write_lock(self.backend.fs, folder, session.id):
                     self._write_files(folder, imported, session.messages)
                     messages = tuple(self._kept(folder, message) for message in session.messages)
-                    self.backend.create(replace(session, messages=messages), folder)
+                    session = replace(session, messages=messages)
+                    self.backend.create(session if imported.session else marked(session), folder)
             except BaseException:
                 # A folder without its session.yaml would be a problem for each later check.
                 if was_empty:
@@ -262,8 +272,8 @@ class ImportStore:
             # One that has exactly the first messages of the original loses nothing by the others.
             if kept != fresh[: len(kept)]:
                 return self._put_beside(session_id, imported)
-        elif common < len(kept) or _was_continued(stored.session):
-            is_own = _was_continued(stored.session)
+        elif common < len(kept) or untouched_count(stored.session) < len(kept):
+            is_own = untouched_count(stored.session) < len(kept)
             reason = "you changed or continued it in aloop" if is_own else "its messages here and there differ"
             is_more = len(kept) > 1  # than the message about the origin
             is_other = _is_other(stored.session, fresh, common)
@@ -276,7 +286,7 @@ class ImportStore:
             return Outcome("updated", session_id, len(added))
         note = "" if imported.session else describe_origin(imported)
         self._on_write(session_id, note)
-        if not self._append(folder, stored, imported, newer, added):
+        if not self._append(folder, stored, imported, newer, added, is_copy=True):
             return Outcome("in use", session_id)
         return Outcome("updated", session_id, len(added))
 
@@ -287,10 +297,13 @@ class ImportStore:
         imported: Imported,
         kept: Sequence[LLMMessage],
         added: Sequence[LLMMessage],
+        *,
+        is_copy: bool = False,
     ) -> bool:
         """Save a session with more messages; return False if it is in use.
 
-        ``kept`` are its messages, some of which may have been replaced.
+        ``kept`` are its messages, some of which may have been replaced. ``is_copy`` is True if all messages are those
+        of the other tool.
         """
         session_id = stored.session.id
         with explained("write the session", folder):
@@ -309,7 +322,7 @@ class ImportStore:
                     )
                     moment_of_end = max(filter(None, (imported.updated_at, stored.session.updated_at)))
                     session = replace(stored.session, messages=(*old, *new), updated_at=moment_of_end.astimezone())
-                    stored.save(session, new)
+                    stored.save(marked(session) if is_copy and "imported" in session.extra else session, new)
                     stored.sync()
             except (ConcurrentChange, SessionBusy):
                 return False
@@ -422,7 +435,13 @@ def _brief(text: str, path: Path) -> str:
 def _plan_of(imported: Imported) -> _Plan:
     texts = (message for message in imported.messages if message.role in ("user", "assistant"))
     size = sum(message.role != "system" for message in imported.messages)
-    return _Plan([hash((each.role, each.content, each.tool_calls)) for each in texts], size)
+    return _Plan([_quick_hash(each) for each in texts], size)
+
+
+def _quick_hash(message: LLMMessage) -> int:
+    """Return a hash of the size and the ends of the text, and of the calls."""
+    text = message.content or ""
+    return hash((message.role, len(text), text[:50], text[-50:], message.tool_calls))
 
 
 def _planned(session_id: str, old: _Plan, new: _Plan) -> Outcome:
@@ -435,20 +454,5 @@ def _planned(session_id: str, old: _Plan, new: _Plan) -> Outcome:
 
 
 def _is_other(session: Session, fresh: Sequence[LLMMessage], common: int) -> bool:
-    """Return True if a session that was not changed here differs from ``common`` on.
-
-    A message that a save of aloop has written has a time.
-    """
-    kept = session.messages
-    return common < min(len(kept), len(fresh)) and not kept[common].at and not _was_continued(session)
-
-
-def _was_continued(session: Session) -> bool:
-    """Return True if aloop saved the session after the import.
-
-    An import leaves the time of the last message as that of the session, or that of its creation if it is later; a
-    save writes the present time.
-    """
-    times = [session.created_at, *(message.at for message in session.messages if message.at)]
-    # Times of messages may be more exact.
-    return session.updated_at.timestamp() > max(time.timestamp() for time in times) + _EXACT
+    """Return True if one of the messages that were imported differs from ``common`` on, and was not changed here."""
+    return common < min(untouched_count(session), len(fresh))

@@ -6,7 +6,6 @@ import asyncio
 import base64
 import errno
 import json
-import re
 import zipfile
 from collections.abc import Sequence
 from dataclasses import replace
@@ -34,6 +33,7 @@ START = datetime(2026, 1, 22, 17, 51, tzinfo=UTC)
 
 
 _ROLES = ("user", "assistant") * 9
+_INJECTED = JsonObject({"foreign": {"injected": True}})
 
 
 def talk(turns: int, result: str = "seen", **values: str) -> Imported:
@@ -361,7 +361,7 @@ def test_update_after_which_a_session_could_not_be_opened_leaves_it_as_it_is(
 def test_size_of_a_new_session_is_known_to_a_few_bytes(sessions_dir: Path, tmp_path: Path) -> None:
     path = load(sessions_dir, ImportStore(sessions_dir).put(talk(9)).session_id).path
     size = path.stat().st_size
-    for limit, action in ((size - 1, "too large"), (size + 3, "imported")):
+    for limit, action in ((size - 1, "too large"), (size + 12, "imported")):
         store = ImportStore(tmp_path / "other")
         store._largest = limit
         assert store.put(talk(9)).action == action
@@ -504,7 +504,7 @@ async def test_conversation_that_starts_like_one_in_the_trash_is_imported(sessio
         both = chats(tmp_path / "c.json", ["Hello.", "One"], ["Hello.", "Two"])
 
 
-async def test_conversation_that_starts_like_one_that_was_continued_here_is_left_alone_unless_it_is_here(
+async def test_conversations_that_start_like_one_that_was_continued_here_are_imported(
     sessions_dir: Path, tmp_path: Path
 ) -> None:
     first, second = (
@@ -514,12 +514,79 @@ async def test_conversation_that_starts_like_one_that_was_continued_here_is_left
     await memory.resume(first.session_id)
     await memory.add_message(LLMMessage("user", "Here", at=datetime.now(UTC)))
     await memory.save_memory()
-    [path] = sessions_dir.glob(f"*{first.session_id[:8]}/session.yaml")
-    path.write_text(re.sub("updated_at: .*", "updated_at: 2099-01-01T00:00:00+00:00", path.read_text(), count=1))
-    both = chats(tmp_path / "c.json", ["Hello.", "One", "There"], ["Hello.", "Two", "There"], ["Hello.", "Three"])
-    again = [ImportStore(sessions_dir).put(each) for each in both]
-    assert [outcome.action for outcome in again] == ["continued", "updated", "continued"]
+    three = chats(tmp_path / "c.json", ["Hello.", "One", "There"], ["Hello.", "Two", "There"], ["Hello.", "Three"])
+    again = [ImportStore(sessions_dir).put(each) for each in three]
+    assert [outcome.action for outcome in again] == ["continued", "updated", "imported"]
     assert [outcome.session_id for outcome in again[:2]] == [first.session_id, second.session_id]
+
+
+def test_conversation_that_starts_like_one_that_was_changed_here_is_left_alone(
+    sessions_dir: Path, tmp_path: Path
+) -> None:
+    [first] = (ImportStore(sessions_dir).put(each) for each in chats(tmp_path / "c.json", ["Hello.", "One"]))
+    path = load(sessions_dir, first.session_id).path
+    path.write_text(path.read_text().replace('"One"', '"One, changed"'))
+    [again] = (ImportStore(sessions_dir).put(each) for each in chats(tmp_path / "c.json", ["Hello.", "One"]))
+    assert (again.action, again.reason) == ("continued", "you changed or continued it in aloop")
+
+
+async def test_conversation_without_id_is_found_again_after_another_one_that_starts_the_same_is_purged(
+    sessions_dir: Path, tmp_path: Path
+) -> None:
+    first, second = (
+        ImportStore(sessions_dir).put(each) for each in chats(tmp_path / "c.json", ["Hello.", "One"], ["Hello.", "Two"])
+    )
+    library = SessionLibrary(sessions_dir)
+    await library.delete(first.session_id)
+    for more in (["More"], ["More", "Even more"]):
+        [again] = (ImportStore(sessions_dir).put(each) for each in chats(tmp_path / "c.json", ["Hello.", "Two", *more]))
+        assert (again.action, again.session_id) == ("updated", second.session_id)
+        await library.purge(await library.list_trash())
+
+
+@pytest.mark.parametrize("dry", [True, False])
+def test_conversations_without_ids_may_have_times(sessions_dir: Path, tmp_path: Path, *, dry: bool) -> None:
+    path = tmp_path / "c.jsonl"
+    for count, action in ((3, "imported"), (4, "imported" if dry else "updated")):
+        talks = [[*zip(_ROLES, ("Hi", "Hello.", end, "more"), strict=False)][:count] for end in "abc"]
+        records = (
+            [{"role": by, "content": text, "timestamp": 1.7e9 + at} for at, (by, text) in enumerate(talk)]
+            for talk in talks
+        )
+        path.write_text("".join(json.dumps({"messages": record}) + "\n" for record in records))
+        imports = ImportStore(sessions_dir, dry=dry)
+        assert [imports.put(each).action for each in Scan(Selection()).read([path])] == [action] * 3
+
+
+@pytest.mark.parametrize("seconds", [0.4, 90])
+def test_session_that_ended_after_its_last_message_is_updated(sessions_dir: Path, seconds: float) -> None:
+    for turns in (1, 2):
+        imported = talk(turns)
+        if turns == 1:
+            imported.updated_at = START + timedelta(seconds=1 + seconds)
+        outcome = ImportStore(sessions_dir).put(imported)
+    assert outcome.action == "updated"
+
+
+def test_session_whose_messages_have_no_times_is_updated(sessions_dir: Path) -> None:
+    for turns in (1, 2):
+        imported = talk(turns)
+        imported.messages = tuple(replace(message, at=None) for message in imported.messages)
+        imported.created_at, imported.updated_at = START, START + timedelta(hours=turns)
+        outcome = ImportStore(sessions_dir).put(imported)
+    assert outcome.action == "updated"
+
+
+async def test_session_that_was_only_renamed_is_updated(sessions_dir: Path) -> None:
+    session_id = ImportStore(sessions_dir).put(talk(1)).session_id
+    memory = MemoryManager(sessions_dir=sessions_dir)
+    await memory.resume(session_id)
+    await memory.rename("Mine")
+    await memory.save_memory()
+    memory.close()
+    assert ImportStore(sessions_dir).put(talk(2)).action == "updated"
+    assert (await SessionLibrary(sessions_dir).load(session_id)).title == "Mine"
+    assert ImportStore(sessions_dir).put(talk(3)).action == "updated"
 
 
 def test_branch_is_linked_to_its_session(sessions_dir: Path) -> None:
@@ -541,3 +608,19 @@ def test_hostile_texts_are_stored_and_read_back(sessions_dir: Path) -> None:
     assert "\x1b[31m\U0001f600" in (question.content or "")
     assert call.tool_calls[0].arguments == "not json {"
     assert ImportStore(sessions_dir).put(builder.build()).action == "unchanged"
+
+
+def test_messages_about_the_context_that_an_earlier_version_did_not_read_are_left_out(sessions_dir: Path) -> None:
+    notes = (LLMMessage("user", "A note", skip=True), LLMMessage("user", "A file", extra=_INJECTED))
+    ImportStore(sessions_dir).put(talk(2))
+    imported = talk(3)
+    first, *rest = imported.messages
+    imported.messages = (first, *notes, *rest, notes[0])
+    outcome = ImportStore(sessions_dir).put(imported)
+    assert (outcome.action, outcome.added) == ("updated", 5)
+    session = load(sessions_dir, outcome.session_id)
+    assert [message.content for message in session.messages[1:]] == [
+        *(message.content for message in talk(3).messages),
+        "A note",
+    ]
+    assert ImportStore(sessions_dir).put(imported).action == "unchanged"

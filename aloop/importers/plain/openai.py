@@ -7,6 +7,7 @@ import json
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -56,18 +57,22 @@ def build(path: Path | None, messages: Sequence[Mapping[str, Any]], around: Mapp
 
 def new_builder(tool: str, own_id: str, messages: Sequence[Mapping[str, Any]], path: Path | None) -> Builder:
     """Return a builder; the ID is ``own_id``, or else made of ``messages``."""
-    ids = _made_ids(messages)
-    builder = Builder(tool, own_id or next(ids), path)
+    builder = Builder(tool, own_id or next(_made_ids(messages), ""), path)
     if not own_id:
-        builder.imported.other_ids = lambda: ids
+        builder.imported.other_ids = lambda: islice(_made_ids(messages), 1, None)
     return builder
 
 
 def _made_ids(messages: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Yield IDs made of more and more of the first messages."""
-    for count in (*range(_FIRST, min(len(messages), _LONGEST)), max(len(messages), _FIRST)):
-        first = json.dumps(list(messages[:count]), sort_keys=True, ensure_ascii=False)
-        yield hashlib.sha256(first.encode("utf-8", "replace")).hexdigest()[:32]
+    digest = hashlib.sha256(b"[")
+    for count, message in enumerate(messages, 1):
+        text = json.dumps(message, sort_keys=True, ensure_ascii=False)
+        digest.update(f"{', ' if count > 1 else ''}{text}".encode("utf-8", "replace"))
+        if _FIRST <= count < _LONGEST or count == len(messages):
+            whole = digest.copy()
+            whole.update(b"]")
+            yield whole.hexdigest()[:32]
 
 
 def add_messages(builder: Builder, messages: Sequence[Mapping[str, Any]], model: str | None) -> None:
