@@ -196,8 +196,8 @@ def _is_same(kept: LLMMessage, fresh: LLMMessage) -> bool:
         return True  # the result has come since
     if (kept.role, kept.tool_call_id, kept.is_error) != (fresh.role, fresh.tool_call_id, fresh.is_error):
         return False
-    if kept.role == "system":
-        return True  # the wording about the origin may change with the version
+    if kept.role == "system" or (kept.skip and fresh.skip):
+        return True  # the wording of notes may change with the version
     if kept.output_file:
         return (fresh.content or "").startswith((kept.content or "")[: MAX_RESULT_BYTES // 10])
     # Nearly all are equal as they are.

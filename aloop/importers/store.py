@@ -454,5 +454,5 @@ def _planned(session_id: str, old: _Plan, new: _Plan) -> Outcome:
 
 
 def _is_other(session: Session, fresh: Sequence[LLMMessage], common: int) -> bool:
-    """Return True if one of the messages that were imported differs from ``common`` on, and was not changed here."""
+    """Return True if an imported message that was not changed differs."""
     return common < min(untouched_count(session), len(fresh))

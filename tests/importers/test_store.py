@@ -612,14 +612,18 @@ def test_hostile_texts_are_stored_and_read_back(sessions_dir: Path) -> None:
 
 def test_messages_about_the_context_that_an_earlier_version_did_not_read_are_left_out(sessions_dir: Path) -> None:
     notes = (LLMMessage("user", "A note", skip=True), LLMMessage("user", "A file", extra=_INJECTED))
-    ImportStore(sessions_dir).put(talk(2))
+    aborted = LLMMessage("assistant", "", skip=True)
+    old = talk(2)
+    old.messages = (aborted, *old.messages)
+    ImportStore(sessions_dir).put(old)
     imported = talk(3)
     first, *rest = imported.messages
-    imported.messages = (first, *notes, *rest, notes[0])
+    imported.messages = (replace(aborted, content="Aborted"), first, *notes, *rest, notes[0])
     outcome = ImportStore(sessions_dir).put(imported)
     assert (outcome.action, outcome.added) == ("updated", 5)
     session = load(sessions_dir, outcome.session_id)
     assert [message.content for message in session.messages[1:]] == [
+        "",
         *(message.content for message in talk(3).messages),
         "A note",
     ]
