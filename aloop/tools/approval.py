@@ -188,9 +188,10 @@ def unattended(request: PermissionRequest, needed: Iterable[Kind]) -> Refused:
     ``needed`` are all kinds that --allow must list, also those it lists already.
     """
     listed = ",".join(kind for kind in KINDS if kind in needed)
-    remedy = f"; --allow {listed} would allow it." if listed else ", and nothing else can allow it."
+    remedy = f"; --allow {listed} would allow" if listed else ", and nothing else can allow"
     return Refused(
-        f"Refused: {request.summary}. No one can be asked for permission in this run{remedy}",
+        # One sentence: the first one of an error is for the user, too.
+        f"Refused: no one can be asked for permission in this run{remedy} {request.summary}.",
         Permission("refused", "rule", "no one can be asked in this run"),
     )
 

@@ -120,7 +120,7 @@ def test_resumed_session_does_not_keep_granted_permissions() -> None:
 def test_task_denies_a_tool_that_needs_permission() -> None:
     done = task("write notes.txt: hello")
     assert (
-        "Refused: write_file notes.txt (new, 1 line). No one can be asked for permission in this run; --allow write"
+        "Refused: no one can be asked for permission in this run; --allow write would allow write_file notes.txt"
         in done.stderr
     )
     assert not Path("notes.txt").exists()
@@ -157,5 +157,5 @@ def test_piped_lines_without_a_terminal_are_denied_permission() -> None:
         check=False,
     )
     assert done.returncode == 0
-    assert "No one can be asked for permission in this run; --allow write would allow it." in done.stderr
+    assert "no one can be asked for permission in this run; --allow write would allow write_file" in done.stderr
     assert not Path("notes.txt").exists()

@@ -98,6 +98,7 @@ class Terminal(io.StringIO):
                 while not holds():
                     self._written.clear()
                     with suppress(TimeoutError):
-                        await asyncio.wait_for(self._written.wait(), _INTERVAL)
+                        async with asyncio.timeout(_INTERVAL):  # wait_for would wake up later
+                            await self._written.wait()
         except TimeoutError:
             raise AssertionError(f"waited for {what}; the screen shows:\n{self.scrollback}") from None

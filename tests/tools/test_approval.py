@@ -102,7 +102,7 @@ async def test_refusal_reaches_the_model_with_its_reason() -> None:
 
 
 async def test_request_without_a_user_is_refused_with_the_option_to_allow_it() -> None:
-    with pytest.raises(ToolError, match=r"Refused: write_file /etc/hosts.*--allow write,outside"):
+    with pytest.raises(ToolError, match=r"--allow write,outside would allow write_file /etc/hosts"):
         await PermissionGate().require(FAR)
     with pytest.raises(ToolError, match="--allow write,outside would"):
         await PermissionGate(["write"]).require(FAR)
@@ -165,12 +165,12 @@ async def test_command_outside_the_sandbox_is_asked_about_in_spite_of_grants() -
 
 @pytest.mark.parametrize("allowed", [(), ("shell",), ("outside",)])
 async def test_command_outside_the_sandbox_needs_both_kinds_of_the_option(allowed: tuple[Kind, ...]) -> None:
-    with pytest.raises(ToolError, match="; --allow shell,outside would allow it"):
+    with pytest.raises(ToolError, match="; --allow shell,outside would allow run_shell"):
         await PermissionGate(allowed).require(UNSANDBOXED)
     decision = await PermissionGate(["shell", "outside"]).require(UNSANDBOXED)
     assert decision == Permission("allowed", "rule", "--allow shell,outside")
 
 
 async def test_refusal_also_names_the_kinds_that_are_allowed_already() -> None:
-    with pytest.raises(ToolError, match="; --allow write,shell would allow it"):
+    with pytest.raises(ToolError, match="; --allow write,shell would allow write_file"):
         await PermissionGate(["shell"]).require(WRITE)
