@@ -92,7 +92,7 @@ def places_of(tool: str, folder: Path) -> list[Place]:
         case "pi":
             return [
                 Place(
-                    home / ".pi/agent/sessions",
+                    _home("PI_CODING_AGENT_DIR", ".pi/agent") / "sessions",
                     ("*/*.jsonl",),
                     lambda here: (f"{glob.escape(pi_slug(as_noted(here)))}/*.jsonl",),
                 )

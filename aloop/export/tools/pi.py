@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from aloop.export.tools.content import Media, content_of
 from aloop.export.tools.folders import pi_slug
 from aloop.export.tools.target import ToolExport, input_of, marked_lines, new_uuid, timed_uuid
 from aloop.export.transcript import Entry, resumable
-from aloop.formatting import home_folder
+from aloop.formatting import expand_home, home_folder
 from aloop.memory.session import Session
 
 _FORMAT = 3
@@ -21,7 +22,8 @@ def export(session: Session, folder: Path) -> ToolExport:
     found = resumable(session)
     session_id = timed_uuid(session.created_at)
     stamp = f"{session.created_at.astimezone():%Y-%m-%dT%H-%M-%S}-000Z"
-    path = home_folder() / ".pi/agent/sessions" / pi_slug(str(folder)) / f"{stamp}_{session_id}.jsonl"
+    root = expand_home(os.environ.get("PI_CODING_AGENT_DIR") or home_folder() / ".pi/agent") / "sessions"
+    path = root / pi_slug(str(folder)) / f"{stamp}_{session_id}.jsonl"
     lines = list(_lines(session, found.entries, session_id, folder))
     return ToolExport(marked_lines(session, lines), path, "pi --session {path}", found.left_out)
 
