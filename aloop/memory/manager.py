@@ -328,7 +328,8 @@ class MemoryManager:
         for notice in notices:
             self._notify(notice)
         newer = await self._find_newer_copies(file.session)
-        warnings = *file.session.warnings, *newer, *await self._find_leftovers()
+        cut = [file.warning] if file.warning else []
+        warnings = *file.session.warnings, *cut, *newer, *await self._find_leftovers()
         return replace(file.session, warnings=warnings)
 
     async def fork(self, session_id: str | None = None, *, upto: int | None = None) -> Session:

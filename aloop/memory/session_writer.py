@@ -465,7 +465,7 @@ def reload(file: SessionFile, conversation: Conversation, *, own: bool = False) 
     notice = _describe_reload(conversation, file, fresh, own=own)
     conversation.adopt(fresh.session)
     file.forget_replaced()
-    return fresh, [notice]
+    return fresh, [notice, *([Problem(fresh.warning)] if fresh.warning and fresh.warning != file.warning else [])]
 
 
 def _has_changed(file: SessionFile) -> bool:

@@ -1,16 +1,75 @@
-"""The comments that a user added to a session file."""
+"""The comments that a user added to a session file, and values that end at one."""
 
 from __future__ import annotations
 
+import json
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from aloop.memory.codec.emitter import SCHEMA_LINE
 from aloop.memory.codec.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from aloop.memory.codec.schema import is_null
 from aloop.memory.codec.serialization import ParsedDocument
 
 _COMMENT = re.compile(r"(?:^|(?<=\s))#+[ \t]*(.*)", re.MULTILINE)
+_COMMENT_BEHIND = re.compile(r"[ \t]+(#[^\r\n]*)")
+_TEXTS = ("title", "content", "note")
+"""The keys whose values are words of the user or the model."""
+_SHOWN = 40
+"""The most characters of a text that a warning repeats."""
+
+
+@dataclass(frozen=True, slots=True)
+class CutValue:
+    """A value without quotes that YAML ends before ``comment``.
+
+    ``offset`` is the first character of the comment.
+    """
+
+    key: str
+    text: str
+    comment: str
+    offset: int
+
+    @property
+    def advice(self) -> str:
+        """A sentence about the text, and how to keep it."""
+        whole = f"{self.text} {self.comment}"
+        if len(whole) > _SHOWN or "\n" in self.text:
+            comment = self.comment if len(self.comment) <= _SHOWN else f"{self.comment[:_SHOWN]}…"
+            return f"{comment!r} is a comment and not part of the {self.key}. To keep it, quote the whole {self.key}"
+        quoted = json.dumps(whole, ensure_ascii=False)
+        return f"{self.comment!r} is a comment and not part of the {self.key}. To keep it, write {self.key}: {quoted}"
+
+
+def cut_values(text: str, node: Node) -> Iterator[CutValue]:
+    """Yield the values of a header or message that are perhaps cut by a comment."""
+    if not isinstance(node, MappingNode):
+        return
+    for key in _TEXTS:
+        value = node.values.get(key)
+        if isinstance(value, ScalarNode) and value.plain and not is_null(value):
+            match = _COMMENT_BEHIND.match(text, value.end)
+            if match:
+                yield CutValue(key, value.text, match[1].rstrip(), match.start(1))
+
+
+def cut_warning(parsed: ParsedDocument) -> str:
+    """Return a warning about values that comments cut, after line and column.
+
+    It is empty if there are none.
+    """
+    values = parsed.root.values
+    lists = [values.get("system_messages"), values.get("messages"), parsed.below]
+    items = [item for node in lists if isinstance(node, SequenceNode) for item in node.items]
+    found = [cut for node in (parsed.root, *items) for cut in cut_values(parsed.source.text, node)]
+    if not found:
+        return ""
+    line, column = parsed.source.place(found[0].offset)
+    more = f" ({len(found) - 1:,} more: `aloop sessions check` lists them)" if len(found) > 1 else ""
+    return f"{line}:{column}: {found[0].advice}{more}"
 
 
 def find_comments(parsed: ParsedDocument) -> list[tuple[int, str]]:

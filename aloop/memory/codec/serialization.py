@@ -225,8 +225,8 @@ def _located(path: Path, source: Source, invalid: InvalidValue) -> SessionFileEr
     if (first := _CONFLICT_START.search(lines)) and (last := _CONFLICT_END.search(lines, first.end())):
         line, end = source.place(first.start())[0], source.place(last.start())[0]
         reason = (
-            f"conflict markers of a merge, up to line {end}; `aloop sessions check --fix` joins the versions if it "
-            "can, otherwise keep one of them, and delete the lines of the markers"
+            f"conflict markers of a merge, up to line {end}; keep one version, and delete the lines of the markers, "
+            "unless `aloop sessions check` finds that the versions can be joined"
         )
         return SessionFileError(path, line, 1, reason)
     # Not the line of libyaml, which treats more characters as line ends than editors do.

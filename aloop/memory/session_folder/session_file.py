@@ -16,7 +16,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from aloop.errors import SessionFileError, UnstorableValue
+from aloop.formatting import display_path
 from aloop.llm.message_types import LLMMessage
+from aloop.memory.codec.comments import cut_warning
 from aloop.memory.codec.edits import unfold
 from aloop.memory.codec.emitter import END_MARKER, emit_messages, emit_section, emit_time
 from aloop.memory.codec.nodes import Source
@@ -235,6 +237,7 @@ class SessionFile:
     is_new: bool = False
     is_canonical: bool = False
     verbatim: VerbatimMessages | None = None
+    warning: str = ""
     replaced: ReplacedFile = field(init=False)
     _is_settled: bool = field(init=False, default=False)
 
@@ -288,7 +291,10 @@ class SessionFile:
         parsed = parse(raw, path)
         source, session = parsed.source, interpret(parsed, path)
         data = bytearray(raw) if source.encoding == "utf-8" and not source.bom else bytearray(source.text.encode())
-        return cls(fs, path, data, seen, session, source.encoding, source.bom)
+        stored = cls(fs, path, data, seen, session, source.encoding, source.bom)
+        if cut := cut_warning(parsed):
+            stored.warning = f"{display_path(path)}:{cut}"
+        return stored
 
     def changed_on_disk(self) -> bool:
         """Return True if the content has changed since it was last seen; raises OSError."""

@@ -6,7 +6,6 @@ A finding is fixable if a repair is known that loses nothing.
 from __future__ import annotations
 
 import codecs
-import re
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -14,10 +13,11 @@ from pathlib import Path
 from aloop.errors import SessionFileError
 from aloop.formatting import quantity
 from aloop.llm.message_types import LLMMessage
+from aloop.memory.codec.comments import cut_values
 from aloop.memory.codec.edits import MessageEdits
 from aloop.memory.codec.emitter import END_MARKER
-from aloop.memory.codec.nodes import MappingNode, Node, ScalarNode, SequenceNode, Source
-from aloop.memory.codec.schema import KNOWN_VERSION, is_null
+from aloop.memory.codec.nodes import Node, SequenceNode, Source
+from aloop.memory.codec.schema import KNOWN_VERSION
 from aloop.memory.codec.serialization import ParsedDocument, interpret, load_session, parse
 from aloop.memory.codec.splice import Edit, splice
 from aloop.memory.codec.text_layout import TextLayout
@@ -69,9 +69,6 @@ class Report:
         return any(finding.fixable for finding in self.findings)
 
 
-_COMMENT = re.compile(r"[ \t]+#")
-
-
 def without_final_nuls(data: bytes) -> bytes:
     """Return the bytes of a file without NULs at its end.
 
@@ -101,6 +98,21 @@ def _check_text(data: bytes, path: Path) -> Report:
             return _check_conflicts(marked, path)
         return Report([Finding(path, error.line, error.column, error.reason)])
     return _TextCheck(parsed, session, path).run()
+
+
+def explain_markers(error: SessionFileError, data: bytes) -> SessionFileError:
+    """Return the error about a file, or about its conflict markers, if it has any."""
+    marked = read_marked(data, error.path)
+    if marked is None:
+        return error
+    first, last = marked.lines[0]
+    advice = (
+        f"`aloop sessions check {error.path.parent.name.rpartition('_')[2]} --fix` joins "
+        f"{'what can be joined' if marked.left else 'the versions'}"
+        if marked.joined is not None
+        else "keep one version, and delete the lines of the markers"
+    )
+    return SessionFileError(error.path, first, 1, f"conflict markers of a merge, up to line {last}; {advice}")
 
 
 def _check_conflicts(marked: MarkedText, path: Path) -> Report:
@@ -148,6 +160,10 @@ class _TextCheck:
 
     def _check_header(self) -> None:
         values = self._parsed.root.values
+        self._check_comments(self._parsed.root)
+        system = values.get("system_messages")
+        for item in system.items if isinstance(system, SequenceNode) else ():
+            self._check_comments(item)
         if self._session.version > KNOWN_VERSION:
             what = "written by a newer version of aloop; this version can read but not change it"
             self._found(values["version"].start, what)
@@ -178,12 +194,12 @@ class _TextCheck:
         asked, can_edit = False, self._edits is not None
         for number, (item, message) in enumerate(zip(self._items, messages, strict=False)):
             asked = asked or message.role == "user"  # also if it is skipped
+            self._check_comments(item)
             if message.skip:
                 continue
             if message.role == "tool":
                 self._check_result(number, item, message, pairing)
                 continue
-            self._check_comment(item)
             if message.role == "assistant" and not asked:
                 self._found(item.start, "an answer comes before any question")
             elif (
@@ -204,14 +220,11 @@ class _TextCheck:
                 in_order = sorted(calls, key=lambda call: ids.index(call.id))
                 self._report.edits.append(self._edits.insert_after(after, map(answer_for, in_order)))
 
-    def _check_comment(self, item: Node) -> None:
-        """Report text that YAML drops as a comment, because the content is not quoted."""
-        content = item.values.get("content") if isinstance(item, MappingNode) else None
-        if isinstance(content, ScalarNode) and content.plain and not is_null(content):
-            match = _COMMENT.match(self._parsed.source.text, content.end)
-            if match:
-                what = 'the text after " #" is a comment and not part of the content; to keep it, quote the content'
-                self._found(match.end() - 1, what)
+    def _check_comments(self, node: Node) -> None:
+        """Report text that YAML drops as a comment, because the value is not quoted."""
+        for cut in cut_values(self._parsed.source.text, node):
+            what = f'the text after " #" is a comment and not part of the {cut.key}; to keep it, quote the {cut.key}'
+            self._found(cut.offset, what)
 
     def _check_result(self, number: int, item: Node, message: LLMMessage, pairing: Pairing) -> None:
         caller = pairing.callers.get(number)

@@ -55,7 +55,7 @@ from aloop.memory.sessions_dir.preview import (
 )
 from aloop.memory.sessions_dir.registry import Registry
 from aloop.memory.sessions_dir.removed_projects import folder_for
-from aloop.memory.sessions_dir.text_check import Finding
+from aloop.memory.sessions_dir.text_check import Finding, explain_markers
 from aloop.memory.sessions_dir.trash import Trash, TrashedSession
 from aloop.project import moved_folder
 
@@ -159,7 +159,10 @@ class YamlBackend:
         with self._explained("read the session"):
             path = self.sessions_dir / entry.folder / FILE_NAME
             with with_recovered_names(self.fs, path.parent):
-                return SessionFile.read(self.fs, path)
+                try:
+                    return SessionFile.read(self.fs, path)
+                except SessionFileError as error:
+                    raise explain_markers(error, self.fs.read(path)) from None
 
     def locate(self, prefix: str, *, ask_files: bool = False) -> Entry:
         """Return the one session with this ID prefix; raises as ``find`` does.

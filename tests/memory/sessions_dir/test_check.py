@@ -54,6 +54,9 @@ BROKEN_TRANSCRIPT = (
 )
 
 
+ANSWER = "  - role: assistant\n    content: Hi\n"
+
+
 def session_in(sessions_dir: Path, text: str, name: str = "2025-01-31_a1b2c3d4") -> Path:
     folder = sessions_dir / name
     folder.mkdir(parents=True)
@@ -193,6 +196,24 @@ def test_each_conflict_that_only_the_user_can_settle_is_reported(sessions_dir: P
             for start in (first, second)
         ]
     assert path.read_text() == text
+
+
+@pytest.mark.parametrize(
+    ("place", "version", "advice"),
+    [
+        ("...\n", "  - role: user\n    content: {}\n", "`aloop sessions check a1b2c3d4 --fix` joins the versions"),
+        (ANSWER, ANSWER.replace("Hi", "{}"), "keep one version, and delete the lines of the markers"),
+    ],
+)
+async def test_open_and_check_give_the_same_advice_about_conflict_markers(
+    sessions_dir: Path, place: str, version: str, advice: str
+) -> None:
+    conflict = f"<<<<<<< a\n{version.format('b')}=======\n{version.format('c')}>>>>>>> b\n"
+    session_in(sessions_dir, SOUND.replace(place, conflict + ("...\n" if place == "...\n" else "")))
+    with pytest.raises(SessionFileError) as caught:
+        await MemoryManager(sessions_dir=sessions_dir).resume("a1b2c3d4")
+    assert str(caught.value).endswith(f"; {advice}")
+    assert any("can be joined" in line for line in findings(sessions_dir)) == ("--fix" in advice)
 
 
 @pytest.mark.parametrize("closed", [".", "..", "2025-01-31_a1b2c3d4"])
@@ -441,6 +462,67 @@ def test_text_dropped_as_a_comment_is_reported(sessions_dir: Path) -> None:
         '2025-01-31_a1b2c3d4/session.yaml:7:24: the text after " #" is a comment and not part of the content; '
         "to keep it, quote the content"
     )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place", "advice"),
+    [
+        (
+            "content: Hello",
+            "content: Fix #12",
+            "7:18",
+            """'#12' is a comment and not part of the content. To keep it, write content: "Fix #12\"""",
+        ),
+        (
+            "messages:",
+            "title: On #1\nmessages:",
+            "5:11",
+            """'#1' is a comment and not part of the title. To keep it, write title: "On #1\"""",
+        ),
+        (
+            "content: Hi",
+            "content: Hi\n    note: see #3",
+            "10:15",
+            """'#3' is a comment and not part of the note. To keep it, write note: "see #3\"""",
+        ),
+        (
+            "content: Hello",
+            f"content: Hello # {'x' * 50}",
+            "7:20",
+            f"'# {'x' * 38}…' is a comment and not part of the content. To keep it, quote the whole content",
+        ),
+    ],
+)
+async def test_text_dropped_as_a_comment_is_a_warning_when_the_session_is_opened(
+    sessions_dir: Path, old: str, new: str, place: str, advice: str
+) -> None:
+    path = session_in(sessions_dir, SOUND.replace(old, new))
+    assert (await MemoryManager(sessions_dir=sessions_dir).resume("a1b2")).warnings == (f"{path}:{place}: {advice}",)
+    assert f":{place}: the text after" in findings(sessions_dir)[0]
+
+
+async def test_several_texts_dropped_as_comments_are_one_warning(sessions_dir: Path) -> None:
+    session_in(sessions_dir, SOUND.replace("content: Hello", "content: a #1").replace("content: Hi", "content: b #2"))
+    [warning] = (await MemoryManager(sessions_dir=sessions_dir).resume("a1b2")).warnings
+    assert warning.endswith('write content: "a #1" (1 more: `aloop sessions check` lists them)')
+
+
+@pytest.mark.parametrize("content", ['"Fix #12"', "|-\n      Fix #12", "Fix#12", "null # none"])
+async def test_text_that_no_comment_cuts_brings_no_warning(sessions_dir: Path, content: str) -> None:
+    session_in(sessions_dir, SOUND.replace("content: Hello", f"content: {content}"))
+    assert (await MemoryManager(sessions_dir=sessions_dir).resume("a1b2")).warnings == ()
+
+
+async def test_edit_that_a_comment_cuts_is_a_warning_before_the_next_turn(sessions_dir: Path) -> None:
+    path = session_in(sessions_dir, SOUND)
+    said: list[str] = []
+    memory = MemoryManager(sessions_dir=sessions_dir)
+    memory.on_notice = said.append
+    await memory.resume("a1b2")
+    path.write_text(SOUND.replace("content: Hello", "content: Fix #12"))
+    await memory.require_writable()
+    assert said[0].startswith("session.yaml was edited: ")
+    assert said[1].startswith(f"{path}:7:18: '#12' is a comment")
 
 
 @pytest.mark.parametrize(
