@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aloop.errors import SHORT_ID, SessionError, SessionNotFound, StorageError, UsageError
+from aloop.errors import SHORT_ID, SessionNotFound, StorageError, UsageError
 from aloop.formatting import OnRead, display_path, quantity
 from aloop.memory.session import SessionSummary, SessionTitle
 
@@ -75,8 +75,8 @@ class SessionBrowser:
         """Return some of the newest sessions, in a moment however many there are."""
         return await self._memory.library.list_titles(_LAST)
 
-    async def last_row(self, own: Sequence[SessionTitle]) -> SessionTitle | None:  # noqa: ARG002 - for a subclass
-        """Return a row to add below all sessions, which are ``own``; this may take long."""
+    async def last_row(self) -> SessionTitle | None:
+        """Return a row to add below all sessions; this may take long."""
         return None
 
     def refusal(self, session: SessionTitle) -> str:
@@ -183,10 +183,10 @@ class BrowserWithImports(SessionBrowser):
         super().__init__(memory, numbered)
         self.found: list[Glimpse] = []
 
-    async def last_row(self, own: Sequence[SessionTitle]) -> SessionTitle | None:
+    async def last_row(self) -> SessionTitle | None:
         ended = threading.Event()
         try:
-            self.found, summary = await self._look(frozenset(title.id for title in own), lambda: not ended.is_set())
+            self.found, summary = await self._look(lambda: not ended.is_set())
         finally:
             ended.set()  # for the thread, which cannot be cancelled
         return SessionTitle(ROW, self.found[0].updated_at, f"{summary} here …") if self.found else None
@@ -194,22 +194,11 @@ class BrowserWithImports(SessionBrowser):
     def refusal(self, session: SessionTitle) -> str:
         return _NOT_A_SESSION if session.id == ROW else super().refusal(session)
 
-    async def _look(self, known: frozenset[str], is_wanted: Callable[[], bool]) -> tuple[list[Glimpse], str]:
+    async def _look(self, is_wanted: Callable[[], bool]) -> tuple[list[Glimpse], str]:
         # Imported late for start-up time.
-        from aloop.importers.peek import ending, glimpses, summary
+        from aloop.importers.peek import offers, summary
 
-        found = []
-        for glimpse in await asyncio.to_thread(glimpses, Path.cwd(), known, is_wanted):
-            if glimpse.exported_from in known:
-                # An export without a new message is not offered.
-                try:
-                    own = await self._memory.library.load_ending(glimpse.exported_from)
-                    last = (await asyncio.to_thread(ending, glimpse))[-1:]
-                except (OSError, SessionError):
-                    continue
-                if {_essence(each) for each in last} <= {_essence(each) for each in own}:
-                    continue
-            found.append(glimpse)
+        found = await asyncio.to_thread(offers, self._memory.sessions_dir, is_wanted)
         return found, summary(found)
 
     def number(self, titles: Sequence[SessionTitle]) -> None:
@@ -241,10 +230,6 @@ def _row_title(glimpse: Glimpse) -> str:
     from aloop.importers.formats import FORMATS
 
     return f"{FORMATS[glimpse.tool].label} · {glimpse.title}"
-
-
-def _essence(message: LLMMessage) -> tuple[str, ...]:
-    return "".join((message.content or "").split()), *(call.id for call in message.tool_calls)
 
 
 def _require_session(session_id: str) -> None:
@@ -329,9 +314,12 @@ class ForeignBrowser(SessionBrowser):
             raise UsageError(
                 outcome.reason or f"Session {short} is open in another aloop. Close it there, and try again."
             )
-        if outcome.session_id == glimpse.exported_from:
+        if outcome.action == "continued":
+            return outcome.session_id, f"Nothing was imported from {label}, because {outcome.reason}."
+        if outcome.session_id == glimpse.exported_from or outcome.action in ("updated", "unchanged"):
             amount = quantity(outcome.added, "message") if outcome.added else "nothing"
-            return outcome.session_id, f"Added {amount} from {label} to the session that was exported there."
+            done = "exported there" if outcome.session_id == glimpse.exported_from else "imported before"
+            return outcome.session_id, f"Added {amount} from {label} to the session that was {done}."
         amount = quantity(len(imported.messages), "message")
         why = f" {outcome.reason[0].upper()}{outcome.reason[1:]}." if outcome.reason else ""
         return outcome.session_id, f"Imported {amount} from {label}. The other tool's files were not changed.{why}"

@@ -1,26 +1,34 @@
-"""Sessions of other tools, by the beginnings and ends of their files, or a query."""
+"""Sessions of other tools, by the beginnings and ends of their files, or a query.
+
+``Stored`` compares them with the sessions here, so that only those are offered that an import would add or change.
+"""
 
 from __future__ import annotations
 
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 from aloop.errors import AloopError, StorageError
 from aloop.importers.agents import aider, cline, vibe
 from aloop.importers.databases.listing import newest
 from aloop.importers.draft import Imported
 from aloop.importers.formats import FORMATS, TOOLS
-from aloop.importers.places import as_noted, files_of, is_here
+from aloop.importers.places import as_noted, files_of, folders_here, is_here
 from aloop.importers.run import Scan, Selection
 from aloop.importers.source import Source
 from aloop.importers.transcript import session_id_of, title_of
 from aloop.llm.message_types import LLMMessage
+from aloop.memory.session import FILE_NAME
+from aloop.memory.sessions_dir.yaml_backend import YamlBackend
 
+News = Literal["new", "grown", ""]
+"""The part of a session that an import would take: all, what it has gained, or nothing."""
 PROJECT_TOOLS = tuple(tool for tool in TOOLS if tool != "llm")
 """Tools whose sessions belong to a folder."""
 _PIECE = 65_536
@@ -30,15 +38,18 @@ _NEWEST = 200
 _ALL = 1_000_000
 _PLACED = frozenset({"claude-code", "codex", "pi", "gemini-cli", "kimi"})
 """Tools whose sessions are offered even if they do not name their folder."""
-_MANY = frozenset({"opencode.db", "sessions.db", "crush.db", ".aider.chat.history.md"})
+_MANY = frozenset({"opencode.db", "sessions.db", "crush.db", "logs.db", ".aider.chat.history.md"})
 """Files with several sessions."""
+_EXACT = 0.0005
+"""Seconds to which a session notes its time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Glimpse:
     """A session of another tool; ``session_id`` is its ID after an import.
 
-    ``exported_from`` is the ID of the session of aloop that was exported as this one.
+    ``exported_from`` is the ID of the session of aloop that was exported as this one. ``messages`` are those of a file
+    that is read for the list, as far as they are sent.
     """
 
     tool: str
@@ -48,20 +59,32 @@ class Glimpse:
     title: str
     foreign_id: str = ""
     exported_from: str = ""
+    messages: tuple[LLMMessage, ...] = ()
 
 
-def glimpses(
-    folder: Path, known: frozenset[str] = frozenset(), is_wanted: Callable[[], bool] = lambda: True
-) -> list[Glimpse]:
-    """Return the sessions of other tools for ``folder``, newest first.
+def offers(sessions_dir: Path, is_wanted: Callable[[], bool] = lambda: True) -> list[Glimpse]:
+    """Return the sessions of other tools here that an import would take, newest first.
 
-    Only the newest files of each tool are looked at. Sessions with ``known`` IDs are left out. ``is_wanted`` is called
-    before each file; the search ends when it returns False.
+    Only the newest files of each tool are looked at. ``is_wanted`` is called before each file; the search ends when it
+    returns False. Raises StorageError if the sessions in ``sessions_dir`` cannot be listed.
     """
-    # Some tools keep older files of the same sessions.
-    found = {each.session_id: each for tool in PROJECT_TOOLS for each in reversed(_intact(tool, folder, is_wanted))}
-    fresh = [each for session_id, each in found.items() if session_id not in known]
-    return sorted(fresh, key=lambda each: each.updated_at, reverse=True)
+    stored = Stored(sessions_dir)
+    found = glimpses(*folders_here(sessions_dir), is_wanted=is_wanted)
+    return [each for each in found if is_wanted() and stored.news_of(each)]
+
+
+def glimpses(*folders: Path, is_wanted: Callable[[], bool] = lambda: True) -> list[Glimpse]:
+    """Return the sessions of other tools for ``folders``, newest first."""
+    found = distinct(each for tool in PROJECT_TOOLS for folder in folders for each in _intact(tool, folder, is_wanted))
+    return sorted(found, key=lambda each: each.updated_at, reverse=True)
+
+
+def distinct(found: Iterable[Glimpse]) -> list[Glimpse]:
+    """Return the sessions, each once: some tools keep older files of the same one."""
+    first: dict[str, Glimpse] = {}
+    for glimpse in found:
+        first.setdefault(glimpse.session_id, glimpse)
+    return list(first.values())
 
 
 def summary(found: Sequence[Glimpse]) -> str:
@@ -82,11 +105,16 @@ def _intact(tool: str, folder: Path, is_wanted: Callable[[], bool]) -> list[Glim
 
 
 def glimpses_of(
-    tool: str, folder: Path, limit: int = _ALL, is_wanted: Callable[[], bool] = lambda: True
+    tool: str,
+    folder: Path,
+    limit: int = _ALL,
+    is_wanted: Callable[[], bool] = lambda: True,
+    *,
+    unplaced: bool = False,
 ) -> Iterator[Glimpse]:
     """Yield a tool's sessions for ``folder``, from its newest ``limit`` files.
 
-    Raises OSError, StorageError, sqlite3.Error.
+    With ``unplaced``, yield also those that do not name their folder. Raises OSError, StorageError, sqlite3.Error.
     """
     dated = []
     for path in files_of(tool, folder):
@@ -98,13 +126,15 @@ def glimpses_of(
         if not is_wanted():
             return
         for imported in _sessions(tool, path, folder, limit):
-            is_placed = bool(imported.cwd) or tool in _PLACED
+            is_placed = bool(imported.cwd) or tool in _PLACED or unplaced
             if not is_placed or not is_here(tool, imported.cwd, folder):
                 continue
             updated_at = _updated_at(imported, changed)
             session_id = session_id_of(tool, imported.foreign_id)
             title = title_of(imported) or (imported.foreign_id if path.name in _MANY else path.stem)
-            yield Glimpse(tool, path, session_id, updated_at, title, imported.foreign_id, imported.exported_from)
+            messages = _sent(imported) if tool == "aider" else ()
+            origin = imported.exported_from
+            yield Glimpse(tool, path, session_id, updated_at, title, imported.foreign_id, origin, messages)
 
 
 def _updated_at(imported: Imported, changed: float) -> datetime:
@@ -118,9 +148,7 @@ def _sessions(tool: str, path: Path, folder: Path, limit: int) -> Iterator[Impor
     if path.suffix == ".db":
         yield from newest(tool, path, folder, limit)
     elif tool == "cline":
-        found = cline.described(path)
-        if found.cwd:  # otherwise it may belong to any folder
-            yield found
+        yield cline.described(path)
     elif tool == "aider":
         yield from _read_all(tool, path, _tail(path, _PIECES[-1]))
     elif _may_be_in(tool, path, folder):
@@ -187,6 +215,8 @@ def ending(glimpse: Glimpse) -> tuple[LLMMessage, ...]:
 
     There are none if too much of the file would have to be read. Raises OSError, StorageError.
     """
+    if glimpse.messages:
+        return glimpse.messages
     if glimpse.path.suffix == ".jsonl":
         found = (_sent(_read(glimpse.tool, glimpse.path, data)) for data in _endings(glimpse.path))
         return next(filter(None, found), ()) or _sent(_read(glimpse.tool, glimpse.path, _head(glimpse.path, _PIECE)[0]))
@@ -222,3 +252,62 @@ def read_whole(glimpse: Glimpse) -> Imported | None:
         problem = next(iter(scan.problems))
         raise StorageError(f"Could not read the session of {FORMATS[glimpse.tool].label}: {problem}.", glimpse.path)
     return imported
+
+
+class Stored:
+    """The sessions here, to which those of other tools are compared.
+
+    Raises StorageError if they cannot be listed.
+    """
+
+    def __init__(self, sessions_dir: Path) -> None:
+        self._backend = YamlBackend(sessions_dir)
+        self._times = {title.id: title.updated_at for title in self._backend.list_titles()}
+        self._trashed = {trashed.id for trashed in self._backend.trashed(None)}
+
+    def news_of(self, glimpse: Glimpse) -> News:
+        """Return what an import would take of a session.
+
+        A session with damaged files is left to the import, which explains the damage.
+        """
+        source = glimpse.exported_from
+        if glimpse.session_id in self._trashed or (source in self._trashed and glimpse.session_id not in self._times):
+            return ""
+        try:
+            if glimpse.session_id in self._times:
+                return "grown" if self._has_grown(glimpse) else ""
+            if source in self._times:
+                return "" if _is_in(ending(glimpse)[-1:], self._backend.load_ending(source)) else "grown"
+        except (OSError, AloopError, sqlite3.Error):
+            return ""
+        return "new"
+
+    def _has_grown(self, glimpse: Glimpse) -> bool:
+        """Return True if a session has more messages than its copy, which is unchanged."""
+        own_time = self._times[glimpse.session_id]
+        if glimpse.path.suffix == ".db" and glimpse.updated_at.timestamp() <= self._saved_at(glimpse.session_id):
+            return False  # a whole session would have to be read
+        last = ending(glimpse)[-1:]
+        if any(message.at and message.at.timestamp() <= own_time.timestamp() + _EXACT for message in last):
+            return False
+        own = self._backend.load_ending(glimpse.session_id)
+        times = [message.at.timestamp() for message in own if message.at]
+        # One that was continued here is left alone by an import.
+        was_continued = bool(times) and own_time.timestamp() > max(times) + _EXACT
+        return not was_continued and not _is_in(last, own)
+
+    def _saved_at(self, session_id: str) -> float:
+        folder = self._backend.sessions_dir / self._backend.locate(session_id).folder
+        return (folder / FILE_NAME).stat().st_mtime
+
+
+def _is_in(last: Sequence[LLMMessage], own: Sequence[LLMMessage]) -> bool:
+    """Return True if the last message of an export or original is one of ``own``."""
+    # A long result is shortened here.
+    shortened = {each.tool_call_id for each in own if each.output_file}
+    known = {_essence(each) for each in own}
+    return all(each.tool_call_id in shortened or _essence(each) in known for each in last)
+
+
+def _essence(message: LLMMessage) -> tuple[str, ...]:
+    return "".join((message.content or "").split()), *(call.id for call in message.tool_calls)

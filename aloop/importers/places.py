@@ -14,6 +14,7 @@ from pathlib import Path
 from aloop.export.tools.folders import claude_slug, pi_slug
 from aloop.formatting import expand_home, home_folder
 from aloop.importers.values import mapping
+from aloop.memory.sessions_dir.registry import project_of
 from aloop.text import clean_text
 
 _TRIES = 3
@@ -153,6 +154,15 @@ def _glob(root: Path, pattern: str) -> list[Path]:
         with contextlib.suppress(FileNotFoundError):
             return list(root.glob(pattern))
     return list(root.glob(pattern))
+
+
+def folders_here(sessions_dir: Path) -> tuple[Path, ...]:
+    """Return the folders whose sessions are for this project.
+
+    These are the working directory, and above it the project whose sessions aloop uses.
+    """
+    here, project = Path.cwd(), project_of(sessions_dir)
+    return (here, project) if project != here and here.is_relative_to(project) else (here,)
 
 
 def notes_folders(tool: str) -> bool:

@@ -49,13 +49,13 @@ class Selection:
     session: str = ""
     since: datetime | None = None
     branches: bool = False
-    folder: Path | None = None
+    folders: tuple[Path, ...] = ()
 
     def refusal(self, imported: Imported) -> Literal["", "other", "elsewhere", "older"]:
         """Return why a conversation is not wanted; empty if it is."""
         if self.session and not imported.foreign_id.startswith(self.session):
             return "other"
-        if self.folder is not None and not is_here(imported.tool, imported.cwd, self.folder):
+        if self.folders and not any(is_here(imported.tool, imported.cwd, folder) for folder in self.folders):
             return "elsewhere"
         return "older" if self.since and imported.updated_at and imported.updated_at < self.since else ""
 

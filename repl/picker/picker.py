@@ -380,7 +380,7 @@ class PickerSession:
 
     async def _add_last_row(self, own: Sequence[SessionTitle]) -> None:
         """Add the row below all sessions when it is known; leave if there are no rows."""
-        row = await self._browser.last_row(own)
+        row = await self._browser.last_row()
         self._is_read = True
         if row is not None:
             await self._take([*own, row])

@@ -17,6 +17,7 @@ from aloop.importers.source import Source
 from aloop.llm.message_types import LLMMessage
 
 AT = "2026-01-22T17:51:04.982Z"
+LATER = "2026-01-23T17:51:04.982Z"
 
 
 def write_lines(path: Path, *values: object) -> Path:
@@ -74,3 +75,15 @@ def enter_folder_that_is_not_utf8(monkeypatch: pytest.MonkeyPatch) -> Path:
         pytest.skip("names of files must be UTF-8 here")
     monkeypatch.chdir(here)
     return here
+
+
+def codex_session(home: Path, folder: Path, number: int) -> Path:
+    """Write a session of Codex that took place in ``folder``."""
+
+    def item(role: str, words: str) -> dict[str, object]:
+        payload = {"type": "message", "role": role, "content": [{"type": "input_text", "text": words}]}
+        return {"timestamp": AT, "type": "response_item", "payload": payload}
+
+    meta = {"timestamp": AT, "type": "session_meta", "payload": {"id": f"0199-{number}", "cwd": str(folder)}}
+    talk = [item("user", f"Question {number}"), item("assistant", "x" * 90_000), item("user", "The last one")]
+    return write_lines(home / ".codex/sessions/2026/01/22" / f"rollout-{number}.jsonl", meta, *talk)

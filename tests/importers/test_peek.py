@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import sqlite3
 from collections import Counter
 from contextlib import closing
@@ -14,24 +15,22 @@ import pytest
 
 from aloop.errors import StorageError
 from aloop.importers import peek
-from aloop.importers.peek import ending, glimpses, read_whole, summary
+from aloop.importers.peek import Glimpse, News, Stored, ending, glimpses, glimpses_of, offers, read_whole, summary
 from aloop.importers.places import files_of
 from aloop.importers.run import Scan, Selection
+from aloop.importers.store import ImportStore
 from aloop.importers.transcript import session_id_of
+from aloop.memory.sessions_dir.yaml_backend import YamlBackend, rename_session
 from tests.cli.exchange.test_import import claude_session
-from tests.importers.reading import AT, database, enter_folder_that_is_not_utf8, write_json, write_lines
-
-
-def codex_session(home: Path, folder: Path, number: int) -> Path:
-    """Write a session of Codex that took place in ``folder``."""
-
-    def item(role: str, words: str) -> dict[str, object]:
-        payload = {"type": "message", "role": role, "content": [{"type": "input_text", "text": words}]}
-        return {"timestamp": AT, "type": "response_item", "payload": payload}
-
-    meta = {"timestamp": AT, "type": "session_meta", "payload": {"id": f"0199-{number}", "cwd": str(folder)}}
-    talk = [item("user", f"Question {number}"), item("assistant", "x" * 90_000), item("user", "The last one")]
-    return write_lines(home / ".codex/sessions/2026/01/22" / f"rollout-{number}.jsonl", meta, *talk)
+from tests.importers.reading import (
+    AT,
+    LATER,
+    codex_session,
+    database,
+    enter_folder_that_is_not_utf8,
+    write_json,
+    write_lines,
+)
 
 
 def test_sessions_of_this_folder_are_found_newest_first(private_home: Path) -> None:
@@ -47,7 +46,6 @@ def test_sessions_of_this_folder_are_found_newest_first(private_home: Path) -> N
         ("claude-code", "Asked in work"),
     ]
     assert summary(found) == "2 from Codex, 1 from Claude Code"
-    assert len(glimpses(here, frozenset({found[0].session_id}))) == 2
 
 
 def test_session_of_a_folder_whose_name_json_escapes_is_found(private_home: Path) -> None:
@@ -178,7 +176,7 @@ def test_folder_whose_name_is_not_utf8_is_looked_up_as_other_tools_note_it(
         ("opencode", "codex", "claude-code", "pi", "mistral-vibe"), 1
     )
     for tool in ("opencode", "codex", "claude-code", "pi"):
-        scan = Scan(Selection(folder=here))
+        scan = Scan(Selection(folders=(here,)))
         assert len(list(scan.read(files_of(tool, here)))) == 1
 
 
@@ -248,3 +246,79 @@ def test_locked_database_is_left_out_without_a_wait_and_a_broken_one_is_an_error
     for read in (ending, read_whole):
         with pytest.raises(StorageError, match="Could not read the session of opencode: "):
             read(found["opencode"])
+
+
+def take(glimpse: Glimpse, sessions_dir: Path) -> str:
+    """Import a session and return its ID here."""
+    imported = read_whole(glimpse)
+    assert imported is not None
+    return ImportStore(sessions_dir).put(imported).session_id
+
+
+def news(sessions_dir: Path, tool: str) -> list[News]:
+    return list(map(Stored(sessions_dir).news_of, glimpses_of(tool, Path.cwd())))
+
+
+def test_session_that_was_continued_or_deleted_here_is_not_offered(private_home: Path, sessions_dir: Path) -> None:
+    path = codex_session(private_home, Path.cwd(), 1)
+    [glimpse] = offers(sessions_dir)
+    session_id = take(glimpse, sessions_dir)
+    assert offers(sessions_dir) == []
+    [line] = path.read_text().splitlines()[-1:]
+    path.write_text(path.read_text() + line.replace(AT, LATER).replace("The last one", "And more") + "\n")
+    assert news(sessions_dir, "codex") == ["grown"]
+    rename_session(YamlBackend(sessions_dir), session_id, "Another title")
+    assert [each.session_id for each in offers(sessions_dir)] == [session_id]
+    [file] = sessions_dir.glob("*/session.yaml")
+    text = file.read_text()
+    file.write_text(re.sub(r"^updated_at: .*", 'updated_at: "2026-01-22T18:00:00.000+00:00"', text, flags=re.MULTILINE))
+    assert news(sessions_dir, "codex") == [""]
+    file.write_text(text)
+    assert news(sessions_dir, "codex") == ["grown"]
+    YamlBackend(sessions_dir).delete(session_id)
+    assert news(sessions_dir, "codex") == [""]
+
+
+def test_last_session_of_aider_is_offered_when_it_has_grown(sessions_dir: Path) -> None:
+    path = Path(".aider.chat.history.md")
+    talks = [f"# aider chat started at 2026-01-2{n} 10:00:00\n\n#### Question {n}\n\nYes.\n\n" for n in (1, 2)]
+    path.write_text("".join(talks))
+    assert news(sessions_dir, "aider") == ["new", "new"]
+    for glimpse in offers(sessions_dir):
+        take(glimpse, sessions_dir)
+    assert news(sessions_dir, "aider") == ["", ""]
+    path.write_text("".join([*talks, "#### And now?\n\nNo.\n\n"]))
+    assert sorted(news(sessions_dir, "aider")) == ["", "grown"]
+
+
+def test_session_in_a_database_is_offered_when_it_has_grown(private_home: Path, sessions_dir: Path) -> None:
+    path = private_home / ".local/share/opencode/opencode.db"
+    opencode_database(path, Path.cwd())
+    [glimpse] = offers(sessions_dir)
+    take(glimpse, sessions_dir)
+    assert news(sessions_dir, "opencode") == [""]
+    with closing(sqlite3.connect(path)) as connection:
+        created = 4_000_000_000_000
+        data = json.dumps({"role": "user", "time": {"created": created}})
+        connection.execute("INSERT INTO message VALUES ('msg_z', 'ses_1', ?, ?)", (created, data))
+        part = json.dumps({"type": "text", "text": "And more"})
+        connection.execute("INSERT INTO part VALUES ('p_z', 'msg_z', 'ses_1', ?)", (part,))
+        connection.execute("UPDATE session SET time_updated = ?", (created,))
+        connection.commit()
+    assert news(sessions_dir, "opencode") == ["grown"]
+
+
+def test_conversations_of_llm_are_listed_by_a_query(private_home: Path, sessions_dir: Path) -> None:
+    path = private_home / ".config/io.datasette.llm/logs.db"
+    rows = [(f"r{n}", "m", "Question", "Answer", key, AT) for n, key in enumerate(("k1", "k1", None))]
+    values = [("INSERT INTO responses VALUES (?, ?, ?, ?, ?, ?)", row) for row in rows]
+    script = (
+        "CREATE TABLE conversations (id, name, model);"
+        "CREATE TABLE responses (id, model, prompt, response, conversation_id, datetime_utc);"
+    )
+    database(path, script, *values).close()
+    found = list(glimpses_of("llm", Path.cwd()))
+    assert sorted(each.foreign_id for each in found) == ["k1", "r2"]
+    for imported in Scan(Selection()).read([path]):
+        ImportStore(sessions_dir).put(imported)
+    assert news(sessions_dir, "llm") == ["", ""]

@@ -345,7 +345,7 @@ def test_program_continues_an_export_that_comes_back(program: Program, project: 
 
 def imported_of(tool: str, project: Path) -> Imported:
     """Return the only session of a tool, of which nothing is damaged."""
-    scan = Scan(Selection(folder=project))
+    scan = Scan(Selection(folders=(project,)))
     [imported] = scan.read(files_of(tool, project))
     assert not scan.problems
     assert (imported.tool, imported.cwd) == (tool, str(project))

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import errno
 import gc
-import json
-import sqlite3
 import sys
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
@@ -16,29 +14,26 @@ from pathlib import Path
 from typing import NamedTuple
 
 from aloop.cli.console import ProgressBar, json_line, output_width, print_line, print_note
+from aloop.cli.exchange.import_list import list_tools
 from aloop.cli.exchange.import_rows import KINDS, ImportTable, import_record, listed
 from aloop.cli.exchange.importing import ImportOptions
 from aloop.errors import AloopError, SessionError, StorageError, UsageError
-from aloop.formatting import expand_home, format_time, quantity
+from aloop.formatting import display_path, expand_home, format_time, quantity
 from aloop.importers.databases.sqlite import SQLITE
 from aloop.importers.draft import Imported
 from aloop.importers.formats import FORMATS, TOOLS
-from aloop.importers.peek import PROJECT_TOOLS, glimpses_of
-from aloop.importers.places import as_noted, files_of, notes_folders, places_of
+from aloop.importers.peek import PROJECT_TOOLS
+from aloop.importers.places import files_of, folders_here, notes_folders, places_of
 from aloop.importers.run import Scan, Selection, find_files, packed_as, size_of
 from aloop.importers.source import Source
 from aloop.importers.store import ImportStore, Outcome
 from aloop.interrupts import INTERRUPTED, DelayedInterrupt
+from aloop.memory.sessions_dir.location import resolve_sessions_dir
 from aloop.memory.trust_file import TrustFile
 from aloop.text import closest_match
 
 _STDIN = "-"
 _STOPPED = "Stopped. All conversations imported so far are complete; run the same command again for the rest."
-_UNPLACED = frozenset({"cline"})
-"""Tools some of whose sessions do not name their folder, and are imported for each."""
-
-_MEGABYTES = 100_000
-"""Bytes from which on a size is in megabytes."""
 _FOR_ALL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 """Errors that would meet every other conversation, too."""
 _FAILED = frozenset({"in use", "unreadable", "too large"})
@@ -50,10 +45,12 @@ def run_import(options: ImportOptions) -> int:
     if not options.what:
         if flag := next((name for name, value in _flags(options).items() if value), ""):
             raise UsageError(f"{flag} is for an import. Name a tool, a file or a folder, as in `aloop import codex`.")
-        return _list_tools(options)
+        return list_tools(options)
     selection = Selection(options.form, options.session, options.since, options.branches)
     scan = Scan(selection)
-    if options.what == _STDIN:
+    if _STDIN in options.what:
+        if len(options.what) > 1:
+            raise UsageError("Standard input is imported alone. Name the others in another command.")
         data = sys.stdin.buffer.read()
         if not data.strip():
             raise UsageError("Standard input is empty. Pipe a conversation into `aloop import -`.")
@@ -61,11 +58,15 @@ def run_import(options: ImportOptions) -> int:
             what = "an archive" if packed_as(data) else "a database"
             raise UsageError(f"Standard input is {what}. Give the path of the file instead of `-`.")
         return _import(options, scan, scan.read_source(Source(None, data)), 0)
-    paths = _paths(options, scan)
-    if not paths and not scan.problems:
-        print_note(_nothing_at(options))
-        return 0
-    return _import(options, scan, scan.read(paths), sum(map(size_of, paths)))
+    targets = [_target(options, what, scan) for what in dict.fromkeys(options.what)]
+    paths = [path for target in targets for path in target.paths]
+    if not scan.problems:
+        for target in targets:
+            if not target.paths:
+                print_note(_nothing_at(options, target.what))
+        if not paths:
+            return 0
+    return _import(options, scan, _conversations(targets, scan), sum(map(size_of, paths)))
 
 
 def _flags(options: ImportOptions) -> dict[str, object]:
@@ -74,38 +75,65 @@ def _flags(options: ImportOptions) -> dict[str, object]:
     return {**flags, "--branches": options.branches, "--dry-run": options.dry_run}
 
 
-def _nothing_at(options: ImportOptions) -> str:
+def _nothing_at(options: ImportOptions, what: str) -> str:
     """Return the sentence for a tool without files, or a folder without any to read."""
-    if options.what not in FORMATS or expand_home(options.what).exists():
-        return f"No conversations were found in {options.what}."
-    label = FORMATS[options.what].label
-    if not places_of(options.what, Path.cwd()):
+    if not _is_tool(what):
+        return f"No conversations were found in {what}."
+    label = FORMATS[what].label
+    if not places_of(what, Path.cwd()):
         return f"{label} has no folder that aloop knows. Give the path of the file, as in `aloop import talk.json`."
-    if options.all or options.what not in PROJECT_TOOLS:
+    if options.all or what not in PROJECT_TOOLS:
         return f"{label} has no sessions on this machine."
-    return _none_here(label, more=bool(files_of(options.what, Path.cwd(), everywhere=True)))
+    return _none_here(options, label, more=bool(files_of(what, Path.cwd(), everywhere=True)))
 
 
-def _none_here(label: str, *, more: bool) -> str:
-    return f"{label} has no sessions for this folder.{' Add --all for those of other folders.' if more else ''}"
+def _is_tool(what: str) -> bool:
+    return what in FORMATS and not expand_home(what).exists()
 
 
-def _paths(options: ImportOptions, scan: Scan) -> list[Path]:
-    """Return the files to read; a tool's are limited to this folder."""
+def _none_here(options: ImportOptions, label: str, *, more: bool) -> str:
+    rest = " Add --all for those of other folders." if more else ""
+    return f"{label} has no sessions for {_here(options)}.{rest}"
 
+
+def _here(options: ImportOptions) -> str:
+    """Return words for the folders whose sessions are looked for."""
+    _, *above = _folders(options)
+    return f"this folder or its project, {display_path(above[0])}" if above else "this folder"
+
+
+def _folders(options: ImportOptions) -> tuple[Path, ...]:
+    return folders_here(resolve_sessions_dir(options.sessions_dir))
+
+
+class _Target(NamedTuple):
+    """The files to read for an argument; of a tool, only sessions of ``folders``."""
+
+    what: str
+    paths: list[Path]
+    folders: tuple[Path, ...] = ()
+
+
+def _target(options: ImportOptions, what: str, scan: Scan) -> _Target:
     def note(error: OSError) -> None:
         scan.problems[f"folders that cannot be read: {error.filename}: {error.strerror or error}"] += 1
 
-    path = expand_home(options.what)
-    if options.what in FORMATS and not path.exists():
-        here = Path.cwd()
-        if not options.all and notes_folders(options.what):
-            scan.selection.folder = here
-        return files_of(options.what, here, everywhere=options.all)
-    guess = next((name for name in TOOLS if name.startswith(options.what)), closest_match(options.what, TOOLS))
+    path = expand_home(what)
+    if _is_tool(what):
+        folders = _folders(options)
+        found = [path for folder in folders for path in files_of(what, folder, everywhere=options.all)]
+        is_limited = not options.all and notes_folders(what)
+        return _Target(what, list(dict.fromkeys(found)), folders if is_limited else ())
+    guess = next((name for name in TOOLS if name.startswith(what)), closest_match(what, TOOLS))
     if guess and not path.exists():
-        raise UsageError(f"{options.what} does not exist. Did you mean the tool '{guess}'?")
-    return find_files(path, note)
+        raise UsageError(f"{what} does not exist. Did you mean the tool '{guess}'?")
+    return _Target(what, find_files(path, note))
+
+
+def _conversations(targets: Iterable[_Target], scan: Scan) -> Iterator[Imported]:
+    for target in targets:
+        scan.selection.folders = target.folders
+        yield from scan.read(target.paths)
 
 
 def _import(options: ImportOptions, scan: Scan, found: Iterable[Imported], total: int) -> int:
@@ -150,7 +178,8 @@ def _import(options: ImportOptions, scan: Scan, found: Iterable[Imported], total
     _summarize(options, scan, store, done, lost, added, is_stopped=stopped is not None)
     if stopped and not isinstance(stopped, KeyboardInterrupt):
         raise stopped
-    is_unknown = (scan.unknown or scan.empty or scan.companions) and not done and not expand_home(options.what).is_dir()
+    has_folder = any(expand_home(what).is_dir() for what in options.what)
+    is_unknown = (scan.unknown or scan.empty or scan.companions) and not done and not has_folder
     is_partial = scan.problems or _FAILED & done.keys()
     is_failed = bool(is_partial or is_unknown or (options.session and not done))
     return INTERRUPTED if stopped else int(is_failed)
@@ -248,7 +277,8 @@ def _none_found(options: ImportOptions, scan: Scan) -> str:
         where = " in this folder. Add --all to look in others" if scan.refused["elsewhere"] else ""
         return f"No conversation has the ID {options.session}{where}."
     if scan.refused["elsewhere"]:
-        return _none_here(FORMATS[options.what].label, more=True)
+        labels = " and ".join(FORMATS[what].label for what in options.what if _is_tool(what))
+        return _none_here(options, labels, more=True)
     if scan.companions and not (scan.empty or scan.unknown or scan.problems):
         name = scan.companions[0]
         return (
@@ -259,73 +289,3 @@ def _none_found(options: ImportOptions, scan: Scan) -> str:
 
 def _more(names: Collection[str]) -> str:
     return f" and {len(names) - 1:,} more" if len(names) > 1 else ""
-
-
-def _list_tools(options: ImportOptions) -> int:
-    """List the tools that have sessions for this folder, or for any."""
-    rows = list(_count_all() if options.all else _count_here())
-    for row in rows:
-        if options.as_json:
-            print_line(json_line({"tool": row.tool, "sessions": row.sessions, "files": row.files, "bytes": row.size}))
-        else:
-            counted = quantity(row.files, "file") if row.sessions is None else quantity(row.sessions, "session")
-            print_line(f"{row.tool:<13} {FORMATS[row.tool].label:<14} {counted}, {_size(row.size)}")
-    if rows and not options.as_json:
-        everywhere = " --all" if options.all and rows[0].tool in PROJECT_TOOLS else ""
-        print_note(f"Run `aloop import {rows[0].tool}{everywhere}` to import them.")
-    elif not rows:
-        where = "on this machine" if options.all else "for this folder"
-        rest = "" if options.all or not any(_count_all()) else " `aloop import --all` lists those of all folders."
-        help_text = "`aloop import --help` shows what can be imported."
-        print_note(f"No other tool has sessions {where}.{rest or f' {help_text}'}")
-    return 0
-
-
-def _size(size: int) -> str:
-    return f"{size / 1e6:,.1f} MB" if size >= _MEGABYTES else f"{size / 1e3:,.1f} KB"
-
-
-class _Row(NamedTuple):
-    """The sessions of a tool; None if the files would have to be read to count them."""
-
-    tool: str
-    sessions: int | None
-    files: int
-    size: int
-
-
-def _count_all() -> Iterator[_Row]:
-    """Count the files of each tool; those in projects, only of this one."""
-    for tool in FORMATS:
-        if found := files_of(tool, Path.cwd(), everywhere=True):
-            yield _Row(tool, None, len(found), sum(map(size_of, found)))
-
-
-def _count_here() -> Iterator[_Row]:
-    here = Path.cwd()
-    for tool in FORMATS:
-        sessions = None
-        found = files_of(tool, here)
-        if tool in PROJECT_TOOLS and tool not in _UNPLACED:
-            try:
-                paths = [glimpse.path for glimpse in glimpses_of(tool, here)]
-                sessions, found = len(paths), list(dict.fromkeys(paths))
-            except (StorageError, sqlite3.Error, OSError) as error:
-                reason = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else error
-                print_note(f"Not readable: {FORMATS[tool].label}: {reason}")
-                continue
-        elif notes_folders(tool):
-            found = [path for path in found if _may_be_here(path, here)]
-        if found:
-            yield _Row(tool, sessions, len(found), sum(map(size_of, found)))
-
-
-def _may_be_here(path: Path, here: Path) -> bool:
-    """Return True unless the beginning of a file names another folder than this one."""
-    noted = as_noted(here)
-    try:
-        head = Source(path).head
-    except OSError:
-        return True  # the import reports the problem
-    # JSON may escape other characters.
-    return not noted.isascii() or json.dumps(noted)[1:-1].encode() in head or b'"cwd"' not in head

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import textwrap
 from argparse import ArgumentTypeError
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,8 +18,8 @@ _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 
 _EPILOG = """\
 WHAT is a file, a folder, the name of a tool, or - for standard input. The name
-of a tool means its sessions for this folder; add --all for those of every
-folder. Formats are recognized by content.
+of a tool means its sessions for this folder and its project; add --all for
+those of every folder. Formats are recognized by content.
 
 {formats}
 
@@ -28,7 +29,7 @@ is left alone. The files of other tools are only read.
 
 examples:
   aloop import                      list the sessions of other tools here
-  aloop import claude-code          import those of Claude Code
+  aloop import claude-code codex    import those of Claude Code and Codex
   aloop import codex --all --since 30d
   aloop import conversations.json   import an export of ChatGPT or Claude.ai
   aloop import ~/backup --dry-run   show what would be imported"""
@@ -38,7 +39,7 @@ examples:
 class ImportOptions(CommandOptions):
     """The options of ``aloop import``; ``what`` is empty if nothing was named."""
 
-    what: str = ""
+    what: Sequence[str] = ()
     form: str = ""
     session: str = ""
     all: bool = False
@@ -72,7 +73,7 @@ def add_arguments(parser: Parser) -> None:
     parser.set_defaults(options=ImportOptions)
     parser.epilog = _EPILOG.replace("{formats}", _format_lists())
     add = parser.add_argument
-    add("what", nargs="?", type=non_empty, metavar="WHAT", help="a file, a folder, a tool, or -")
+    add("what", nargs="*", type=non_empty, metavar="WHAT", help="a file, a folder, a tool, or -")
     add("--from", dest="form", choices=tuple(FORMATS), metavar="FORMAT", help="the format, if it is not recognized")
     add("--session", type=non_empty, metavar="ID", help="only the conversation with this ID in the other tool")
     add("--all", action="store_true", help="sessions of every folder, with a tool or for the list")

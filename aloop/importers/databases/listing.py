@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,12 +28,25 @@ _QUERIES = {
         " AND EXISTS (SELECT 1 FROM messages WHERE session_id = sessions.id) ORDER BY updated_at DESC LIMIT :limit"
     ),
 }
+_QUERIES_OF_LLM = {
+    "threads": (
+        "SELECT id, name, datetime_utc AS updated_at FROM threads WHERE tip_message_hash != ''"
+        " ORDER BY updated_at DESC LIMIT :limit"
+    ),
+    "responses": (
+        "SELECT coalesce(conversation_id, min(id)) AS id, max(datetime_utc) AS updated_at FROM responses"
+        " GROUP BY conversation_id ORDER BY updated_at DESC LIMIT :limit"
+    ),
+}
+"""By the table: a database may have both layouts. It records no folder."""
 
 
 def newest(tool: str, path: Path, folder: Path, limit: int) -> Iterator[Imported]:
     """Yield the newest sessions for ``folder``; raises StorageError, sqlite3.Error."""
+    values = {"folder": as_noted(folder), "limit": limit}
     with opened(path, _TIMEOUT) as connection:
-        found = connection.execute(_QUERIES[tool], {"folder": as_noted(folder), "limit": limit}).fetchall()
+        queries = _queries_of_llm(connection) if tool == "llm" else [_QUERIES[tool]]
+        found = [row for query in queries for row in connection.execute(query, values).fetchall()]
     for row in map(dict, found):
         if row.get("session_type") in ("sub_agent", "hidden"):
             continue
@@ -42,3 +56,8 @@ def newest(tool: str, path: Path, folder: Path, limit: int) -> Iterator[Imported
         slug = text(row.get("slug"))
         imported.exported_from = slug.removeprefix(SLUG) if slug.startswith(SLUG) else ""
         yield imported
+
+
+def _queries_of_llm(connection: sqlite3.Connection) -> list[str]:
+    tables = {str(row[0]) for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    return [query for table, query in _QUERIES_OF_LLM.items() if table in tables]

@@ -24,6 +24,7 @@ from aloop.cli.parser import parse_arguments
 from aloop.config.user_folders import state_dir
 from aloop.errors import StorageError, UnstorableValue, UsageError
 from aloop.export.tools.folders import claude_slug
+from aloop.formatting import display_path
 from aloop.importers import store
 from aloop.importers.databases import sqlite
 from aloop.importers.draft import Imported
@@ -33,7 +34,15 @@ from aloop.importers.transcript import session_id_of
 from aloop.memory import Session, SessionLibrary
 from aloop.memory.sessions_dir.yaml_backend import YamlBackend
 from aloop.memory.trust_file import TrustFile
-from tests.importers.reading import AT, database, enter_folder_that_is_not_utf8, write_json, write_lines
+from tests.importers.reading import (
+    AT,
+    LATER,
+    codex_session,
+    database,
+    enter_folder_that_is_not_utf8,
+    write_json,
+    write_lines,
+)
 
 
 def run(*arguments: str) -> int:
@@ -81,6 +90,71 @@ def test_without_a_name_the_tools_with_sessions_here_are_listed(
     assert not Path(".aloop").exists()
 
 
+def test_list_of_tools_counts_what_is_new_and_names_each_tool_with_news(
+    private_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = claude_session(Path.cwd(), private_home)
+    claude_session(Path.cwd(), private_home, "21111111-2222-4333-8444-555555555555")
+    assert run("claude-code", "--session", first.stem) == 0
+    codex_session(private_home, Path.cwd(), 1)
+    capsys.readouterr()
+    assert run() == 0
+    out, err = capsys.readouterr()
+    assert [line[29:].rpartition(", ")[0] for line in out.splitlines()] == ["2 sessions, 1 new", "1 session, 1 new"]
+    assert err == "Run `aloop import claude-code codex` to import what is new.\n"
+    assert run("claude-code", "codex") == 0
+    assert "3 conversations: 1 unchanged, 2 imported" in capsys.readouterr().err
+    assert run() == 0
+    out, err = capsys.readouterr()
+    assert [line.split(", ")[1] for line in out.splitlines()] == ["none new", "none new"]
+    assert err == "There is nothing new to import.\n"
+    said = json.loads(first.read_text())
+    more = {"type": "assistant", "id": "m", "role": "assistant", "content": "And more."}
+    later = {**said, "type": "assistant", "uuid": "u2", "parentUuid": "u1", "timestamp": LATER, "message": more}
+    write_lines(first, said, later)
+    assert run() == 0
+    out, err = capsys.readouterr()
+    assert "2 sessions, none new, 1 with new messages, " in out
+    assert err == "Run `aloop import claude-code` to import what is new.\n"
+    assert run("--json") == 0
+    record = json.loads(capsys.readouterr().out.splitlines()[0])
+    assert (record["sessions"], record["new"], record["grown"]) == (2, 0, 1)
+
+
+def test_files_and_tools_are_imported_by_one_command(
+    private_home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    codex_session(private_home, Path.cwd(), 1)
+    assert run(str(chat(tmp_path / "a.json")), "codex", "pi", "--json") == 0
+    out, err = capsys.readouterr()
+    assert [json.loads(line)["from"] for line in out.splitlines()] == ["openai", "codex"]
+    assert err.startswith("pi has no sessions for this folder.\n")
+    with pytest.raises(UsageError, match="Standard input is imported alone"):
+        run("-", "codex")
+
+
+def test_sessions_of_the_project_are_listed_and_imported_in_a_folder_below_it(
+    private_home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project = Path.cwd()
+    name = display_path(project)
+    claude_session(project, private_home)
+    assert run("claude-code") == 0
+    claude_session(project, private_home, "21111111-2222-4333-8444-555555555555")
+    below = project / "part"
+    below.mkdir()
+    monkeypatch.chdir(below)
+    claude_session(below, private_home, "31111111-2222-4333-8444-555555555555")
+    capsys.readouterr()
+    assert run() == 0
+    assert "3 sessions, 2 new" in capsys.readouterr().out
+    assert run("claude-code") == 0
+    assert "3 conversations: 2 imported" in capsys.readouterr().err
+    assert run("codex") == 0
+    assert capsys.readouterr().err == f"Codex has no sessions for this folder or its project, {name}.\n"
+    assert not (below / ".aloop").exists()
+
+
 def test_sessions_of_other_folders_are_listed_and_offered_with_all(
     private_home: Path, sessions_dir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -99,7 +173,7 @@ def test_sessions_of_other_folders_are_listed_and_offered_with_all(
     assert run("--all") == 0
     out, err = capsys.readouterr()
     assert [line.split()[0] for line in out.splitlines()] == ["claude-code"]
-    assert err == "Run `aloop import claude-code --all` to import them.\n"
+    assert err == "Run `aloop import claude-code --all` to import what is new.\n"
     assert run("--all", "--json") == 0
     assert json.loads(capsys.readouterr().out.splitlines()[0])["files"] == 1
 
@@ -135,7 +209,7 @@ def test_list_of_tools_names_one_whose_files_may_be_of_a_folder_that_is_not_utf8
     tasks = private_home / ".config/Code/User/globalStorage/saoudrizwan.claude-dev/tasks"
     write_json(tasks / "1/api_conversation_history.json", [{"role": "user", "content": "Hi", "cwd": "/x"}])
     assert run() == 0
-    assert "1 file" in capsys.readouterr().out
+    assert "1 session, 1 new" in capsys.readouterr().out
 
 
 def test_dry_run_names_what_has_no_place_and_writes_nothing(

@@ -205,7 +205,7 @@ def foreign(private_home: Path) -> Path:
 async def all_rows(browser: SessionBrowser) -> list[SessionTitle]:
     """Return the rows as the picker gets them."""
     own = await browser.titles()
-    return [*own, *filter(None, [await browser.last_row(own)])]
+    return [*own, *filter(None, [await browser.last_row()])]
 
 
 async def test_last_row_imports_a_session_of_another_tool_and_asks_before_it_is_resumed(
@@ -295,19 +295,19 @@ async def test_search_for_sessions_of_other_tools_ends_with_its_picker(
 ) -> None:
     begun, ended = threading.Event(), threading.Event()
 
-    def search(_folder: Path, _known: frozenset[str], is_wanted: Callable[[], bool]) -> list[Glimpse]:
+    def search(_sessions_dir: Path, is_wanted: Callable[[], bool]) -> list[Glimpse]:
         begun.set()
         while is_wanted():
             ended.wait(0.001)
         ended.set()
         return []
 
-    monkeypatch.setattr(peek, "glimpses", search)
+    monkeypatch.setattr(peek, "offers", search)
     session_id = await store(sessions_dir, "one")
     browser = BrowserWithImports(bench().memory, 20)
     titles = await browser.titles()
     assert [title.id for title in titles] == [session_id]
-    looking = asyncio.create_task(browser.last_row(titles))
+    looking = asyncio.create_task(browser.last_row())
     assert await asyncio.to_thread(begun.wait, 10)
     looking.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -661,13 +661,13 @@ async def test_list_of_other_tools_has_long_titles_and_only_keys_that_work(stage
 async def test_row_of_other_tools_appears_late_below_rows_that_stay(
     stage: SetStage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    may_end, look = threading.Event(), peek.glimpses
+    may_end, look = threading.Event(), peek.offers
 
     def look_late(*arguments: Any) -> list[Glimpse]:
         assert may_end.wait(30)
         return look(*arguments)
 
-    monkeypatch.setattr(peek, "glimpses", look_late)
+    monkeypatch.setattr(peek, "offers", look_late)
     async with stage() as shell:
         await open_picker(shell)
         shell.type("\x1b[B")
@@ -700,13 +700,13 @@ async def test_session_of_another_tool_whose_end_cannot_be_read_alone_is_not_sho
 async def test_picker_without_own_sessions_shows_those_of_other_tools(
     stage: SetStage, sessions_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    may_end, look = threading.Event(), peek.glimpses
+    may_end, look = threading.Event(), peek.offers
 
     def look_late(*arguments: Any) -> list[Glimpse]:
         assert may_end.wait(30)
         return look(*arguments)
 
-    monkeypatch.setattr(peek, "glimpses", look_late)
+    monkeypatch.setattr(peek, "offers", look_late)
     for session in (FIRST, SECOND, THIRD):
         await SessionLibrary(sessions_dir).delete(session)
     async with stage() as shell:

@@ -1,0 +1,102 @@
+"""``aloop import`` without a name: the tools with sessions, and what is new."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from aloop.cli.console import json_line, print_line, print_note
+from aloop.cli.exchange.importing import ImportOptions
+from aloop.errors import StorageError
+from aloop.formatting import display_path, quantity
+from aloop.importers.formats import FORMATS, TOOLS
+from aloop.importers.peek import PROJECT_TOOLS, News, Stored, distinct, glimpses_of
+from aloop.importers.places import files_of, folders_here
+from aloop.importers.run import size_of
+from aloop.memory.sessions_dir.location import resolve_sessions_dir
+
+_MEGABYTES = 100_000
+"""Bytes from which on a size is in megabytes."""
+
+
+class _Row(NamedTuple):
+    """The sessions of a tool; ``news`` is None if its files were not read."""
+
+    tool: str
+    news: Counter[News] | None
+    files: int
+    size: int
+
+
+def list_tools(options: ImportOptions) -> int:
+    """List the tools that have sessions for this project, or on this machine.
+
+    Raises StorageError if the sessions here cannot be listed.
+    """
+    folders = folders_here(resolve_sessions_dir(options.sessions_dir))
+    rows = list(_count_all() if options.all else _count_here(options, folders))
+    for row in rows:
+        print_line(json_line(_record(row)) if options.as_json else _line(row))
+    if rows and not options.as_json:
+        print_note(_advice(rows, everywhere=options.all))
+    elif not rows:
+        project = f" or its project, {display_path(folders[1])}" if len(folders) > 1 else ""
+        where = "on this machine" if options.all else f"for this folder{project}"
+        rest = "" if options.all or not any(_count_all()) else " `aloop import --all` lists those of all folders."
+        help_text = "`aloop import --help` shows what can be imported."
+        print_note(f"No other tool has sessions {where}.{rest or f' {help_text}'}")
+    return 0
+
+
+def _advice(rows: Sequence[_Row], *, everywhere: bool) -> str:
+    """Return the sentence with the command that imports what is new."""
+    tools = [row.tool for row in rows if row.news is None or row.news["new"] or row.news["grown"]]
+    if not tools:
+        return "There is nothing new to import."
+    flag = " --all" if everywhere and set(tools) & set(PROJECT_TOOLS) else ""
+    return f"Run `aloop import {' '.join(tools)}{flag}` to import what is new."
+
+
+def _line(row: _Row) -> str:
+    if row.news is None:
+        counts = [quantity(row.files, "file")]
+    else:
+        new, grown = row.news["new"], row.news["grown"]
+        counts = [quantity(row.news.total(), "session"), f"{new:,} new" if new else "none new"]
+        counts += [f"{grown:,} with new messages"] if grown else []
+    return f"{row.tool:<13} {FORMATS[row.tool].label:<14} {', '.join([*counts, _size(row.size)])}"
+
+
+def _record(row: _Row) -> dict[str, object]:
+    found: dict[str, object] = {"tool": row.tool, "sessions": None, "new": None, "grown": None}
+    if row.news is not None:
+        found |= {"sessions": row.news.total(), "new": row.news["new"], "grown": row.news["grown"]}
+    return {**found, "files": row.files, "bytes": row.size}
+
+
+def _size(size: int) -> str:
+    return f"{size / 1e6:,.1f} MB" if size >= _MEGABYTES else f"{size / 1e3:,.1f} KB"
+
+
+def _count_all() -> Iterator[_Row]:
+    """Count the files of each tool; those in projects, only of this one."""
+    for tool in FORMATS:
+        if found := files_of(tool, Path.cwd(), everywhere=True):
+            yield _Row(tool, None, len(found), sum(map(size_of, found)))
+
+
+def _count_here(options: ImportOptions, folders: Sequence[Path]) -> Iterator[_Row]:
+    stored = Stored(resolve_sessions_dir(options.sessions_dir))
+    for tool in TOOLS:
+        try:
+            found = distinct(each for folder in folders for each in glimpses_of(tool, folder, unplaced=True))
+        except (StorageError, sqlite3.Error, OSError) as error:
+            reason = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else error
+            print_note(f"Not readable: {FORMATS[tool].label}: {reason}")
+            continue
+        if found:
+            paths = {glimpse.path for glimpse in found}
+            yield _Row(tool, Counter(map(stored.news_of, found)), len(paths), sum(map(size_of, paths)))
