@@ -194,7 +194,8 @@ def _print_records(records: Iterable[Mapping[str, Any]]) -> None:
 
 
 def _more_than(count: int) -> str:
-    return f"Only the first {count:,} are shown; use --limit N for more."
+    shown = "Only the first is shown" if count == 1 else f"Only the first {count:,} are shown"
+    return f"{shown}; use --limit N for more."
 
 
 def run_sessions(options: SessionsOptions) -> int:

@@ -34,7 +34,7 @@ def test_list_notes_on_stderr_that_more_sessions_exist(sessions_dir: Path, capsy
     out, err = capsys.readouterr()
     assert "a1b2ffff" in out
     assert "a1b2c3d4" not in out
-    assert "--limit" in err
+    assert err == "Only the first is shown; use --limit N for more.\n"
 
 
 def test_list_of_no_sessions_prints_a_note_and_succeeds(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
