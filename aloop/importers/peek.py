@@ -6,9 +6,12 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,12 +22,14 @@ from aloop.importers.agents import aider, cline, vibe
 from aloop.importers.databases.listing import newest
 from aloop.importers.draft import Imported
 from aloop.importers.formats import FORMATS, TOOLS
+from aloop.importers.json_decoder import decode
 from aloop.importers.places import as_noted, files_of, folders_here, is_here
 from aloop.importers.run import Scan, Selection
 from aloop.importers.source import Source
 from aloop.importers.transcript import session_id_of, title_of
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.session import FILE_NAME
+from aloop.memory.sessions_dir.header import HEADER
 from aloop.memory.sessions_dir.yaml_backend import YamlBackend
 
 News = Literal["new", "grown", ""]
@@ -40,8 +45,21 @@ _PLACED = frozenset({"claude-code", "codex", "pi", "gemini-cli", "kimi"})
 """Tools whose sessions are offered even if they do not name their folder."""
 _MANY = frozenset({"opencode.db", "sessions.db", "crush.db", "logs.db", ".aider.chat.history.md"})
 """Files with several sessions."""
+_ORIGIN = 16_384
+"""Bytes in which a session notes where it was imported from."""
+_IMPORTED = re.compile(rb"^imported:\n((?:  [^\n]*\n)+)", re.MULTILINE)
+_FACT = re.compile(rb'^  (from|cwd|path): ("[^\n]*")$', re.MULTILINE)
 _EXACT = 0.0005
 """Seconds to which a session notes its time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The tool, folder and file that an imported session notes."""
+
+    tool: str
+    folder: Path
+    path: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +88,9 @@ def offers(sessions_dir: Path, is_wanted: Callable[[], bool] = lambda: True) -> 
     """
     stored = Stored(sessions_dir)
     found = glimpses(*folders_here(sessions_dir), is_wanted=is_wanted)
-    return [each for each in found if is_wanted() and stored.news_of(each)]
+    moved = [each for tool in PROJECT_TOOLS if is_wanted() for each in stored.glimpses_of_moved(tool)]
+    newest_first = sorted(distinct([*found, *moved]), key=lambda each: each.updated_at, reverse=True)
+    return [each for each in newest_first if is_wanted() and stored.news_of(each)]
 
 
 def glimpses(*folders: Path, is_wanted: Callable[[], bool] = lambda: True) -> list[Glimpse]:
@@ -111,13 +131,15 @@ def glimpses_of(
     is_wanted: Callable[[], bool] = lambda: True,
     *,
     unplaced: bool = False,
+    paths: Sequence[Path] | None = None,
 ) -> Iterator[Glimpse]:
     """Yield a tool's sessions for ``folder``, from its newest ``limit`` files.
 
-    With ``unplaced``, yield also those that do not name their folder. Raises OSError, StorageError, sqlite3.Error.
+    With ``unplaced``, yield also those that do not name their folder; with ``paths``, look only into these files.
+    Raises OSError, StorageError, sqlite3.Error.
     """
     dated = []
-    for path in files_of(tool, folder):
+    for path in files_of(tool, folder) if paths is None else paths:
         try:
             dated.append((path.stat().st_mtime, path))
         except OSError:
@@ -245,11 +267,11 @@ def _sent(imported: Imported | None) -> tuple[LLMMessage, ...]:
 
 def read_whole(glimpse: Glimpse) -> Imported | None:
     """Return the whole session, or None if it is gone; raises StorageError."""
-    scan = Scan(Selection(form=glimpse.tool, session=glimpse.foreign_id))
+    scan = Scan(Selection(form=glimpse.tool, session=glimpse.foreign_id, is_foreign=True))
     found = (imported for imported in scan.read([glimpse.path]) if imported.foreign_id == glimpse.foreign_id)
     imported = next((imported for imported in found if imported.kind == "session"), None)
-    if imported is None and scan.problems:
-        problem = next(iter(scan.problems))
+    if imported is None and scan.is_partial:
+        problem = next(iter([*scan.problems, *scan.broken]))
         raise StorageError(f"Could not read the session of {FORMATS[glimpse.tool].label}: {problem}.", glimpse.path)
     return imported
 
@@ -264,6 +286,7 @@ class Stored:
         self._backend = YamlBackend(sessions_dir)
         self._times = {title.id: title.updated_at for title in self._backend.list_titles()}
         self._trashed = {trashed.id for trashed in self._backend.trashed(None)}
+        self._origins: dict[str, Origin] | None = None
 
     def news_of(self, glimpse: Glimpse) -> News:
         """Return what an import would take of a session.
@@ -281,6 +304,44 @@ class Stored:
         except (OSError, AloopError, sqlite3.Error):
             return ""
         return "new"
+
+    def moved(self, tool: str) -> dict[str, Origin]:
+        """Return the sessions of a tool whose folders no longer exist, by their IDs.
+
+        The project was probably moved.
+        """
+        if self._origins is None:
+            self._origins = {}
+            with suppress(OSError):  # without a folder, there are no sessions
+                for name in self._backend.fs.folders(self._backend.sessions_dir):
+                    self._note_origin(self._backend.sessions_dir / name / FILE_NAME)
+        found = self._origins.items()
+        return {key: each for key, each in found if each.tool == tool and not os.path.isdir(each.folder)}  # noqa: PTH112 - no error for an inaccessible folder
+
+    def _note_origin(self, path: Path) -> None:
+        try:
+            head = self._backend.fs.read(path, _ORIGIN)
+        except OSError:
+            return  # no session yet
+        header, origin = HEADER.match(head), _IMPORTED.search(head)
+        if self._origins is None or not header or not origin:
+            return
+        try:
+            values = {key.decode(): decode(value) for key, value in _FACT.findall(origin[1])}
+        except ValueError:
+            return  # written by another program
+        if values.keys() >= {"from", "cwd", "path"}:
+            noted = Origin(values["from"], Path(values["cwd"]), Path(values["path"]))
+            self._origins[header[1].decode()] = noted
+
+    def glimpses_of_moved(self, tool: str) -> list[Glimpse]:
+        """Return the sessions of a tool that are here and whose folders are gone."""
+        moved = self.moved(tool)
+        found: list[Glimpse] = []
+        for each in dict.fromkeys(moved.values()):
+            with suppress(OSError, AloopError, sqlite3.Error):  # the import reports the problem
+                found += glimpses_of(tool, each.folder, paths=[each.path])
+        return [glimpse for glimpse in found if glimpse.session_id in moved]
 
     def _has_grown(self, glimpse: Glimpse) -> bool:
         """Return True if a session has more messages than its copy, which is unchanged."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import gzip
 import os
+import re
 import sqlite3
 import stat
 import zipfile
@@ -22,6 +23,7 @@ from aloop.importers.draft import Imported
 from aloop.importers.formats import FORMATS, TOOLS
 from aloop.importers.places import is_here
 from aloop.importers.source import Source
+from aloop.importers.transcript import session_id_of
 
 _ENDINGS = frozenset({".json", ".jsonl", ".md", ".db", ".sqlite", ".yaml", ".yml", ".zip", ".zst"})
 _TEXTS = frozenset({".json", ".jsonl", ".md", ".yaml", ".yml"})
@@ -38,33 +40,63 @@ _MAX_RATIO = 200  # of a member's size to its compressed one; of conversations i
 _UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
 # Raised by readers for values of types that no program is known to write.
 _UNEXPECTED = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+_OWN_ID = re.compile(r"[0-9a-f]{4}[0-9a-f-]{0,32}", re.IGNORECASE)
+"""The shortest and longest prefix by which an ID here is recognized."""
 _SKIPPED_FOLDERS = frozenset({"node_modules", ".git", ".venv", "tool-results", ".trash"})
 
 
 @dataclass(slots=True)
 class Selection:
-    """Which conversations are wanted; the default is all but branches and subagents."""
+    """Which conversations are wanted; the default is all but branches and subagents.
+
+    ``session`` is a prefix of the ID in the other tool. Without ``is_foreign``, it may also be one of the ID here.
+    Only conversations in ``folders`` are wanted, and those whose ID here is ``known``.
+    """
 
     form: str = ""
     session: str = ""
+    is_foreign: bool = False
     since: datetime | None = None
     branches: bool = False
     folders: tuple[Path, ...] = ()
+    known: frozenset[str] = frozenset()
 
     def refusal(self, imported: Imported) -> Literal["", "other", "elsewhere", "older"]:
         """Return why a conversation is not wanted; empty if it is."""
-        if self.session and not imported.foreign_id.startswith(self.session):
+        if self.session and not imported.foreign_id.startswith(self.session) and not self.names_own_id(imported):
             return "other"
-        if self.folders and not any(is_here(imported.tool, imported.cwd, folder) for folder in self.folders):
+        if self.folders and not self._is_placed(imported):
             return "elsewhere"
         return "older" if self.since and imported.updated_at and imported.updated_at < self.since else ""
+
+    def _is_placed(self, imported: Imported) -> bool:
+        if any(is_here(imported.tool, imported.cwd, folder) for folder in self.folders):
+            return True
+        return session_id_of(imported.tool, imported.foreign_id, imported.branch) in self.known
+
+    def names_own_id(self, imported: Imported) -> bool:
+        """Return True if the selected ID is that of a conversation here."""
+        if not self._may_be_own_id:
+            return False
+        own = session_id_of(imported.tool, imported.foreign_id, imported.branch)
+        return any(each.startswith(self.session.lower()) for each in (own, imported.exported_from))
+
+    @property
+    def foreign_prefix(self) -> str:
+        """The start of all selected foreign IDs; empty if it is not known."""
+        return "" if self._may_be_own_id else self.session
+
+    @property
+    def _may_be_own_id(self) -> bool:
+        return not self.is_foreign and bool(_OWN_ID.fullmatch(self.session))
 
 
 @dataclass(slots=True)
 class Scan:
     """Reads conversations from files.
 
-    ``problems`` counts what could not be read, ``left_out`` the branches and subagents that were not asked for, and
+    ``problems`` counts files that could not be read, with the reason; ``broken`` the parts of files that could not be
+    read, by their kind and the file. ``left_out`` counts the branches and subagents that were not asked for, and
     ``refused`` the sessions that the selection refuses, by its reason. ``unknown`` are the names of files of no known
     format, ``companions`` those of files that belong to a conversation in another file, ``empty`` those of files in
     which no conversation was found, with the format that they were read as. ``on_read`` is called with the bytes read.
@@ -73,12 +105,18 @@ class Scan:
     selection: Selection
     on_read: Callable[[int], None] = lambda _size: None
     problems: Counter[str] = field(default_factory=Counter)
+    broken: dict[str, Counter[str]] = field(default_factory=dict)
     left_out: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
     unknown: list[str] = field(default_factory=list)
     companions: list[str] = field(default_factory=list)
     empty: dict[str, str] = field(default_factory=dict)
     files: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def is_partial(self) -> bool:
+        """True if something could not be read."""
+        return bool(self.problems or self.broken)
 
     def read(self, paths: Iterable[Path]) -> Iterator[Imported]:
         """Yield the wanted conversations in ``paths``; raises UsageError."""
@@ -90,7 +128,7 @@ class Scan:
         """Yield the wanted conversations of one source."""
         try:
             source = _as_utf8(source)
-            source.session = self.selection.session
+            source.session = self.selection.foreign_prefix
             form = self.selection.form or recognize(source)
             if form is None:
                 self.unknown.append(str(source.path or source.name))
@@ -107,7 +145,7 @@ class Scan:
                 if reason := self.selection.refusal(imported):
                     self.refused[reason] += imported.kind == "session"
                     continue
-                is_named = imported.foreign_id == self.selection.session
+                is_named = imported.foreign_id == self.selection.session or self.selection.names_own_id(imported)
                 if imported.kind == "session" or self.selection.branches or is_named:
                     yield imported
                 else:
@@ -125,7 +163,8 @@ class Scan:
         except StorageError as error:
             self.problems[str(error).rstrip(".")] += 1
         finally:
-            self.problems.update(source.problems)
+            for kind, count in source.problems.items():
+                self.broken.setdefault(kind, Counter())[str(source.path or source.name)] += count
 
     def _sources(self, path: Path) -> Iterator[Source]:
         ending = _packed_ending(path) or path.suffix

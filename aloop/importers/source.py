@@ -20,6 +20,8 @@ from aloop.regular_file import read_regular
 
 HEAD = 262_144
 """Bytes at the start of a file by which its format is recognized."""
+BROKEN_LINES = "lines that are not JSON objects"
+CUT_OFF = "last lines that are not complete, as while a program writes them"
 _CHUNK = 1 << 20
 _AHEAD = 4 * _CHUNK
 """Bytes within which the start of the next element is looked for."""
@@ -123,7 +125,7 @@ class Source:
                 if isinstance(value, dict):
                     yield value
                 elif not raw.isspace():
-                    self.problems["lines that are not JSON objects"] += 1
+                    self.problems[BROKEN_LINES if raw.endswith(b"\n") else CUT_OFF] += 1
 
     def document(self) -> Any:
         """Return the whole file as one JSON value; None if it is none."""

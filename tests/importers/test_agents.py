@@ -532,7 +532,7 @@ def test_aider_history_that_was_cut_is_read_from_its_first_line(tmp_path: Path) 
     other.write_text("#### thanks  \n\nOf another project.\n")
     scan = Scan(Selection())
     assert [each.foreign_id != cut.foreign_id for each in scan.read([other])] == [True]
-    assert not scan.problems
+    assert not scan.is_partial
 
 
 def test_aider_commands_are_skipped_unless_an_answer_follows(tmp_path: Path) -> None:

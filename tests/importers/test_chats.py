@@ -61,7 +61,7 @@ def test_chatgpt_archive_is_read_and_an_empty_entry_counted(tmp_path: Path) -> N
     scan = Scan(Selection())
     [imported] = scan.read([path])
     assert imported.title == "Adding"
-    assert scan.problems == {"conversations without messages": 1}
+    assert scan.broken == {"conversations without messages": {str(path): 1}}
     assert scan.left_out == {"branch": 1}
 
 

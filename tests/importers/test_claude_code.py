@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from aloop.importers.run import Scan, Selection
+from aloop.importers.source import BROKEN_LINES, CUT_OFF
 from tests.importers.reading import outline, read_all, read_one, write_lines
 from tests.memory.test_parts import PIXEL
 
@@ -260,7 +261,7 @@ def test_broken_and_torn_lines_are_counted(tmp_path: Path) -> None:
     scan = Scan(Selection())
     [imported] = scan.read([path])
     assert len(imported.messages) == 2
-    assert scan.problems == {"lines that are not JSON objects": 2}
+    assert scan.broken == {BROKEN_LINES: {str(path): 1}, CUT_OFF: {str(path): 1}}
 
 
 def test_line_with_a_text_that_looks_like_a_key_is_read_whole(tmp_path: Path) -> None:

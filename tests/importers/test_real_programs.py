@@ -347,7 +347,7 @@ def imported_of(tool: str, project: Path) -> Imported:
     """Return the only session of a tool, of which nothing is damaged."""
     scan = Scan(Selection(folders=(project,)))
     [imported] = scan.read(files_of(tool, project))
-    assert not scan.problems
+    assert not scan.is_partial
     assert (imported.tool, imported.cwd) == (tool, str(project))
     return imported
 

@@ -105,7 +105,7 @@ def test_file_that_was_converted_to_another_encoding_is_read(
         scan = Scan(Selection())
         found = scan.read_source(Source(None, data)) if is_piped else scan.read([tmp_path / name])
         assert [message.content for imported in found for message in imported.messages] == ["Grüße 🎉"]
-        assert not scan.problems
+        assert not scan.is_partial
 
 
 def test_damaged_text_in_utf16_is_read_as_far_as_it_is_whole() -> None:

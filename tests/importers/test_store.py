@@ -72,7 +72,7 @@ def test_session_of_aloop_in_an_archive_is_read(tmp_path: Path) -> None:
     [imported] = scan.read([zipped(tmp_path / "a.zip", LLMMessage("assistant", "Hello"))])
     assert imported.session
     assert [message.content for message in imported.messages] == ["Hi", "Hello"]
-    assert not scan.problems
+    assert not scan.is_partial
 
 
 def test_session_whose_files_are_in_an_archive_is_left_for_an_import_of_the_folder(tmp_path: Path) -> None:

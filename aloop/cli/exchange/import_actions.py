@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import gc
+import shlex
 import sys
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
@@ -15,14 +16,14 @@ from typing import NamedTuple
 
 from aloop.cli.console import ProgressBar, json_line, output_width, print_line, print_note
 from aloop.cli.exchange.import_list import list_tools
-from aloop.cli.exchange.import_rows import KINDS, ImportTable, import_record, listed
+from aloop.cli.exchange.import_rows import KINDS, ImportTable, import_record, listed, unreadable
 from aloop.cli.exchange.importing import ImportOptions
-from aloop.errors import AloopError, SessionError, StorageError, UsageError
+from aloop.errors import SHORT_ID, AloopError, SessionError, StorageError, UsageError
 from aloop.formatting import display_path, expand_home, format_time, quantity
 from aloop.importers.databases.sqlite import SQLITE
 from aloop.importers.draft import Imported
 from aloop.importers.formats import FORMATS, TOOLS
-from aloop.importers.peek import PROJECT_TOOLS
+from aloop.importers.peek import PROJECT_TOOLS, Stored
 from aloop.importers.places import files_of, folders_here, notes_folders, places_of
 from aloop.importers.run import Scan, Selection, find_files, packed_as, size_of
 from aloop.importers.source import Source
@@ -46,7 +47,7 @@ def run_import(options: ImportOptions) -> int:
         if flag := next((name for name, value in _flags(options).items() if value), ""):
             raise UsageError(f"{flag} is for an import. Name a tool, a file or a folder, as in `aloop import codex`.")
         return list_tools(options)
-    selection = Selection(options.form, options.session, options.since, options.branches)
+    selection = Selection(options.form, options.session, since=options.since, branches=options.branches)
     scan = Scan(selection)
     if _STDIN in options.what:
         if len(options.what) > 1:
@@ -112,6 +113,7 @@ class _Target(NamedTuple):
     what: str
     paths: list[Path]
     folders: tuple[Path, ...] = ()
+    known: frozenset[str] = frozenset()
 
 
 def _target(options: ImportOptions, what: str, scan: Scan) -> _Target:
@@ -122,8 +124,11 @@ def _target(options: ImportOptions, what: str, scan: Scan) -> _Target:
     if _is_tool(what):
         folders = _folders(options)
         found = [path for folder in folders for path in files_of(what, folder, everywhere=options.all)]
-        is_limited = not options.all and notes_folders(what)
-        return _Target(what, list(dict.fromkeys(found)), folders if is_limited else ())
+        if options.all or not notes_folders(what):
+            return _Target(what, list(dict.fromkeys(found)))
+        moved = Stored(resolve_sessions_dir(options.sessions_dir)).moved(what)
+        found += [origin.path for origin in moved.values() if origin.path.is_file()]
+        return _Target(what, list(dict.fromkeys(found)), folders, frozenset(moved))
     guess = next((name for name in TOOLS if name.startswith(what)), closest_match(what, TOOLS))
     if guess and not path.exists():
         raise UsageError(f"{what} does not exist. Did you mean the tool '{guess}'?")
@@ -132,7 +137,7 @@ def _target(options: ImportOptions, what: str, scan: Scan) -> _Target:
 
 def _conversations(targets: Iterable[_Target], scan: Scan) -> Iterator[Imported]:
     for target in targets:
-        scan.selection.folders = target.folders
+        scan.selection.folders, scan.selection.known = target.folders, target.known
         yield from scan.read(target.paths)
 
 
@@ -143,6 +148,7 @@ def _import(options: ImportOptions, scan: Scan, found: Iterable[Imported], total
     lost: Counter[str] = Counter()
     table = ImportTable(output_width(), dry=options.dry_run)
     added: Counter[str] = Counter()
+    left_alone = ""
     read = 0
     stopped: BaseException | None = None
     with ProgressBar("Reading", "MB", is_wanted=not options.as_json) as bar:
@@ -159,6 +165,7 @@ def _import(options: ImportOptions, scan: Scan, found: Iterable[Imported], total
                     with DelayedInterrupt():  # a conversation is written as a whole, and counted
                         outcome = store.put(imported)
                         done[outcome.action] += 1
+                        left_alone = left_alone or (outcome.session_id if outcome.action == "continued" else "")
                         if outcome.action in ("imported", "updated"):
                             lost.update(imported.losses)
                             added[outcome.action] += outcome.added
@@ -176,11 +183,13 @@ def _import(options: ImportOptions, scan: Scan, found: Iterable[Imported], total
             elif isinstance(error, KeyboardInterrupt):
                 bar.stop("Stopped. Nothing was imported.")
     _summarize(options, scan, store, done, lost, added, is_stopped=stopped is not None)
+    if left_alone:
+        print_note(_comparison(options, left_alone))
     if stopped and not isinstance(stopped, KeyboardInterrupt):
         raise stopped
     has_folder = any(expand_home(what).is_dir() for what in options.what)
     is_unknown = (scan.unknown or scan.empty or scan.companions) and not done and not has_folder
-    is_partial = scan.problems or _FAILED & done.keys()
+    is_partial = scan.is_partial or _FAILED & done.keys()
     is_failed = bool(is_partial or is_unknown or (options.session and not done))
     return INTERRUPTED if stopped else int(is_failed)
 
@@ -244,16 +253,11 @@ def _summarize(
         print_note(f"{quantity(older, 'conversation')} {is_are} older than {format_time(options.since)}.")
     if left := [f"{count:,} {KINDS[kind][count != 1]}" for kind, count in scan.left_out.items()]:
         print_note(f"Left out: {' and '.join(left)}. Add --branches to import them too.")
-    if done["continued"]:
-        print_note(
-            "Sessions that were continued on both sides are left alone. To see what is new in the other tool, import "
-            "the conversation with --session ID --sessions-dir DIR into another folder."
-        )
     if lost:
         would = "Would be left out" if options.dry_run else "Left out"
         print_note(f"{would}, because a session has no place for it: {listed(lost)}.")
-    if scan.problems:
-        print_note(f"Not readable: {listed(scan.problems)}.")
+    for problem in unreadable(scan):
+        print_note(f"Not readable: {problem}.")
     if scan.empty and not done:
         name, form = next(iter(scan.empty.items()))
         label = FORMATS[form].label
@@ -269,6 +273,19 @@ def _summarize(
         print_note(f"They are in {store.sessions_dir}{'' if options.sessions_dir else '; /resume lists them'}.")
 
 
+def _comparison(options: ImportOptions, session_id: str) -> str:
+    """Return the note with a command that imports a session into another folder."""
+    short = session_id[:SHORT_ID]
+    words = ["aloop", "import", *map(shlex.quote, options.what)]
+    words += ["--from", options.form] if options.form else []
+    words += ["--all"] * options.all + ["--branches"] * options.branches
+    command = " ".join([*words, "--session", short, "--sessions-dir", f"~/aloop-{short}"])
+    return (
+        "Sessions that were continued on both sides are left alone. To see what is new in the other tool, import such "
+        f"a session into another folder:\n  {command}"
+    )
+
+
 def _none_found(options: ImportOptions, scan: Scan) -> str:
     """Return the sentence for an import without results; empty if others explain it."""
     if scan.refused["older"]:
@@ -279,12 +296,12 @@ def _none_found(options: ImportOptions, scan: Scan) -> str:
     if scan.refused["elsewhere"]:
         labels = " and ".join(FORMATS[what].label for what in options.what if _is_tool(what))
         return _none_here(options, labels, more=True)
-    if scan.companions and not (scan.empty or scan.unknown or scan.problems):
+    if scan.companions and not (scan.empty or scan.unknown or scan.is_partial):
         name = scan.companions[0]
         return (
             f"{name}{_more(scan.companions)} belongs to a conversation in another file. Import that file or its folder."
         )
-    return "" if scan.empty or scan.unknown or scan.problems else "No conversations were found."
+    return "" if scan.empty or scan.unknown or scan.is_partial else "No conversations were found."
 
 
 def _more(names: Collection[str]) -> str:

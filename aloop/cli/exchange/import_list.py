@@ -92,7 +92,8 @@ def _count_here(options: ImportOptions, folders: Sequence[Path]) -> Iterator[_Ro
     stored = Stored(resolve_sessions_dir(options.sessions_dir))
     for tool in TOOLS:
         try:
-            found = distinct(each for folder in folders for each in glimpses_of(tool, folder, unplaced=True))
+            found = [each for folder in folders for each in glimpses_of(tool, folder, unplaced=True)]
+            found = distinct([*found, *stored.glimpses_of_moved(tool)])
         except (StorageError, sqlite3.Error, OSError) as error:
             reason = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else error
             print_note(f"Not readable: {FORMATS[tool].label}: {reason}")

@@ -9,12 +9,14 @@ import textwrap
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 
 from aloop.cli.sessions.output import NO_TITLE
 from aloop.errors import SHORT_ID
-from aloop.formatting import format_time
+from aloop.formatting import display_path, format_time, quantity
 from aloop.importers.draft import Imported
 from aloop.importers.formats import FORMATS
+from aloop.importers.run import Scan
 from aloop.importers.store import Outcome
 from aloop.importers.transcript import title_of
 from aloop.sanitize import visible
@@ -32,6 +34,8 @@ _REASONS = {
 _DETAILED = 80
 """Columns from which on dates and tool calls are shown."""
 _NARROWEST = 20
+_NAMED = 3
+"""Files that are named for each kind of problem."""
 
 
 class ImportTable:
@@ -127,6 +131,17 @@ def import_record(imported: Imported, outcome: Outcome, *, dry: bool) -> dict[st
 def listed(counts: Counter[str]) -> str:
     """Return things with their numbers, most frequent first."""
     return ", ".join(f"{what} ({count:,})" for what, count in counts.most_common())
+
+
+def unreadable(scan: Scan) -> Iterator[str]:
+    """Yield what could not be read, with the names of some of the files."""
+    for problem, count in scan.problems.items():
+        yield f"{problem} ({count:,} times)" if count > 1 else problem
+    for kind, files in scan.broken.items():
+        named = [f"{count:,} in {display_path(Path(name))}" for name, count in files.most_common(_NAMED)]
+        if len(files) > _NAMED:
+            named.append(f"others in {quantity(len(files) - _NAMED, 'more file')}")
+        yield f"{kind} ({', '.join(named)})"
 
 
 def _date(moment: datetime | None) -> str:

@@ -121,6 +121,76 @@ def test_list_of_tools_counts_what_is_new_and_names_each_tool_with_news(
     assert (record["sessions"], record["new"], record["grown"]) == (2, 0, 1)
 
 
+def test_command_that_is_printed_for_a_session_left_alone_imports_it_into_another_folder(
+    private_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = codex_session(private_home, Path.cwd(), 1)
+    assert run("codex", "--json") == 0
+    session_id = json.loads(capsys.readouterr().out.splitlines()[0])["id"]
+    [file] = Path(".aloop/sessions").glob("*/session.yaml")
+    file.write_text(file.read_text().replace("Question 1", "Changed"))
+    [line] = path.read_text().splitlines()[-1:]
+    path.write_text(path.read_text() + line.replace(AT, LATER).replace("The last one", "And more") + "\n")
+    assert run("codex") == 0
+    command = capsys.readouterr().err.splitlines()[-1].split()
+    assert command[:5] == ["aloop", "import", "codex", "--session", session_id[:8]]
+    assert run(*command[2:]) == 0
+    out, err = capsys.readouterr()
+    assert "1 conversation: 1 imported (4 messages)." in err
+    assert session_id[:8] in out
+    assert len(list((private_home / f"aloop-{session_id[:8]}").glob("*/session.yaml"))) == 1
+    assert run("codex", "--session", session_id[:3]) == 1
+
+
+def test_files_with_lines_that_cannot_be_read_are_named(
+    tmp_path: Path, sessions_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    message = json.dumps({"messages": [{"role": "user", "content": "Hi"}]}) + "\n"
+    for number in range(5):
+        (tmp_path / f"{number}.jsonl").write_text(message + "broken\n" * (number or 9))
+    (tmp_path / "writing.jsonl").write_text(f'{message}{{"messages": [')
+    assert run(str(tmp_path), "--sessions-dir", str(sessions_dir)) == 1
+    broken, cut_off = [line for line in capsys.readouterr().err.splitlines() if line.startswith("Not readable: ")]
+    assert broken == (
+        f"Not readable: lines that are not JSON objects (9 in {tmp_path}/0.jsonl, 4 in {tmp_path}/4.jsonl, "
+        f"3 in {tmp_path}/3.jsonl, others in 2 more files)."
+    )
+    assert cut_off == (
+        "Not readable: last lines that are not complete, as while a program writes them "
+        f"(1 in {tmp_path}/writing.jsonl)."
+    )
+
+
+@pytest.mark.parametrize("tool", ["claude-code", "codex"])
+def test_sessions_of_a_project_that_was_moved_are_updated_and_no_others_imported(
+    tool: str, private_home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old, new = Path.cwd(), private_home / "moved"
+    if tool == "codex":
+        path, other = codex_session(private_home, old, 1), codex_session(private_home, old, 2)
+    else:
+        path = claude_session(old, private_home)
+        other = claude_session(old, private_home, "21111111-2222-4333-8444-555555555555")
+    hidden = other.rename(private_home / "hidden")
+    assert run(tool) == 0
+    hidden.rename(other)
+    old.rename(new)
+    monkeypatch.chdir(new)
+    assert run(tool) == 0
+    assert "1 conversation: 1 unchanged." in capsys.readouterr().err
+    [line] = path.read_text().splitlines()[-1:]
+    later = line.replace(AT, LATER).replace("The last one", "More").replace("Asked in", "More of").replace("u1", "u2")
+    path.write_text(path.read_text() + later.replace('"parentUuid": null', '"parentUuid": "u1"') + "\n")
+    assert run() == 0
+    out, _ = capsys.readouterr()
+    assert "1 session, none new, 1 with new messages" in out
+    assert run(tool) == 0
+    assert "1 conversation: 1 updated (1 message)." in capsys.readouterr().err
+    old.mkdir()
+    assert run(tool) == 0
+    assert "has no sessions for this folder" in capsys.readouterr().err
+
+
 def test_files_and_tools_are_imported_by_one_command(
     private_home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -322,7 +392,7 @@ def test_file_that_is_removed_before_it_is_read_is_reported_and_the_others_are_i
     gone = chat(tmp_path / "gone.json")
     assert run(str(tmp_path), "--sessions-dir", str(sessions_dir)) == 1
     err = capsys.readouterr().err
-    assert "Not readable: files that cannot be read: gone.json: No such file or directory (1).\n" in err
+    assert "Not readable: files that cannot be read: gone.json: No such file or directory.\n" in err
     assert "1 imported" in err
 
 
@@ -537,8 +607,8 @@ def test_session_id_selects_one_conversation_and_fails_if_there_is_none(
         (("empty.jsonl",), 1, "empty.jsonl is in the format of pi, and has no messages."),
         (("notes.txt",), 1, "Not recognized: notes.txt. --from names the format of a file."),
         (("other.zip",), 1, "Not recognized: other.zip."),
-        (("broken.zip",), 1, "Not readable: archives that cannot be read: broken.zip (1)."),
-        (("broken.json.gz",), 1, "Not readable: archives that cannot be read: broken.json.gz (1)."),
+        (("broken.zip",), 1, "Not readable: archives that cannot be read: broken.zip."),
+        (("broken.json.gz",), 1, "Not readable: archives that cannot be read: broken.json.gz."),
         (("folder",), 0, "No conversations were found in folder."),
         (("goose",), 0, "goose has no sessions for this folder."),
         (("chatgpt",), 0, "ChatGPT has no folder that aloop knows. Give the path of the file"),
