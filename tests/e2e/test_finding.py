@@ -75,7 +75,10 @@ def test_long_session_list_opens_in_the_pager_at_the_first_row(shell: Open, monk
         save(SESSIONS, f"{number:08}-5678-40ab-8def-1234567890ab", day=number % 31 + 1)
     aloop = shell()
     aloop.send_line("/sessions")
-    aloop.wait_until(lambda: aloop.screen().splitlines()[-1:] == [":"] and " 20  " in aloop.screen(), "less")
+    aloop.wait_until(
+        lambda: aloop.screen().endswith("\nq closes, Space shows more, / searches") and " 20  " in aloop.screen(),
+        "less",
+    )
     aloop.send("q")
     aloop.wait_for_prompt()
     aloop.send_line("/resume 2")

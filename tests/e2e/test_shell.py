@@ -77,7 +77,7 @@ def test_history_pages_a_long_conversation(shell: Open, monkeypatch: pytest.Monk
     save(SESSIONS, FIRST, says="\n".join(f"line {number}" for number in range(100)))
     aloop = shell()
     aloop.send_line("/history a1b2")
-    aloop.wait_until(lambda: "line 5" in aloop.screen() and aloop.screen().splitlines()[-1].startswith(":"), "less")
+    aloop.wait_until(lambda: "line 5" in aloop.screen() and "\nq closes, Space shows" in aloop.screen(), "less")
     assert "line 90" not in aloop.screen()
     aloop.send("q")
     aloop.wait_for_prompt()
