@@ -60,7 +60,7 @@ class Attachment:
     def size(self) -> str:
         """The number of lines or names, in words."""
         if self.kind == "folder":
-            return quantity(sum(not row.startswith("[") for row in self.text.split("\n") if row), "name")
+            return quantity(sum(map(bool, self.text.split("\n"))), "name")
         return quantity(self.text.count("\n") + 1 if self.text else 0, "line")
 
     @property

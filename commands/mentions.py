@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aloop.errors import ToolError
-from aloop.formatting import expand_home
+from aloop.formatting import expand_home, quantity
 from commands.attachments import MOST_FILE_BYTES, MOST_MESSAGE_BYTES, Attachment, split_attachments
 
 if TYPE_CHECKING:
@@ -235,12 +235,18 @@ def _list(path: Path, name: str, most: int, stop: threading.Event) -> tuple[Atta
 
     os.scandir(path).close()  # a walk would only count a folder that may not be read
     name = name.removesuffix(".") if name.endswith("/.") else name  # a full stop after it
-    text = listing(Walk(path, Glob("*"), stop), name)
-    data = text.encode(errors="replace")
-    if len(data) <= most:
-        return Attachment("folder", name, text), len(data)
-    data = data[: data.rfind(b"\n", 0, most) + 1]
-    return Attachment("folder", name, data.decode().rstrip("\n"), "cut: only the first names"), len(data)
+    walk = Walk(path, Glob("*"), stop)
+    rows, count = listing(walk)
+    data = "\n".join(rows).encode(errors="replace")
+    notes = []
+    if len(data) > most or count > len(rows) or not walk.exhausted:
+        data = data[: data.rfind(b"\n", 0, most) + 1] if len(data) > most else data
+        notes.append("cut: only the first names")
+    if walk.left_out:
+        notes.append(f"without {quantity(walk.left_out, 'name')} that .gitignore excludes")
+    elif not rows:
+        notes.append("empty, or only hidden names")
+    return Attachment("folder", name, data.decode().rstrip("\n"), ", ".join(notes)), len(data)
 
 
 def _is_utf8(data: bytes, *, is_cut: bool) -> bool:

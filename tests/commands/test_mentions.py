@@ -150,6 +150,33 @@ def test_folder_is_attached_as_a_list_of_its_names(tmp_path: Path, text: str) ->
     assert found.attachments[0].summary == "my folder/ (2 names)"
 
 
+@pytest.mark.parametrize("names", [(), (".hidden",)], ids=["empty", "hidden"])
+def test_folder_without_names_is_attached_without_text(tmp_path: Path, names: tuple[str, ...]) -> None:
+    (tmp_path / "a").mkdir()
+    for name in names:
+        (tmp_path / "a" / name).touch()
+    [attachment] = read("@a/", tmp_path).attachments
+    assert attachment == Attachment("folder", "a/", "", "empty, or only hidden names")
+    assert attachment.summary == "a/ (0 names; empty, or only hidden names)"
+
+
+def test_names_in_brackets_are_counted_and_names_left_out_are_noted(tmp_path: Path) -> None:
+    for name in ("[draft].md", "b.txt", "c.log"):
+        (tmp_path / name).touch()
+    (tmp_path / ".gitignore").write_text("*.log\n")
+    (tmp_path / ".git").mkdir()
+    [attachment] = read("@./", tmp_path).attachments
+    assert attachment.text == "[draft].md\nb.txt"
+    assert attachment.summary == "./ (2 names; without 1 name that .gitignore excludes)"
+
+
+def test_list_of_more_names_than_are_listed_is_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aloop.tools.files.read.MOST_LISTED", 1)
+    for name in ("a", "b"):
+        (tmp_path / name).touch()
+    assert read("@./", tmp_path).attachments == [Attachment("folder", "./", "a", "cut: only the first names")]
+
+
 def test_path_with_an_open_quotation_mark_that_does_not_exist_is_reported(tmp_path: Path) -> None:
     assert read('See @"my notes.txt and tell', tmp_path).refusals == [
         "my notes.txt does not exist and was not attached."

@@ -153,23 +153,24 @@ class ListFiles(ReadOnlyFileTool):
             if not folder.is_dir():
                 raise ToolError(f"{shown!r} is a file, not a folder. Use read_file to read it.")
             walk = Walk(folder, glob, stop, self.hides(folder), ignored=arguments.get("ignored", False))
-            return listing(walk, shown)
+            rows, count = listing(walk)
+            notes = walk.notes()
+            if count > len(rows):
+                note = f"[Showing the first {len(rows):,} of {count:,} names. Use a narrower pattern to see the rest.]"
+                notes.insert(0, note)
+            return "\n".join([*(rows or [f"Nothing in {shown!r} matches."]), *notes])
 
         return ToolResult(await in_thread(work))
 
 
-def listing(walk: Walk, shown: str) -> str:
-    """Return the entries of ``walk`` below the folder ``shown`` as lines, with notes."""
+def listing(walk: Walk) -> tuple[list[str], int]:
+    """Return the first entries of ``walk`` as lines, and the number of all."""
     lines: list[str] = []
     count = 0
     for count, entry in enumerate(walk, 1):
         if count <= MOST_LISTED:
             lines.append(_line(entry))
-    if not lines:
-        lines = [f"Nothing in {shown!r} matches."]
-    if count > MOST_LISTED:
-        lines.append(f"[Showing the first {MOST_LISTED:,} of {count:,} names. Use a narrower pattern to see the rest.]")
-    return "\n".join(lines + walk.notes())
+    return lines, count
 
 
 def _line(entry: Entry) -> str:
