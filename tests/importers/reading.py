@@ -45,15 +45,21 @@ def database(path: Path, script: str, *rows: tuple[str, tuple[object, ...]]) -> 
     return connection
 
 
-def read_all(path: Path, form: str) -> list[Imported]:
-    """Return all conversations of a file whose format must be recognized as ``form``."""
+def read_all(path: Path, form: str, *problems: str) -> list[Imported]:
+    """Return all conversations of a file whose format must be recognized as ``form``.
+
+    The problems must be those that are given. A reader that fails after a conversation is one.
+    """
     assert recognize(Source(path)) == form
-    return list(Scan(Selection(branches=True)).read([path]))
+    scan = Scan(Selection(branches=True))
+    found = list(scan.read([path]))
+    assert sorted(scan.problems) == sorted(problems)
+    return found
 
 
-def read_one(path: Path, form: str) -> Imported:
+def read_one(path: Path, form: str, *problems: str) -> Imported:
     """Return the only conversation of a file."""
-    [imported] = read_all(path, form)
+    [imported] = read_all(path, form, *problems)
     return imported
 
 
