@@ -25,10 +25,15 @@ The process itself then dies of SIGINT, since a shell ends a loop only if Ctrl-C
 
 
 def die_of_interrupt() -> NoReturn:
-    """End the process by SIGINT at once, without the cleanup of the interpreter."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    signal.raise_signal(signal.SIGINT)
-    os._exit(INTERRUPTED)  # the first process of a container does not die of SIGINT
+    """End the process by SIGINT at once, without the cleanup of the interpreter.
+
+    In a thread other than the main one, which cannot do that, it ends with the exit code INTERRUPTED.
+    """
+    try:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        signal.raise_signal(signal.SIGINT)
+    finally:
+        os._exit(INTERRUPTED)  # the first process of a container does not die of SIGINT either
 
 
 def end_interpreter_by_interrupt() -> NoReturn:

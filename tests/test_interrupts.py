@@ -46,6 +46,12 @@ def test_interrupt_kills_the_process_without_a_traceback(code: str, tmp_path: Pa
     assert run(code, tmp_path) == (-signal.SIGINT, "")
 
 
+def test_interrupt_that_a_thread_cannot_raise_ends_the_process_without_a_traceback(tmp_path: Path) -> None:
+    dropped = "class Dropped:\n    def __del__(self):\n        raise KeyboardInterrupt\n"
+    thread = "import threading\nthread = threading.Thread(target=Dropped)\nthread.start()\nthread.join()"
+    assert run(dropped + thread, tmp_path) == (130, "")
+
+
 _DAEMON = "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()\n"
 
 
