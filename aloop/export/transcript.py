@@ -10,9 +10,8 @@ from functools import partial
 from itertools import pairwise
 
 from aloop.errors import SHORT_ID, SessionError
-from aloop.llm.anthropic.wire import NO_REASON
 from aloop.llm.content.parts import marked_text
-from aloop.llm.message_types import LLMMessage, sendable
+from aloop.llm.message_types import NO_REASON, LLMMessage, sendable
 from aloop.memory.context import project, with_media
 from aloop.memory.disk.filesystem import SYSTEM
 from aloop.memory.session import Session

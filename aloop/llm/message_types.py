@@ -60,6 +60,9 @@ def sendable(name: str) -> str:
     return _REFUSED.sub("_", name)[:_LONGEST_ID] or "unnamed"
 
 
+NO_REASON = "The tool failed and gave no reason."
+"""Sent in place of an empty error result, which the API refuses."""
+
 _TELLING = ("path", "file_path", "command", "expression", "pattern", "query", "job", "url")
 """The arguments that say what a call does, in the tools of aloop and of other agents."""
 

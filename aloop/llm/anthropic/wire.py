@@ -17,10 +17,9 @@ from aloop.llm.base import ToolSpec
 from aloop.llm.content.parts import sendable_source, split_content
 from aloop.llm.json_values import digest_of, normal_json
 from aloop.llm.layout import THINKING_TYPES, Block, Part, default_layout, describe, parts_of
-from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall, Usage, sendable
+from aloop.llm.message_types import NO_REASON, LLMMessage, ThinkingBlock, ToolCall, Usage, sendable
 from aloop.text import clean_text
 
-NO_REASON = "The tool failed and gave no reason."
 """The content of a failed result without one, which the API would refuse."""
 
 
