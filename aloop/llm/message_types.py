@@ -250,16 +250,16 @@ class LLMMessage:
         stored["role"] = role
         if content is not None:
             stored["content"] = _text("content", content)
-        if tool_calls:
-            stored["tool_calls"] = tuple(
-                call if isinstance(call, ToolCall) else ToolCall.from_mapping(call) for call in tool_calls
-            )
+        if tool_calls and (
+            calls := tuple(call if isinstance(call, ToolCall) else ToolCall.from_mapping(call) for call in tool_calls)
+        ):
+            stored["tool_calls"] = calls
         if tool_call_id is not None:
             stored["tool_call_id"] = _text("tool_call_id", tool_call_id)
         if name is not None:
             stored["name"] = _text("name", name)
-        if thinking:
-            stored["thinking"] = tuple(thinking)
+        if thinking and (thoughts := tuple(thinking)):
+            stored["thinking"] = thoughts
         if usage is not None:
             stored["usage"] = usage
         if model is not None:
@@ -276,8 +276,8 @@ class LLMMessage:
             stored["output_file"] = _text("output_file", output_file)
         if layout:
             stored["layout"] = clean_text(layout)
-        if blocks:
-            stored["blocks"] = tuple(map(clean_text, blocks))
+        if blocks and (names := tuple(map(clean_text, blocks))):
+            stored["blocks"] = names
         if provider is not None:
             stored["provider"] = _text("provider", provider)
         if stop_reason is not None:
@@ -290,8 +290,8 @@ class LLMMessage:
             stored["duration_ms"] = storable_duration(duration_ms)
         if permission is not None:
             stored["permission"] = permission
-        if files:
-            stored["files"] = tuple(files)
+        if files and (changes := tuple(files)):
+            stored["files"] = changes
         if parts:
             stored["content"], stored["parts"] = normal_parts(self.content or "", parts)
         if extra is not EMPTY:

@@ -1,7 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import fields, replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
 import pytest
 
+from aloop.llm.content.parts import ContentPart
+from aloop.llm.content.provenance import FileChange, Permission
+from aloop.llm.json_values import JsonObject
 from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall, Usage
 
 
@@ -21,6 +29,48 @@ from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall, Usage
 )
 def test_brief_is_the_path_or_command_or_the_json(arguments: str, brief: str) -> None:
     assert ToolCall("1", "x", arguments).brief == brief
+
+
+VALUES: dict[str, Any] = {
+    "role": "tool",
+    "content": "text",
+    "tool_calls": (ToolCall("1", "x"),),
+    "tool_call_id": "1",
+    "name": "x",
+    "thinking": (ThinkingBlock("hm"),),
+    "usage": Usage(1),
+    "model": "m",
+    "interrupted": True,
+    "is_error": True,
+    "skip": True,
+    "summary": True,
+    "output_file": "outputs/1.txt",
+    "layout": "call",
+    "blocks": ("text",),
+    "provider": "p",
+    "stop_reason": "refusal",
+    "at": datetime(2026, 1, 22, tzinfo=UTC),
+    "cost": Decimal("0.5"),
+    "duration_ms": 7,
+    "permission": Permission("once"),
+    "files": (FileChange("a.txt", "1", "2"),),
+    "parts": (ContentPart("image", "files/0123456789abcdef.png", "image/png", 5),),
+    "extra": JsonObject({"other": 1}),
+}
+
+
+@pytest.mark.parametrize("name", [each.name for each in fields(LLMMessage)])
+def test_each_field_of_a_message_is_kept_and_copied(name: str) -> None:
+    message = replace(LLMMessage("user", ""), **{name: VALUES[name]})
+    assert getattr(message, name) == VALUES[name]
+    copied = replace(message, model="m") if name == "name" else replace(message, name="other")
+    assert getattr(copied, name) == VALUES[name]
+    assert message != LLMMessage("user", "")
+
+
+def test_message_stores_nothing_for_empty_iterables() -> None:
+    empty = LLMMessage("user", "", iter(()), thinking=iter(()), blocks=iter(()), files=iter(()))
+    assert vars(empty) == vars(LLMMessage("user", ""))
 
 
 @pytest.mark.parametrize(
