@@ -17,6 +17,7 @@ from aloop.cli.console import ProgressBar, confirm, json_line, print_line, print
 from aloop.config.settings import Settings
 from aloop.errors import LocalModelError
 from aloop.formatting import display_path, megabytes
+from aloop.interrupts import INTERRUPTED
 from aloop.local_model.diagnostics import explain_damage
 from aloop.local_model.installer import install, remove, require_loadable, require_prerequisites
 from aloop.local_model.models import BUNDLED, InstallPaths, size_of
@@ -65,10 +66,6 @@ def add_arguments(parser: Parser) -> None:
             action.add_argument("--yes", action="store_true", help="do not ask for confirmation")
         action.add_help_option()
     parser.add_help_option()
-
-
-STOPPED = 130
-"""The exit code of a download interrupted by Ctrl-C."""
 
 
 def run_local(options: LocalOptions) -> int:
@@ -132,7 +129,7 @@ def _install(options: LocalOptions, settings: Settings) -> int:
         print_note("Stopped; nothing was installed. Run `aloop local install` to start again.")
         if isinstance(stop, SystemExit):
             raise
-        return STOPPED
+        return INTERRUPTED
     print_note(local_status(settings).sentence)
     return 0
 

@@ -16,6 +16,7 @@ from aloop.config.user_folders import config_path
 from aloop.config.values import OFFLINE_MODEL
 from aloop.errors import KeyringFailed, LocalModelError, UsageError
 from aloop.formatting import display_path, home_folder
+from aloop.interrupts import INTERRUPTED
 from aloop.local_model.models import default_model
 from aloop.sanitize import safe_line
 from aloop.width import fit
@@ -164,7 +165,7 @@ def _take_key() -> Outcome:
 
 def _install() -> Outcome:
     # Imported here for start-up time: most choices need no installer.
-    from aloop.cli.local import STOPPED, LocalOptions, run_local
+    from aloop.cli.local import LocalOptions, run_local
 
     sys.stderr.write("\n")
     try:
@@ -172,7 +173,7 @@ def _install() -> Outcome:
     except LocalModelError as error:
         print_paragraph(str(error))
         return "failed"
-    return "done" if code == 0 else "once" if code == STOPPED else "failed"
+    return "done" if code == 0 else "once" if code == INTERRUPTED else "failed"
 
 
 def _take_server(model: str) -> Outcome:
