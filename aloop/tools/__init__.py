@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from aloop.config.values import SandboxSettings
+from aloop.errors import UsageError
 from aloop.tools.base import Tool, ToolResult
 from aloop.tools.calculator import Calculator
 from aloop.tools.decorator import tool
@@ -32,15 +33,18 @@ def default_tools(
 ) -> list[Tool]:
     """Return the built-in tools, in the order in which the model sees them.
 
-    The file tools ask for permission before they leave ``working_dir``, unless ``allow_outside`` is set. Of a
-    workspace, they follow the root.
-    ``jobs`` keeps the commands that run in the background. Without ``sandbox``, commands run outside a sandbox;
-    ``report`` is called with a sentence if it does not work.
+    The file tools ask for permission before they leave ``working_dir``, unless ``allow_outside`` is set. A workspace
+    has its own ``allow_outside``, so both together raise UsageError; the tools follow its root if that moves. ``jobs``
+    keeps the commands that run in the background. Without ``sandbox``, commands run outside a sandbox; ``report`` is
+    called with a sentence if it does not work.
     """
     jobs = jobs or JobTable()
-    workspace = (
-        working_dir if isinstance(working_dir, Workspace) else Workspace(working_dir, allow_outside=allow_outside)
-    )
+    if not isinstance(working_dir, Workspace):
+        workspace = Workspace(working_dir, allow_outside=allow_outside)
+    elif allow_outside:
+        raise UsageError("allow_outside is only for a path. Set it in the Workspace instead.")
+    else:
+        workspace = working_dir
     return [
         Calculator(),
         ReadFile(workspace),

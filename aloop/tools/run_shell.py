@@ -18,7 +18,7 @@ from aloop.sandbox.paths import find_program, writable_folders
 from aloop.sandbox.wrapper import NO_WRAPPER, Wrapper
 from aloop.sanitize import without_escape_codes
 from aloop.tools.base import Action, OutputCallback, Tool, ToolResult
-from aloop.tools.files.workspace import GONE, Workspace, quoted
+from aloop.tools.files.workspace import Workspace, describe_gone, quoted
 from aloop.tools.jobs.table import JobTable
 from aloop.tools.jobs.tools import report
 from aloop.tools.process import NO_TERMINAL, CommandResult, describe_exit, run_command
@@ -190,7 +190,7 @@ class RunShell(Tool):
             )
         except OSError as error:
             if not self._workspace.root.is_dir():
-                raise ToolError(GONE.format(self._workspace.root)) from error
+                raise ToolError(describe_gone(self._workspace.root)) from error
             raise ToolError(f"The command could not be started: {error.strerror or error}.") from error
         printed = without_escape_codes(result.output).rstrip("\n")
         is_error = result.timed_out or result.code != 0

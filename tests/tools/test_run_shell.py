@@ -350,6 +350,14 @@ async def test_long_output_loses_its_middle(shell: RunShell, monkeypatch: pytest
     assert len(text) < 2_200
 
 
+async def test_name_of_a_missing_working_directory_is_shown_with_its_hidden_characters(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path / "a\u202eb")
+    workspace.root.mkdir()
+    workspace.root.rename(tmp_path / "moved")
+    with pytest.raises(ToolError, match=r"a\\u202eb' was moved or removed"):
+        await RunShell(workspace).run({"command": "pwd"})
+
+
 async def test_missing_working_directory_raises_a_tool_error(shell: RunShell, workspace: Workspace) -> None:
     workspace.root.rename(workspace.root.with_name("moved"))
     with pytest.raises(ToolError, match="was moved or removed"):

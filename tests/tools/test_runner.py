@@ -14,10 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aloop.errors import ToolError
+from aloop.errors import ToolError, UsageError
 from aloop.llm.message_types import ToolCall
 from aloop.tools import default_tools
 from aloop.tools.base import Tool, ToolResult
+from aloop.tools.files.workspace import Workspace
 from aloop.tools.runner import ToolRunner, check_arguments, read_arguments
 
 
@@ -220,3 +221,8 @@ async def test_arguments_that_are_too_long_are_refused() -> None:
     assert len(result.text) < 300
     with pytest.raises(ToolError, match="at most 10,000,000"):
         read_arguments("[" * 10_000_001)
+
+
+def test_boundary_of_a_workspace_is_not_changed_silently(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="Set it in the Workspace"):
+        default_tools(Workspace(tmp_path), allow_outside=True)

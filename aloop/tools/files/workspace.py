@@ -13,10 +13,6 @@ from aloop.text import clean_text, closest_matches
 from aloop.tools.files.folder_descriptor import opened_folder
 
 _LONGEST_PATH = 4096
-GONE = (
-    "The working directory {} was moved or removed, and nothing was done. Try again once; if that fails, too, ask the "
-    "user to restart aloop."
-)
 _SIBLINGS = 5_000  # names compared to find a suggestion
 
 
@@ -59,7 +55,7 @@ class Workspace:
         Writing would create the root again, in the way of what belongs there.
         """
         if path.is_relative_to(self.root) and not os.path.isdir(self.root):  # noqa: PTH112 - as in aloop.project
-            raise ToolError(GONE.format(self.root))
+            raise ToolError(describe_gone(self.root))
 
     def locate(self, text: str) -> Path:
         """Return the real path that ``text`` names, inside or outside, existing or not.
@@ -142,6 +138,14 @@ def quoted(name: str) -> str:
     """Return ``name``, in quotes if it has hidden characters or unusual blanks."""
     is_plain = name.isprintable() and name == name.strip() and "  " not in name
     return name if is_plain else repr(name)
+
+
+def describe_gone(root: Path) -> str:
+    """Return a message for a working directory that was moved or removed."""
+    return (
+        f"The working directory {quoted(str(root))} was moved or removed, and nothing was done. Try again once; if "
+        "that fails, too, ask the user to restart aloop."
+    )
 
 
 def describe_os_error(error: OSError, shown: str) -> str:
