@@ -160,9 +160,9 @@ class Context:
     """The state of the shell: one agent and its memory, for the life of the process.
 
     ``rows`` are the IDs in the last list shown, which row numbers refer to; ``model_rows`` are the names in the last
-    list of models. ``keeps_model`` means that the user chose
-    a model for this run, so resumed sessions do not switch to their own. ``is_typed`` is False if lines come from a
-    program; they then cannot run shell commands or attach files.
+    list of models. ``keeps_model`` means that the user chose a model for this run, so resumed sessions do not switch to
+    their own. ``default_model`` is that of new sessions, by default the one at the start. ``is_typed`` is False if
+    lines come from a program; they then cannot run shell commands or attach files.
     ``has_explained_plan_mode`` is True if the user was told how to leave plan mode since it was switched on.
     ``keys`` are those that the settings change. ``remembered_work`` is what the last turn added to what is trusted.
     """
@@ -175,6 +175,7 @@ class Context:
     model_rows: list[str] = field(default_factory=list)
     warned_unsaved: bool = False
     keeps_model: bool = False
+    default_model: str = ""
     trust: TrustFile = field(default_factory=TrustFile.of_user)
     is_typed: bool = True
     keys: Mapping[str, str] = field(default_factory=dict)
@@ -182,6 +183,9 @@ class Context:
     project: ProjectState = field(default_factory=ProjectState)
     remembered_work: tuple[str, Path, str] | None = None
     has_explained_plan_mode: bool = False
+
+    def __post_init__(self) -> None:
+        self.default_model = self.default_model or self.agent.llm.model
 
     @property
     def rows(self) -> list[str]:

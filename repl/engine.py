@@ -118,7 +118,7 @@ async def resume_session(
     if not keep_model:
         before = agent.llm
         notice = await follow(agent, session, trust)
-        # If the model was switched, the toolbar shows it; only a failure to switch needs a line.
+        # If the model was switched, the caller shows it; only a failure to switch needs a line.
         if notice and agent.llm is before and memory.on_notice is not None:
             memory.on_notice(notice)
     if system is not None:

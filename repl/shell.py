@@ -347,7 +347,7 @@ class Shell:
         context = session = None
         if self._options.resume is not None:
             # Imported here: the prompt is drawn without the commands.
-            from commands.builtin.resume import report_resumed
+            from commands.builtin.resume import report_model, report_resumed
             from commands.trust import require_trusted
 
             context = await self._engine.ready()
@@ -366,9 +366,11 @@ class Shell:
             # Not flushed: it is sent together with the prompt, which is drawn over the early one.
             self._screen.output.write_raw("\r")
             return
-        self._screen.show(greeting(self._options, self._screen.width))
+        model = context.agent.llm.model if context else self._options.model
+        self._screen.show(greeting(self._options._replace(model=model), self._screen.width))
         if context and session:
             await report_resumed(context, session)
+            report_model(context)
         self._screen.write("\n")
 
     def _painted(self) -> None:

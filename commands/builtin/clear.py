@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aloop.errors import SHORT_ID
+from commands.builtin.model import leave_resumed
 from commands.context import drop
 from commands.registry import Command
 from commands.session_browser import save_before_leaving
@@ -24,6 +25,7 @@ async def clear(context: Context, _argument: str) -> None:
     memory.start_new()
     drop(context)
     context.view.info(f"Started a new session. The previous one is saved; /resume {before} returns to it.")
+    await leave_resumed(context)
 
 
 COMMAND = Command(

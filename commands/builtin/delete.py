@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aloop.errors import SHORT_ID, SessionNotFound, UsageError
+from commands.builtin.model import leave_resumed
 from commands.context import drop
 from commands.registry import Argument, Command
 from commands.selection import read_session
@@ -53,6 +54,7 @@ async def _delete(context: Context, session_id: str) -> None:
     context.view.info(await SessionBrowser(memory).trash(session_id))
     if memory.session_id != before:
         drop(context)
+        await leave_resumed(context)
 
 
 COMMAND = Command(

@@ -36,12 +36,14 @@ async def model(context: Context, argument: str) -> None:
         return
     name, settings = resolve_alias(wanted.removesuffix("!").rstrip()), Settings.from_env()
     if full_name(name, settings) == context.agent.llm.model:
+        context.default_model = context.agent.llm.model
         context.view.info(f"The current model is already {title_of(context.agent.llm.model)}.")
         return
     if not wanted.endswith("!") and wanted is argument:
         await require_known(name, settings)
     await switch(context.agent, name)
     context.keeps_model = False
+    context.default_model = context.agent.llm.model
     if context.memory.path is not None:
         await context.memory.save_memory()
     context.view.info(f"The model is now {title_of(context.agent.llm.model)}.")
@@ -89,30 +91,64 @@ async def switch(agent: ReActAgent, name: str) -> None:
     await before.aclose()
 
 
-async def follow(agent: ReActAgent, session: Session, trust: TrustFile) -> str | None:
+async def follow(agent: ReActAgent, session: Session, trust: TrustFile, default: str = "") -> str | None:
     """Switch to the last model of ``session``.
 
-    Returns a message, or None if nothing changes. If that model is unavailable here, for example without its key or
-    file, the current one stays and the message gives the reason. It also stays for sessions of the offline demo, and
-    for those from elsewhere that name a model file.
+    Returns a message, or None if nothing changes. If the session has no model or used the offline demo, if its model is
+    unavailable here, for example without its key or file, or if it is from elsewhere and names a model file, the model
+    is ``default`` if that is given, otherwise the current one.
     """
-    wanted = session.model
-    if not wanted or wanted in (agent.llm.model, OFFLINE_MODEL):
+    wanted, before, problem = session.model, agent.llm.model, ""
+    if wanted and wanted != OFFLINE_MODEL:
+        if wanted == before:
+            return None
+        if is_model_file(wanted) and not trust.wrote(session.id):
+            # The file may be part of a clone, and loading it runs native code on it.
+            problem = f"This session was not written by your aloop, so its model file {wanted} was not loaded."
+        else:
+            try:
+                await switch(agent, wanted)
+            except LLMError as error:
+                problem = f"This session used {title_of(wanted)}, which is not available: {error}"
+            else:
+                return describe_followed(wanted)
+    if default:
+        try:
+            await _return_to(agent, default)
+        except LLMError as error:
+            problem = problem or f"The model {title_of(default)} is not available: {error}"
+    now = title_of(agent.llm.model)
+    if problem:
+        return Problem(f"{problem} The model is {now} instead. /model changes it.")
+    if agent.llm.model == before:
         return None
-    if is_model_file(wanted) and not trust.wrote(session.id):
-        # The file may be part of a clone, and loading it runs native code on it.
-        current = title_of(agent.llm.model)
-        return Problem(
-            f"This session was not written by your aloop, so its model file {wanted} was not loaded. The model is "
-            f"{current} instead. /model changes it."
-        )
+    return f"The model is {now} again, because this session has none of its own. /model changes it."
+
+
+def describe_followed(name: str) -> str:
+    """Return the message about the model of a resumed session."""
+    return f"The model is {title_of(name)}, as before in this session. /model changes it."
+
+
+async def leave_resumed(context: Context) -> None:
+    """Give a new session the model of new sessions, and report a change.
+
+    It differs from the current one if a resumed session has brought its own.
+    """
+    agent = context.agent
+    before = agent.llm.model
     try:
-        await switch(agent, wanted)
+        await _return_to(agent, context.default_model)
     except LLMError as error:
-        current = title_of(agent.llm.model)
-        used = f"This session used {title_of(wanted)}, which is not available"
-        return Problem(f"{used}: {error} The model is {current} instead.")
-    return f"The model is {title_of(wanted)}, as before in this session. /model changes it."
+        unavailable = f"The model {title_of(context.default_model)} is not available: {error}"
+        context.view.info(Problem(f"{unavailable} The model is still {title_of(before)}. /model changes it."))
+    if agent.llm.model != before:
+        context.view.info(f"The model is {title_of(agent.llm.model)} again.")
+
+
+async def _return_to(agent: ReActAgent, name: str) -> None:
+    if name != agent.llm.model:
+        await switch(agent, name)
 
 
 COMMAND = Command(

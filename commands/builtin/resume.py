@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from aloop.errors import SHORT_ID, DuplicateSessionId, Problem, SessionBusy, SessionDeclined
 from aloop.formatting import display_path, quantity
 from aloop.memory.projects import Place
-from commands.builtin.model import follow
+from commands.builtin.model import describe_followed, follow, leave_resumed
 from commands.context import drop
 from commands.elsewhere import describe_place, require_project
 from commands.pages import Reminder, SearchContext, SessionList
@@ -39,7 +39,7 @@ async def resume(context: Context, argument: str) -> Outcome | None:
     try:
         if argument:
             await _open(context, read_session(context, argument), context.find_hit(argument))
-        elif choice := await _pick(context):
+        elif choice := await _choose(context):
             if choice.sessions_dir is not None:
                 return await _move(context, Place(choice.session_id, choice.sessions_dir))
             await (_fork(context, choice.session_id) if choice.fork else _open(context, choice.session_id, choice.hit))
@@ -70,7 +70,9 @@ async def _open(context: Context, wanted: str, hit: Hit | None = None) -> None:
         return
     drop(context)
     await report_resumed(context, session, hit)
-    if not context.keeps_model and (notice := await follow(context.agent, session, context.trust)):
+    if not context.keeps_model and (
+        notice := await follow(context.agent, session, context.trust, context.default_model)
+    ):
         context.view.info(notice)
 
 
@@ -97,10 +99,25 @@ async def report_resumed(context: Context, session: Session, hit: Hit | None = N
     context.view.info(f"Resumed {session.id[:SHORT_ID]} · {quantity(len(session.messages), 'message')}")
 
 
+def report_model(context: Context) -> None:
+    """Show the model of a session that was resumed at the start, if it is not the default."""
+    if (name := context.agent.llm.model) != context.default_model:
+        context.view.info(describe_followed(name))
+
+
 def last_exchanges(messages: Sequence[LLMMessage], count: int) -> Sequence[LLMMessage]:
     """Return the messages from the user's ``count``-th last message on; all if fewer."""
     questions = [index for index, message in enumerate(messages) if message.role == "user"]
     return messages[questions[-count] :] if len(questions) >= count else messages
+
+
+async def _choose(context: Context) -> Choice | None:
+    """Let the user choose a session, and start a new one if the open one was deleted."""
+    before = context.memory.visit
+    choice = await _pick(context)
+    if choice is None and context.memory.visit != before:
+        await leave_resumed(context)
+    return choice
 
 
 async def _pick(context: Context) -> Choice | None:

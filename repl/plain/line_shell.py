@@ -15,7 +15,7 @@ from aloop.errors import FAILURE, SUCCESS, WRONG_USAGE, AloopError, SessionBusy
 from aloop.interrupts import INTERRUPTED, restore_interrupts
 from aloop.terminal import OutputFailed, is_dumb, is_terminal
 from commands.builtin import REGISTRY
-from commands.builtin.resume import report_resumed
+from commands.builtin.resume import report_model, report_resumed
 from commands.context import Context, Verbosity, View
 from commands.dispatch import dispatch
 from commands.parse import as_text
@@ -96,6 +96,7 @@ async def _start(options: ShellOptions, lines: LineSource, view: PlainView) -> t
                 may_ask=is_terminal(),
             )
             await report_resumed(context, session)
+            report_model(context)
         except SessionBusy as error:
             first.append(f"/resume {error.session_id}")  # offers a copy
     if is_terminal():

@@ -11,12 +11,14 @@ from aloop.config.values import Endpoint
 from aloop.llm.message_types import LLMMessage, Usage
 from aloop.llm.models import catalog
 from aloop.llm.models.names import resolve_alias
-from aloop.memory import SessionLibrary
+from aloop.memory import MemoryManager, SessionLibrary
 from commands.dispatch import dispatch
 from commands.pages import ModelList
+from commands.session_browser import Choice, SessionBrowser
 from tests.agent.scripted import ScriptedLLM, answer
 from tests.commands.conftest import Bench, SetUp
 from tests.local_model.installation import install_fake
+from tests.saved_sessions import trust
 from tests.stub import StubServer
 
 
@@ -228,6 +230,77 @@ async def test_resumed_session_without_a_key_keeps_the_current_model(
     await dispatch(f"/resume {session[:8]}", stage.context)
     assert stage.context.agent.llm.model == "scripted-1"
     assert "This session used claude-opus-5-5, which is not available: " in infos(stage)
+
+
+async def with_model(stage: Bench, name: str | None) -> str:
+    """Save a session that names a model, or none, and return the start of its ID."""
+    memory = MemoryManager(sessions_dir=stage.memory.sessions_dir)
+    await memory.add_message(LLMMessage("user", "Hi"))
+    path = (await memory.save_memory()).path
+    if name:
+        path.write_text(path.read_text().replace("\nmessages:", f"\nmodel: {name}\n\nmessages:"))
+    trust(memory.session_id)
+    return memory.session_id[:8]
+
+
+@pytest.mark.parametrize("leave", ["/clear", "/delete", "/resume"])
+async def test_new_session_after_a_resumed_one_has_the_default_model(bench: SetUp, key: None, leave: str) -> None:
+    stage = await talked(bench)
+    resumed = await with_model(stage, "claude-opus-5-5")
+    await dispatch("/model claude-haiku-5-5!", stage.context)
+    await dispatch(f"/resume {resumed}", stage.context)
+    assert stage.context.agent.llm.model == "claude-opus-5-5"
+    assert infos(stage).endswith("The model is claude-opus-5-5, as before in this session. /model changes it.")
+
+    async def trash_it(browser: SessionBrowser) -> Choice | None:
+        await browser.trash(stage.memory.session_id)
+        return None
+
+    stage.view.picks = trash_it
+    await dispatch(leave, stage.context)
+    assert stage.memory.message_count == 0
+    assert stage.context.agent.llm.model == "claude-haiku-5-5"
+    assert infos(stage).endswith("The model is claude-haiku-5-5 again.")
+
+
+@pytest.mark.parametrize("name", [None, "offline"])
+async def test_resumed_session_without_a_model_gets_the_default_and_not_that_of_the_one_before(
+    bench: SetUp, key: None, name: str | None
+) -> None:
+    stage = await talked(bench)
+    first, second = await with_model(stage, "claude-opus-5-5"), await with_model(stage, name)
+    await dispatch("/model claude-haiku-5-5!", stage.context)
+    for session in (first, second):
+        await dispatch(f"/resume {session}", stage.context)
+    assert stage.context.agent.llm.model == "claude-haiku-5-5"
+    assert infos(stage).endswith(
+        "The model is claude-haiku-5-5 again, because this session has none of its own. /model changes it."
+    )
+    shown = len(stage.view.of("info"))
+    await dispatch("/clear", stage.context)
+    assert len(stage.view.of("info")) == shown + 1
+
+
+async def test_default_model_that_is_not_available_is_reported_and_the_current_one_stays(
+    bench: SetUp, monkeypatch: pytest.MonkeyPatch, key: None
+) -> None:
+    stage = await talked(bench)
+    first, second = await with_model(stage, "offline"), await with_model(stage, None)
+    await dispatch("/model claude-haiku-5-5!", stage.context)
+    stage.context.agent.llm = ScriptedLLM()
+    monkeypatch.delenv("ANTHROPIC_API_KEY")
+    for line in (f"/resume {first}", f"/resume {second}", "/clear"):
+        await dispatch(line, stage.context)
+        assert "The model claude-haiku-5-5 is not available: " in infos(stage).splitlines()[-1]
+        assert stage.context.agent.llm.model == "scripted-1"
+
+
+async def test_model_confirmed_in_a_resumed_session_stays_in_the_next_one(bench: SetUp, key: None) -> None:
+    stage = await talked(bench)
+    await dispatch(f"/resume {await with_model(stage, 'claude-opus-5-5')}", stage.context)
+    await dispatch("/model claude-opus-5-5", stage.context)
+    await dispatch("/clear", stage.context)
+    assert stage.context.agent.llm.model == "claude-opus-5-5"
 
 
 async def test_system_shows_the_message_of_a_new_session(bench: SetUp) -> None:
