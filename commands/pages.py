@@ -57,10 +57,14 @@ class Reminder:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A message of the user, with its number in the conversation."""
+    """A message of the user, with its number in the conversation.
+
+    One that ``is_skipped`` is not sent to the model.
+    """
 
     number: int
     text: str
+    is_skipped: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ def questions_of(messages: Sequence[LLMMessage]) -> Questions:
     """Return the messages of the user with their numbers."""
     return Questions(
         [
-            Question(number, split_attachments(without_notes(message.content or ""))[0])
+            Question(number, split_attachments(without_notes(message.content or ""))[0], message.skip)
             for number, message in enumerate(messages, 1)
             if is_question(message)
         ]

@@ -223,9 +223,18 @@ def _beside(name: Span, text: str, column: int, width: int, margin: str = "") ->
     return [start, *(line(" " * column + row) for row in more)]
 
 
+SKIPPED = "(skipped) "
+"""Before a message of the user that is not sent to the model."""
+
+
 def question_lines(rows: Sequence[Question], width: int) -> list[Line]:
     """Return messages of the user, one in each row, with their numbers."""
-    return [fit_line(line((Style.QUIET, f"{row.number:>4}  "), safe_line(row.text)), width) for row in rows]
+    return [
+        fit_line(
+            line((Style.QUIET, f"{row.number:>4}  {SKIPPED if row.is_skipped else ''}"), safe_line(row.text)), width
+        )
+        for row in rows
+    ]
 
 
 def key_lines(keys: Sequence[tuple[str, str]], width: int) -> list[Line]:

@@ -140,17 +140,22 @@ def turn_parts(
     """
     results = {message.tool_call_id: message for message in messages if message.role == "tool"}
     calls = {call.id for message in messages for call in message.tool_calls}
-    last = ""
+    last = text = ""
     for message in messages:
         if message.role == "tool" and message.tool_call_id in calls:
             continue  # it is below its call
         kind = _kind(message)
         is_apart, last = bool(_gap(last, kind)), kind
+        # Without it, a summary would look like words of the user, and a skipped message like a sent one.
+        before, text = text, _STATES.get((message.skip, message.summary), "")
+        is_repeated = kind == _STEP and text == before  # in consecutive tool calls
+        state = _fitted([line((Style.QUIET, text))], width) if text and not is_repeated else []
         if message.role != "assistant":
-            # Without it, a summary would look like words of the user.
-            state = [line((Style.QUIET, _STATES[message.skip, True]))] if message.summary else []
             yield is_apart, state + message_lines(message, most, width)
             continue
+        if state:
+            yield is_apart, state
+            is_apart = False
         if text_with_sources(message).strip("\n"):
             yield is_apart, answer(message)
             is_apart = False

@@ -9,9 +9,16 @@ from aloop.width import fit, unjoined
 from commands.pages import Question, Questions
 from repl.input.prompt import Prompt
 from repl.output.screen import Screen
+from repl.pages.listing import SKIPPED
 from repl.picker.list_picker import FilteredRows, ListPicker
 
 _LEGEND = "Enter go back · ^F in a copy · type to filter · files stay as they are · Esc"
+
+
+def row_text(_number: int, row: Question, width: int) -> str:
+    """Return a message of the user on one row, with its number."""
+    state = SKIPPED if row.is_skipped else ""
+    return fit(f"{row.number:>4}  {state}{unjoined(safe_line(row.text))}", width)
 
 
 async def pick_message(prompt: Prompt, screen: Screen, page: Questions) -> tuple[Question, bool] | None:
@@ -21,7 +28,7 @@ async def pick_message(prompt: Prompt, screen: Screen, page: Questions) -> tuple
         prompt,
         screen,
         FilteredRows(newest_first, lambda row: f"{row.number} {row.text}"),
-        draw=lambda _number, row, width: fit(f"{row.number:>4}  {unjoined(safe_line(row.text))}", width),
+        draw=row_text,
         legend=lambda: _LEGEND,
         empty="No messages match.",
         label="go back to",

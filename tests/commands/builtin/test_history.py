@@ -6,6 +6,10 @@ from aloop.agent.instructions import plan_note, with_notes
 from aloop.llm.message_types import LLMMessage
 from commands.attachments import Attachment, with_attachments
 from commands.dispatch import dispatch
+from commands.pages import Questions
+from repl.output.styled import to_text
+from repl.pages.listing import question_lines
+from repl.picker.message_picker import row_text
 from tests.commands.conftest import SetUp
 from tests.saved_sessions import FIRST, SECOND, THIRD, break_session, save
 
@@ -61,3 +65,16 @@ async def test_history_shows_the_numbers_of_the_open_session(bench: SetUp) -> No
     await dispatch("/history", stage.context)
     assert [str(text).strip()[:13] for text in stage.view.of("info")] == ["Your messages", "Sessions:", "No sessions a"]
     assert stage.view.of("questions") == [[(1, "one"), (3, "two")]]
+
+
+async def test_history_and_rewind_mark_skipped_messages(bench: SetUp) -> None:
+    stage = bench()
+    for message in (LLMMessage("user", "one", skip=True), LLMMessage("user", "two")):
+        await stage.memory.add_message(message)
+    for command in ("/history", "/rewind"):
+        await dispatch(command, stage.context)
+        page = stage.view.pages[-1]
+        assert isinstance(page, Questions)
+        assert [row.is_skipped for row in page.rows] == [True, False]
+        assert to_text(question_lines(page.rows, 80)) == "   1  (skipped) one\n   2  two\n"
+        assert row_text(0, page.rows[0], 80) == "   1  (skipped) one"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -173,6 +174,21 @@ def test_summary_that_is_undone_is_shown_as_skipped() -> None:
     summary = LLMMessage("user", "We talked of 4.", summary=True, skip=True)
     shown = ["(a skipped summary: not sent to the model)", "> We talked of 4."]
     assert [row[3:] for row in read(session(summary))[-2:]] == shown
+
+
+def test_reminder_marks_skipped_messages_and_consecutive_calls_only_once() -> None:
+    calls = (CALL, replace(CALL, id="call_2"))
+    steps = [LLMMessage("assistant", tool_calls=(call,)) for call in calls]
+    results = [replace(TALK[2], tool_call_id=call.id, content="4") for call in calls]
+    talk = [TALK[0], steps[0], results[0], steps[1], results[1], TALK[3]]
+    skipped = "(skipped: not sent to the model)"
+    rows = "".join(reminder([*(replace(each, skip=True) for each in talk), LLMMessage("user", "So?")], paper(80)))
+    assert rows.splitlines() == [
+        *(skipped, "> What is", "│ 2+2?", ""),
+        *("✓ calculate 2+2 → 4", "✓ calculate 2+2 → 4", ""),
+        *(skipped, "It is 4.", ""),
+        "> So?",
+    ]
 
 
 @pytest.mark.parametrize(
