@@ -50,12 +50,13 @@ class SessionBrowser:
 
     ``rows`` are the IDs of the newest sessions shown, at most ``numbered``; row numbers refer to them. ``reports`` has
     a message for each session that was moved to the trash. ``was_shown`` is set by a picker that was opened. ``is_own``
-    is False for the sessions of other tools, which can only be opened.
+    is False for the sessions of other tools, which can only be opened. ``words`` filter the list at first.
     """
 
     is_own = True
 
-    def __init__(self, memory: MemoryManager, numbered: int = 0) -> None:
+    def __init__(self, memory: MemoryManager, numbered: int = 0, words: str = "") -> None:
+        self.words = words
         self._memory = memory
         self._numbered = numbered
         self.rows: list[str] = []
@@ -179,8 +180,8 @@ class SessionBrowser:
 class BrowserWithImports(SessionBrowser):
     """The saved sessions, and a last row for those of other tools."""
 
-    def __init__(self, memory: MemoryManager, numbered: int = 0) -> None:
-        super().__init__(memory, numbered)
+    def __init__(self, memory: MemoryManager, numbered: int = 0, words: str = "") -> None:
+        super().__init__(memory, numbered, words)
         self.found: list[Glimpse] = []
 
     async def last_row(self) -> SessionTitle | None:

@@ -48,5 +48,16 @@ FORMATS: dict[str, Format] = {
     "aloop": Format("aloop", "plain.own"),
     "ouro": Format("ouro", "plain.ouro"),
 }
+
+
+def label_of(origin: str | None) -> str:
+    """Return the label of a format that a session names, for display; empty for None.
+
+    The name may come from a file that was not written by aloop, and may contain anything.
+    """
+    form = FORMATS.get(origin or "")
+    return form.label if form else (origin or "")
+
+
 TOOLS = tuple(name for name, form in FORMATS.items() if form.module.startswith(("agents.", "databases.")))
 """Formats of programs on this machine, whose sessions are found by the name of the program."""

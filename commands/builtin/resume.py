@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from aloop.errors import SHORT_ID, DuplicateSessionId, Problem, SessionBusy, SessionDeclined
+from aloop.errors import (
+    SHORT_ID,
+    DuplicateSessionId,
+    InvalidPrefix,
+    Problem,
+    SessionBusy,
+    SessionDeclined,
+    SessionNotFound,
+)
 from aloop.formatting import display_path, quantity
 from aloop.memory.projects import Place
 from commands.builtin.model import describe_followed, follow, leave_resumed
@@ -28,6 +37,8 @@ if TYPE_CHECKING:
 RECENT = 20
 """Sessions that /resume lists."""
 
+_WORDS = re.compile(r"[^0-9a-fA-F-]")
+"""A character that IDs do not have."""
 _REMINDER = 2
 """Exchanges shown when a session is resumed."""
 
@@ -35,17 +46,31 @@ _NOTHING_CHANGED = "Nothing was changed."
 
 
 async def resume(context: Context, argument: str) -> Outcome | None:
-    """Open the session in ``argument``, a row or an ID; without it, show the picker."""
+    """Open the session in ``argument``, a row or an ID; otherwise, show the picker.
+
+    Other words are its filter.
+    """
     try:
-        if argument:
-            await _open(context, read_session(context, argument), context.find_hit(argument))
-        elif choice := await _choose(context):
+        if argument and await _open_named(context, argument):
+            return None
+        if choice := await _choose(context, argument):
             if choice.sessions_dir is not None:
                 return await _move(context, Place(choice.session_id, choice.sessions_dir))
             await (_fork(context, choice.session_id) if choice.fork else _open(context, choice.session_id, choice.hit))
     except SessionDeclined:
         context.view.info(_NOTHING_CHANGED)
     return None
+
+
+async def _open_named(context: Context, argument: str) -> bool:
+    """Open the session that ``argument`` names; return False if it can only be words."""
+    try:
+        await _open(context, read_session(context, argument), context.find_hit(argument))
+    except (InvalidPrefix, SessionNotFound):
+        if not _WORDS.search(argument):
+            raise
+        return False
+    return True
 
 
 async def _move(context: Context, place: Place) -> Outcome | None:
@@ -111,18 +136,21 @@ def last_exchanges(messages: Sequence[LLMMessage], count: int) -> Sequence[LLMMe
     return messages[questions[-count] :] if len(questions) >= count else messages
 
 
-async def _choose(context: Context) -> Choice | None:
-    """Let the user choose a session, and start a new one if the open one was deleted."""
+async def _choose(context: Context, words: str) -> Choice | None:
+    """Let the user choose a session, and start a new one if the open one was deleted.
+
+    ``words`` are the filter at first. Raises InvalidPrefix if there are some, but no picker to filter.
+    """
     before = context.memory.visit
-    choice = await _pick(context)
+    choice = await _pick(context, words)
     if choice is None and context.memory.visit != before:
         await leave_resumed(context)
     return choice
 
 
-async def _pick(context: Context) -> Choice | None:
+async def _pick(context: Context, words: str) -> Choice | None:
     """Let the user pick a session; list the recent ones if the view has no picker."""
-    browser = BrowserWithImports(context.memory, RECENT)
+    browser = BrowserWithImports(context.memory, RECENT, words)
     try:
         choice = await context.view.pick(browser)
     finally:
@@ -138,6 +166,8 @@ async def _pick(context: Context) -> Choice | None:
     elif browser.rows:
         # The picker showed the rows, and leaves nothing behind.
         context.rows = browser.rows
+    elif choice is None and words:
+        raise InvalidPrefix(f"{words!r} is not a session ID. /search {words} finds sessions with these words.")
     elif choice is None:
         await _list_recent(context)
     return await _import(context, browser) if choice is not None and choice.session_id == ROW else choice

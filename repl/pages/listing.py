@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from aloop.cli.sessions.output import changed_text, cost_text, model_rows, usage_text
 from aloop.errors import SHORT_ID
 from aloop.formatting import age, display_path, duration_text, format_time, thousands
+from aloop.importers.formats import label_of
 from aloop.llm.cost.pricing import Cost
 from aloop.memory.search.search import Hit
 from aloop.memory.session import SessionStats, SessionSummary
@@ -40,6 +41,7 @@ _WINDOW = 6
 _LEAST_SERVER = 10  # cells; a shorter name of a server is left out
 _NARROWEST = 20
 _LEAST_WITH_COUNT = 50  # columns of a screen with room for the number of messages
+_LEAST_WITH_ORIGIN = 40  # cells of a title with the tool that it was imported from
 _BESIDE_NUMBER = re.compile(r"(?<=\d) (?=\w)|(?<=\w) (?=\d)")
 
 
@@ -126,8 +128,10 @@ def _session_row(row: SessionSummary, number: int | None, digits: int, width: in
     count = _count(row.message_count, width)
     room = max(width - indent - SHORT_ID - _WHEN - len(count) - 4, 8)
     note = "(dated in the future) " if row.is_in_future else ""
-    title = fit(note + (safe_line(row.title) or "(no title)"), room)
-    return [line(start, identity, time, f"  {count}", title)]
+    label = safe_line(label_of(row.origin))
+    origin = f" · {label}" if label and room >= _LEAST_WITH_ORIGIN else ""
+    title = fit(note + (safe_line(row.title) or "(no title)"), room - text_width(origin))
+    return [line(start, identity, time, f"  {count}", title, (Style.QUIET, origin))]
 
 
 def hit_lines(number: int, hit: Hit, width: int, now: datetime, *, is_first: bool) -> list[Line]:

@@ -13,6 +13,7 @@ from prompt_toolkit.formatted_text import StyleAndTextTuples
 
 from aloop.errors import SHORT_ID, AloopError
 from aloop.formatting import age, quantity
+from aloop.importers.formats import label_of
 from aloop.memory.search.search import Hit
 from aloop.memory.session import SessionSummary, SessionTitle
 from aloop.sanitize import safe_line
@@ -74,11 +75,13 @@ class Columns:
     messages: int = 0
     id: int = 0
     model: int = 0
+    origin: int = 0
 
 
 _GAP = "  "
 _AGE_CELLS = 12
 _MODEL_CELLS = 16
+_ORIGIN_CELLS = 12
 _FOLDER_CELLS = 20
 _LEAST_TITLE = 20
 _MARK_CELLS = 4  # the number, the mark of the open session and a blank
@@ -86,8 +89,8 @@ _CURRENT = "●"
 """The mark of the open session."""
 
 
-def fit_columns(width: int, *, folder: int, messages: int, model: int) -> Columns:
-    """Return the columns that leave room for titles; the last three have these cells."""
+def fit_columns(width: int, *, folder: int, messages: int, model: int, origin: int) -> Columns:
+    """Return the columns that leave room for titles; the last four have these cells."""
     room = width - _MARK_CELLS
     wanted = {
         "folder": min(folder, _FOLDER_CELLS),
@@ -95,6 +98,7 @@ def fit_columns(width: int, *, folder: int, messages: int, model: int) -> Column
         "messages": messages,
         "id": SHORT_ID,
         "model": min(model, _MODEL_CELLS),
+        "origin": min(origin, _ORIGIN_CELLS),
     }
     shown: dict[str, int] = {}
     for name, cells in wanted.items():
@@ -119,6 +123,7 @@ class Row:
     model: str = ""
     hit: Hit | None = None
     is_title_only: bool = False
+    origin: str = ""
 
 
 def row_of(
@@ -134,7 +139,8 @@ def row_of(
     """Return the row of a session, without its counts if they are not known yet."""
     messages = quantity(summary.message_count, "message") if summary and not summary.problem else ""
     model = short_model(summary.model or "") if summary else ""
-    return Row(session, number, is_current, folder, messages, model, hit, is_title_only)
+    origin = unjoined(safe_line(label_of(session.origin)))
+    return Row(session, number, is_current, folder, messages, model, hit, is_title_only, origin)
 
 
 _LONG_NAME = re.compile(r"^claude-|-\d{8}$")
@@ -161,7 +167,9 @@ def row_spans(
     fragments: StyleAndTextTuples = [(quiet, start)]
     title = unjoined(safe_line(session.title)) or "(no title)"
     if row.is_title_only:
-        after = sum(cells + len(_GAP) for cells in (columns.folder, columns.model, columns.messages) if cells)
+        after = sum(
+            cells + len(_GAP) for cells in (columns.folder, columns.origin, columns.model, columns.messages) if cells
+        )
         return [*fragments, (base, pad(title, columns.title + after))]
     if row.hit is None:
         shown = pad(title, columns.title)
@@ -172,6 +180,7 @@ def row_spans(
         f"{_GAP}{text}"
         for cells, text in (
             (columns.folder, pad(_end_of(row.folder, columns.folder), columns.folder)),
+            (columns.origin, pad(row.origin, columns.origin)),
             (columns.model, pad(row.model, columns.model)),
             (columns.messages, row.messages.rjust(columns.messages)),
         )

@@ -106,7 +106,7 @@ async def pick(
         browser.was_shown = True
         with prompt.lend(picking.layout, is_full=True):
             # Text typed while the list was read is the start of the filter.
-            picking.begin(prompt.draft)
+            picking.begin(f"{browser.words} {prompt.draft}" if browser.words else prompt.draft)
             choice = await picking.run()
             if choice is not None:
                 prompt.move_draft_to_history()

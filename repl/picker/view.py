@@ -272,6 +272,7 @@ def _rows(shown: Shown) -> StyleAndTextTuples:
         folder=max((text_width(row.folder) for row in rows), default=0),
         messages=max([_UNREAD_CELLS, *(len(row.messages) for row in rows)]) if shown.browser.is_own else 0,
         model=max((text_width(row.model) for row in rows), default=0),
+        origin=max((text_width(row.origin) for row in rows), default=0),
     )
     fragments: StyleAndTextTuples = []
     for row, (_, is_highlighted) in zip(rows, window, strict=True):

@@ -111,6 +111,19 @@ async def test_ctrl_c_between_turns_moves_the_line_to_the_history(stage: SetStag
         await shell.see("> a draft")
 
 
+async def test_model_of_a_resumed_session_is_in_the_banner_the_toolbar_and_a_line(
+    stage: SetStage, sessions_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-test")
+    path = save(sessions_dir, FIRST)
+    path.write_text(path.read_text().replace("system_messages:", "model: claude-opus-5-5\nsystem_messages:"))
+    async with stage(resume="a1b2") as shell:
+        await shell.see("The model is claude-opus-5-5, as before in this session. /model changes it.")
+        await shell.rest()
+        assert shell.terminal.screen[0].endswith("  claude-opus-5-5")
+        assert shell.terminal.screen[-1].startswith("claude-opus-5-5 · ")
+
+
 async def test_ctrl_d_on_an_empty_line_leaves(stage: SetStage) -> None:
     async with stage(answer("Hello.")) as shell:
         shell.type("Hi\r")

@@ -5,7 +5,7 @@ Lines of text may still contain control characters. In records, messages have th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ from aloop.errors import SHORT_ID
 from aloop.export.facts import message_facts
 from aloop.export.markdown import format_marks
 from aloop.formatting import display_path, duration_text, format_time, quantity
+from aloop.importers.formats import label_of
 from aloop.llm.content.parts import marked_text
 from aloop.llm.cost.pricing import Cost
 from aloop.llm.message_types import LLMMessage, Usage
@@ -30,7 +31,7 @@ from aloop.memory.sessions_dir.registry import project_of
 from aloop.memory.sessions_dir.text_check import Finding
 from aloop.memory.sessions_dir.trash import TrashedSession
 from aloop.sanitize import visible
-from aloop.width import fit
+from aloop.width import fit, pad, text_width
 
 _INDENT = " " * 4
 NO_TITLE = "(no title)"
@@ -85,20 +86,29 @@ def describe(row: SessionSummary) -> str:
 def list_lines(rows: Iterable[SessionSummary], width: int | None, *, with_project: bool = False) -> Iterator[str]:
     """Yield a heading and a line for each session, ``with_project`` also that of each.
 
-    Lines are cut to ``width`` columns, unless it is None. A problem is never cut: it ends with the line and column of
-    its cause.
+    If some were imported, a column has their tools, unless ``width`` is small. Lines are cut to ``width`` columns,
+    unless it is None. A problem is never cut: it ends with the line and column of its cause.
     """
     listed = list(rows)
-    names = [project_name(row.path.parents[1]) for row in listed] if with_project else []
-    column = min(max(map(len, [*names, "PROJECT"])), _MAX_PROJECT)
-    heading = f"{'PROJECT':{column}}  TITLE" if with_project else "TITLE"
-    yield _row("ID", "UPDATED", "MESSAGES", heading)
-    for number, row in enumerate(listed):
-        lead = f"{fit(visible(names[number]), column):{column}}  " if with_project else ""
-        yield _summary_line(row, row.updated_at, width, lead)
+    columns = []
+    if with_project:
+        columns.append(_column("PROJECT", [project_name(row.path.parents[1]) for row in listed], _MAX_PROJECT))
+    if any(row.origin for row in listed) and (width is None or width >= _LEAST_WITH_ORIGIN):
+        columns.append(_column("FROM", [label_of(row.origin) for row in listed], _MAX_ORIGIN))
+    yield _row("ID", "UPDATED", "MESSAGES", "".join([*(column[0] for column in columns), "TITLE"]))
+    for number, row in enumerate(listed, 1):
+        yield _summary_line(row, row.updated_at, width, "".join(column[number] for column in columns))
+
+
+def _column(heading: str, texts: Sequence[str], most: int) -> list[str]:
+    """Return a heading and texts with equal widths, and the gap after them."""
+    cells = min(max(map(text_width, [*texts, heading])), most)
+    return [pad(visible(text), cells) + "  " for text in (heading, *texts)]
 
 
 _MAX_PROJECT = 30
+_MAX_ORIGIN = 12
+_LEAST_WITH_ORIGIN = 80  # columns
 
 
 def project_name(sessions_dir: Path) -> str:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from aloop.regular_file import read_regular
 
-HEADER_SIZE = 512
+HEADER_SIZE = 1024
 """Bytes that hold the header of a file written by aloop."""
 
 # The first lines of every file that aloop writes. Other files are read whole.
@@ -44,6 +44,15 @@ def header_title(match: re.Match[bytes]) -> str:
     """Return the title in a header, empty if it has none."""
     title: bytes = match[4] or (match[5] or b"").replace(b"''", b"'")
     return title.decode(errors="replace")
+
+
+_ORIGIN = b'\nimported:\n  from: "'
+
+
+def header_origin(data: bytes) -> str | None:
+    """Return the tool that a session was imported from, as in a file that aloop has written."""
+    _, found, rest = data.partition(_ORIGIN)
+    return rest.partition(b'"')[0].decode(errors="replace") if found else None
 
 
 def peek_latest(sessions_dir: Path, is_own: Callable[[str], bool]) -> Latest | None:

@@ -21,7 +21,10 @@ def normal_prefix(prefix: str, is_name: Callable[[str], bool]) -> str:
     if not wanted:
         raise InvalidPrefix("An empty ID matches every session. Type the first characters of one.")
     if not _PREFIX.fullmatch(wanted) and not is_name(wanted):
-        raise InvalidPrefix(f"{prefix!r} is not a session ID. IDs consist of hexadecimal digits and dashes.")
+        raise InvalidPrefix(
+            f"{prefix!r} is not a session ID, of hexadecimal digits and dashes. To find words, use /search "
+            "or `aloop sessions search`."
+        )
     return wanted
 
 

@@ -252,7 +252,10 @@ class YamlBackend:
         else:
             with self._explained("list the sessions"):
                 headers = self._catalog.last_made(last_made)
-        return [SessionTitle(head.id, head.updated_at, head.title or self._title(head)) for head in headers]
+        return [
+            SessionTitle(head.id, head.updated_at, head.title or self._title(head), origin=head.origin)
+            for head in headers
+        ]
 
     def _title(self, header: SessionHeader) -> str:
         """Return a title not in the first lines; empty for an unreadable session."""

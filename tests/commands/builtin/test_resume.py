@@ -76,6 +76,43 @@ async def test_conversation_continues_in_the_resumed_session(bench: SetUp, sessi
     assert [message.content for message in saved.messages] == ["one", "answer to one", "continue", "Sure."]
 
 
+@pytest.mark.parametrize("words", ["Question 301", "parser", "café (2)"])
+async def test_words_that_are_not_an_id_filter_the_picker(bench: SetUp, sessions_dir: Path, words: str) -> None:
+    save(sessions_dir, FIRST)
+    stage = bench()
+    filters: list[str] = []
+
+    async def pick_first(browser: SessionBrowser) -> Choice | None:
+        filters.append(browser.words)
+        return Choice((await browser.titles())[0].id)
+
+    stage.view.picks = pick_first
+    await dispatch(f"/resume {words}", stage.context)
+    assert filters == [words]
+    assert stage.memory.session_id == FIRST
+
+
+@pytest.mark.parametrize("wanted", ["c0ffee", "0-0", "bad"])
+async def test_unknown_id_is_an_error_and_not_a_filter(bench: SetUp, sessions_dir: Path, wanted: str) -> None:
+    save(sessions_dir, FIRST)
+    stage = bench()
+    await dispatch(f"/resume {wanted}", stage.context)
+    assert f"No session matches '{wanted}'" in str(stage.view.of("error")[-1])
+
+
+async def test_words_without_a_picker_are_an_error_with_the_command_that_finds_them(
+    bench: SetUp, sessions_dir: Path
+) -> None:
+    save(sessions_dir, FIRST)
+    stage = bench()
+    await dispatch("/resume Question 301", stage.context)
+    advice = "/search Question 301 finds sessions with these words."
+    assert stage.view.of("error") == [f"'Question 301' is not a session ID. {advice}"]
+    assert stage.view.of("sessions") == []
+    await dispatch("/history Question 301", stage.context)
+    assert "To find words, use /search" in str(stage.view.of("error")[-1])
+
+
 async def test_number_is_a_row_of_the_last_list(bench: SetUp, sessions_dir: Path) -> None:
     save(sessions_dir, FIRST, day=1)
     save(sessions_dir, SECOND, day=2)

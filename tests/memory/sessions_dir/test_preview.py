@@ -6,12 +6,14 @@ import errno
 import json
 import os
 import tracemalloc
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from aloop.errors import AloopError, SessionFileError, UsageError
+from aloop.llm.json_values import JsonObject
 from aloop.memory import SessionLibrary
 from aloop.memory.codec.serialization import dump_session
 from aloop.memory.sessions_dir import preview
@@ -104,6 +106,32 @@ def test_header_of_a_large_file_in_another_layout_is_read_without_the_rest(
     monkeypatch.setattr(preview, "_EDGE_SIZE", 3_000)
     monkeypatch.setattr(preview, "load_session", None)
     assert head(fs, path) == SessionHeader(FOLDER, ID, NOON, "Long")
+
+
+@pytest.mark.parametrize("title", ["", "Say hello", "界" * 80])
+async def test_origin_of_an_imported_session_is_read_from_its_first_lines(
+    sessions_dir: Path, monkeypatch: pytest.MonkeyPatch, title: str
+) -> None:
+    imported = JsonObject({"imported": {"from": "claude-code", "id": "x"}})
+    whole = replace(
+        session(user("Hi")), title=title, extra=imported, forked_from=ID, model="claude-sonnet-4-5-20250929"
+    )
+    whole = replace(whole, system_digest="0" * 64, tools_digest="1" * 64)
+    other = save(sessions_dir, SECOND)
+    path = sessions_dir / FOLDER / "session.yaml"
+    path.parent.mkdir()
+    path.write_bytes(dump_session(whole))
+    library = SessionLibrary(sessions_dir)
+    titles, rows = await library.list_titles(), await library.list_sessions()
+    assert {each.id: each.origin for each in titles} == {whole.id: "claude-code", SECOND: None}
+    assert {each.id: each.origin for each in rows} == {whole.id: "claude-code", SECOND: None}
+    # Also in other layouts, for which the whole file is read.
+    path.write_text(f"version: 1\n{path.read_text()}")
+    other.write_text(other.read_text().replace("system_messages:", "imported: yes\nsystem_messages:"))
+    assert {each.id: each.origin for each in await library.list_titles()} == {whole.id: "claude-code", SECOND: None}
+    monkeypatch.setattr(preview, "_LARGE", 100)
+    path.write_bytes(dump_session(whole) + b"z: end\n")
+    assert {each.origin for each in await library.list_sessions()} == {"claude-code", None}
 
 
 @pytest.mark.parametrize("kind", ["first", "last", "around"])

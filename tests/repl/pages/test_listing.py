@@ -55,6 +55,15 @@ def test_untitled_session_shows_a_placeholder() -> None:
     assert "(dated in the future) (no title)" in to_text(session_lines([future], 80, NOW))
 
 
+def test_imported_session_shows_its_tool_after_the_title_where_there_is_room() -> None:
+    row = replace(summary("Fix the build " * 9), origin="claude-code")
+    wide, narrow = (to_text(session_lines([row], width, NOW)).splitlines()[1] for width in (80, 60))
+    assert wide.endswith("… · Claude Code")
+    assert "Claude" not in narrow
+    assert max(get_cwidth(wide), get_cwidth(narrow)) <= 80
+    assert "^[[2J" in to_text(session_lines([replace(row, origin="\x1b[2J")], 80, NOW))
+
+
 def test_broken_session_shows_its_whole_problem() -> None:
     problem = "/a/rather/long/path/session.yaml:4:6: found unexpected end of stream"
     shown = to_text(session_lines([summary(problem=problem)], 60, NOW))

@@ -24,7 +24,8 @@ HIT = Hit(SESSION, 3, "user", CONTEXT, ((CONTEXT.index("zebra"), CONTEXT.index("
 
 
 def shown(row: Row, width: int) -> str:
-    columns = fit_columns(width, folder=text_width(row.folder), messages=len(row.messages), model=text_width(row.model))
+    cells = {name: text_width(getattr(row, name)) for name in ("folder", "messages", "model", "origin")}
+    columns = fit_columns(width, **cells)
     spans = row_spans(row, columns, NOW, is_highlighted=False, matched=lambda _: frozenset())
     return "".join(str(span[1]) for span in spans)
 
@@ -50,6 +51,14 @@ def test_row_has_exactly_the_width(width: int, hit: Hit | None) -> None:
     row = row_of(SESSION, SUMMARY, number="1", folder="/work/some/long/project", hit=hit)
     assert text_width(shown(row, width)) == width
     assert text_width(shown(replace(row, hit=None, is_title_only=True), width)) == width
+
+
+def test_tool_of_an_imported_session_is_shown_last_and_left_out_first() -> None:
+    row = row_of(replace(SESSION, origin="claude-code"), SUMMARY)
+    assert shown(row, 110).endswith("at some length   Claude Code  sonnet-4-5  1,234 messages")
+    assert "Claude" not in shown(row, 79)
+    assert "sonnet-4-5" in shown(row, 79)
+    assert "^[[2J" in shown(row_of(replace(SESSION, origin="\x1b[2J"), SUMMARY), 110)
 
 
 def test_title_without_counts_has_their_room() -> None:
