@@ -122,7 +122,7 @@ async def follow(agent: ReActAgent, session: Session, trust: TrustFile, default:
         return Problem(f"{problem} The model is {now} instead. /model changes it.")
     if agent.llm.model == before:
         return None
-    return f"The model is {now} again, because this session has none of its own. /model changes it."
+    return f"The model is {now} again. /model changes it."
 
 
 def describe_followed(name: str) -> str:

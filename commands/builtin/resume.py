@@ -125,7 +125,7 @@ async def report_resumed(context: Context, session: Session, hit: Hit | None = N
 
 
 def report_model(context: Context) -> None:
-    """Show the model of a session that was resumed at the start, if it is not the default."""
+    """Show the model of a session resumed at the start, unless it is the default."""
     if (name := context.agent.llm.model) != context.default_model:
         context.view.info(describe_followed(name))
 

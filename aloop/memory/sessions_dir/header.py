@@ -50,7 +50,7 @@ _ORIGIN = b'\nimported:\n  from: "'
 
 
 def header_origin(data: bytes) -> str | None:
-    """Return the tool that a session was imported from, as in a file that aloop has written."""
+    """Return the format that a session was imported from, in a file by aloop."""
     _, found, rest = data.partition(_ORIGIN)
     return rest.partition(b'"')[0].decode(errors="replace") if found else None
 

@@ -73,8 +73,8 @@ async def test_history_and_rewind_mark_skipped_messages(bench: SetUp) -> None:
         await stage.memory.add_message(message)
     for command in ("/history", "/rewind"):
         await dispatch(command, stage.context)
-        page = stage.view.pages[-1]
-        assert isinstance(page, Questions)
+        page = next(page for page in reversed(stage.view.pages) if isinstance(page, Questions))
+        stage.view.pages.clear()
         assert [row.is_skipped for row in page.rows] == [True, False]
         assert to_text(question_lines(page.rows, 80)) == "   1  (skipped) one\n   2  two\n"
         assert row_text(0, page.rows[0], 80) == "   1  (skipped) one"

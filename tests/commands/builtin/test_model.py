@@ -273,9 +273,7 @@ async def test_resumed_session_without_a_model_gets_the_default_and_not_that_of_
     for session in (first, second):
         await dispatch(f"/resume {session}", stage.context)
     assert stage.context.agent.llm.model == "claude-haiku-5-5"
-    assert infos(stage).endswith(
-        "The model is claude-haiku-5-5 again, because this session has none of its own. /model changes it."
-    )
+    assert infos(stage).endswith("The model is claude-haiku-5-5 again. /model changes it.")
     shown = len(stage.view.of("info"))
     await dispatch("/clear", stage.context)
     assert len(stage.view.of("info")) == shown + 1
