@@ -139,14 +139,14 @@ def origin_of(header: JsonObject) -> str | None:
     return str(origin) if isinstance(origin, str) else None
 
 
-def make_title(messages: tuple[LLMMessage, ...]) -> str:
+def make_title(messages: tuple[LLMMessage, ...], *, with_skipped: bool = False) -> str:
     """Return the first user line with a word in it, shortened to TITLE_LENGTH.
 
-    If the first user message has no such line, its first line that is not blank. Skipped messages do not count: those
-    of an imported session are texts of the other tool.
+    If the first user message has no such line, its first line that is not blank. Skipped messages count only
+    ``with_skipped``: those of an imported session are texts of the other tool.
     """
     for message in messages:
-        is_asked = message.role == "user" and not (message.summary or message.skip)
+        is_asked = message.role == "user" and not message.summary and (with_skipped or not message.skip)
         if is_asked and message.content and message.content.strip():
             lines = [_visible(line) for line in message.content.strip()[:_TITLE_SEARCHED].splitlines()]
             line = next(filter(_has_word, lines), None) or next(filter(None, lines), "")

@@ -11,6 +11,7 @@ from aloop.llm.message_types import LLMMessage, ToolCall, Usage
 from aloop.memory import MemoryManager, SessionLibrary
 from aloop.memory.conversation import marked
 from aloop.memory.session import UNKNOWN_MODEL, make_title
+from tests.saved_sessions import FIRST, save
 
 
 async def test_usage_is_counted_per_model_and_in_total(sessions_dir: Path) -> None:
@@ -71,6 +72,18 @@ async def test_title_is_not_taken_from_a_skipped_message(sessions_dir: Path) -> 
     (row,), (title,) = await library.list_sessions(), await library.list_titles()
     assert row.title == title.title == (await library.load(row.id)).title == "Fix the test"
     assert await library.list_first_questions() == {row.id: "Fix the test"}
+
+
+@pytest.mark.parametrize(("header", "title"), [("", "One"), ("imported: {from: codex}\n", "")])
+async def test_session_with_only_skipped_messages_has_a_title_unless_it_was_imported(
+    sessions_dir: Path, header: str, title: str
+) -> None:
+    path = save(sessions_dir, FIRST, says="One")
+    text = path.read_text().replace('content: "One"\n', 'content: "One"\n    skip: true\n')
+    path.write_text(text.replace("system_messages:", f"{header}system_messages:"))
+    library = SessionLibrary(sessions_dir)
+    (row,), (found,) = await library.list_sessions(), await library.list_titles()
+    assert row.title == found.title == (await library.load(FIRST)).title == title
 
 
 async def test_title_stays_if_the_first_question_is_skipped(sessions_dir: Path) -> None:

@@ -85,6 +85,7 @@ def read_session(root: MappingNode, path: Path, *, below: SequenceNode | None = 
         warnings.append("The file has no end marker (...), so its end may be missing.")
     if below and below.items:
         warnings.append("The messages below the end marker (...) were read too.")
+    extra = header.unknown(HEADER_KEYS)
     return Session(
         id=session_id.lower(),
         created_at=created or updated or EPOCH,
@@ -92,14 +93,16 @@ def read_session(root: MappingNode, path: Path, *, below: SequenceNode | None = 
         system_messages=system,
         messages=messages,
         path=path,
-        title=header.text("title") or make_title(messages),
+        title=header.text("title")
+        or make_title(messages)
+        or make_title(messages, with_skipped="imported" not in extra),
         model=header.text("model"),
         forked_from=header.text("forked_from"),
         version=header.number("version", 1),
         warnings=tuple(warnings),
         system_digest=header.text("system_digest") or "",
         tools_digest=header.text("tools_digest") or "",
-        extra=header.unknown(HEADER_KEYS),
+        extra=extra,
     )
 
 
