@@ -19,6 +19,7 @@ from typing import Literal
 
 from aloop.errors import AloopError, StorageError
 from aloop.importers.agents import aider, cline, vibe
+from aloop.importers.compare import untouched_count
 from aloop.importers.databases.listing import newest
 from aloop.importers.draft import Imported
 from aloop.importers.formats import FORMATS, TOOLS
@@ -349,13 +350,13 @@ class Stored:
         if glimpse.path.suffix == ".db" and glimpse.updated_at.timestamp() <= self._saved_at(glimpse.session_id):
             return False  # a whole session would have to be read
         last = ending(glimpse)[-1:]
-        if any(message.at and message.at.timestamp() <= own_time.timestamp() + _EXACT for message in last):
+        if any(message.at and abs((message.at - own_time).total_seconds()) <= _EXACT for message in last):
             return False
-        own = self._backend.load_ending(glimpse.session_id)
-        times = [message.at.timestamp() for message in own if message.at]
-        # One that was continued here is left alone by an import.
-        was_continued = bool(times) and own_time.timestamp() > max(times) + _EXACT
-        return not was_continued and not _is_in(last, own)
+        if _is_in(last, self._backend.load_ending(glimpse.session_id)):
+            return False
+        # One that was continued or changed here is left alone by an import. Only few get here.
+        session = self._backend.open(glimpse.session_id).session
+        return untouched_count(session) == len(session.messages)
 
     def _saved_at(self, session_id: str) -> float:
         folder = self._backend.sessions_dir / self._backend.locate(session_id).folder

@@ -271,7 +271,9 @@ def test_session_that_was_continued_or_deleted_here_is_not_offered(private_home:
     assert [each.session_id for each in offers(sessions_dir)] == [session_id]
     [file] = sessions_dir.glob("*/session.yaml")
     text = file.read_text()
-    file.write_text(re.sub(r"^updated_at: .*", 'updated_at: "2026-01-22T18:00:00.000+00:00"', text, flags=re.MULTILINE))
+    file.write_text(re.sub(r"^updated_at: .*", 'updated_at: "2027-01-22T18:00:00.000+00:00"', text, flags=re.MULTILINE))
+    assert news(sessions_dir, "codex") == ["grown"]
+    file.write_text(text.replace('content: "Question 1"', 'content: "Changed"'))
     assert news(sessions_dir, "codex") == [""]
     file.write_text(text)
     assert news(sessions_dir, "codex") == ["grown"]
