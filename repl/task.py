@@ -19,6 +19,7 @@ from aloop.errors import (
     SHORT_ID,
     SUCCESS,
     AloopError,
+    ContextOverflow,
     CostLimitReached,
     LLMError,
     Problem,
@@ -48,6 +49,9 @@ if TYPE_CHECKING:
     from aloop.memory import Session
 
 __all__ = ["TaskOptions", "run_task"]
+
+_FULL = "model_context_window_exceeded"
+"""The ``stop_reason`` of an answer after which the session has no room for another one."""
 
 
 def run_task(options: TaskOptions) -> int:
@@ -108,11 +112,12 @@ async def _run(options: TaskOptions, report: TaskReport, stop: _Stop) -> TaskRes
     assert task is not None  # noqa: S101 - this coroutine runs in a task
     stop.listen(task)
     agent = build_agent(options)
-    cause = ""
+    cause = with_advice = ""
 
     def take(event: AgentEvent) -> None:
-        nonlocal cause
-        cause = event.cause if isinstance(event, Notice) and event.cause else cause
+        nonlocal cause, with_advice
+        if isinstance(event, Notice) and event.cause:
+            cause, with_advice = event.cause, str(event.text)
         report.event(event)
 
     agent.on_event = take
@@ -142,6 +147,8 @@ async def _run(options: TaskOptions, report: TaskReport, stop: _Stop) -> TaskRes
                 return TaskResult("completed", answer)
             stopped = STOPPED_TURNS.get(stop_reason, "").format(limit=quantity(options.max_steps, "step"))
             begun = None if stopped else answer.removesuffix(NO_ANSWER) or None
+            if stop_reason == _FULL:
+                return TaskResult("failed", begun, f"{with_advice} {_where_saved(agent)}", stop_reason)
             return TaskResult("failed", begun, f"{stopped or cause} {_how_to_resume(options, agent)}", stop_reason)
         except StorageError as error:
             # The answer could not be saved, but it can be shown.
@@ -149,7 +156,10 @@ async def _run(options: TaskOptions, report: TaskReport, stop: _Stop) -> TaskRes
             return TaskResult("failed", unsaved, f"{cause} {error}".lstrip())
         except (LLMError, CostLimitReached) as error:
             reached = "max_cost" if isinstance(error, CostLimitReached) else error.stop_reason
-            advice = f" {_how_to_resume(options, agent)}" if agent.memory.message_count != before else ""
+            advice = ""
+            if agent.memory.message_count != before:
+                is_full = isinstance(error, ContextOverflow)
+                advice = f" {_where_saved(agent) if is_full else _how_to_resume(options, agent)}"
             return TaskResult("failed", None, f"{error}{advice}", reached)
         except asyncio.CancelledError:
             if agent.memory.message_count == before:
@@ -157,6 +167,11 @@ async def _run(options: TaskOptions, report: TaskReport, stop: _Stop) -> TaskRes
             return TaskResult("interrupted", error=f"Interrupted. {_how_to_resume(options, agent)}")
     finally:
         await agent.llm.aclose()
+
+
+def _where_saved(agent: ReActAgent) -> str:
+    """Return where the steps are in a session that is too long to be resumed."""
+    return f"The steps so far are saved in session {agent.memory.session_id[:SHORT_ID]}."
 
 
 def _how_to_resume(options: TaskOptions, agent: ReActAgent) -> str:

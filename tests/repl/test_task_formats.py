@@ -53,12 +53,6 @@ EARLY_ENDS = {
     "declined": ("refusal", DECLINED, "It is", [Answer(Text("It is"), stop_reason="refusal", stop_details=REFUSED)]),
     "declined without text": ("refusal", DECLINED, None, [Answer(stop_reason="refusal", stop_details=REFUSED)]),
     "paused": ("pause_turn", "The model paused without an answer.", None, [Answer(stop_reason="pause_turn")]),
-    "full": (
-        "model_context_window_exceeded",
-        "The conversation filled the model's context window, so the answer is incomplete.",
-        "It is",
-        [Answer(Text("It is"), stop_reason="model_context_window_exceeded")],
-    ),
     "unknown": (
         "end_turn",
         "A tool call was not run, because the answer ended for another reason (end_turn).",
@@ -85,6 +79,19 @@ def test_task_that_ends_before_the_model_has_finished_fails(stub: StubServer, ca
     code, out, _ = run(*resume, "--output-format", "json", env=stub.env)
     (result,) = records(out)
     assert (code, result["status"], result["answer"], result["stop_reason"]) == (0, "completed", "It is 4.", None)
+
+
+@pytest.mark.parametrize("text", ["It is", ""])
+def test_task_that_fills_the_context_window_is_not_to_be_resumed(stub: StubServer, text: str) -> None:
+    stub.script(SUM, Answer(*([Text(text)] if text else []), stop_reason="model_context_window_exceeded"))
+    code, out, err = run("--task", "2+2?", "--output-format", "json", env=stub.env)
+    (result,) = records(out)
+    assert (code, result["status"], result["answer"]) == (1, "failed", text or None)
+    assert result["stop_reason"] == "model_context_window_exceeded"
+    cause = "The conversation filled the model's context window, so the answer is incomplete."
+    saved = f"The steps so far are saved in session {result['session_id'][:8]}."
+    assert result["error"] == f"{cause} Start a new session. {saved}"
+    assert "To resume" not in err
 
 
 @pytest.mark.parametrize("reason", ["max_tokens", "refusal", "model_context_window_exceeded"])
