@@ -253,11 +253,7 @@ def _as_utf8(source: Source) -> Source:
     """
     # UTF-32 first, whose mark starts like that of UTF-16.
     encoding = next((name for mark, name in _MARKS if source.head.startswith(mark)), "")
-    if not encoding:
-        return source
-    with source.open() as stream:
-        text = stream.read().decode(encoding, "replace")
-    return Source(source.path, text.encode(), source.on_read)
+    return source.in_encoding(encoding) if encoding else source
 
 
 def find_files(path: Path, on_error: Callable[[OSError], None] = lambda _error: None) -> list[Path]:

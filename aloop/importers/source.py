@@ -10,13 +10,16 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import cached_property
-from io import BytesIO
+from io import BufferedReader, BytesIO, RawIOBase
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from aloop.errors import UsageError
 from aloop.importers.json_decoder import decode
 from aloop.regular_file import read_regular
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 HEAD = 262_144
 """Bytes at the start of a file by which its format is recognized."""
@@ -60,6 +63,7 @@ class Source:
 
     ``on_read`` is called with the number of bytes as they are read. ``problems`` counts lines and values that could
     not be read. ``session`` is the start of the IDs of the sessions that are wanted, for readers that can select.
+    ``encoding`` is that of the file, if it is not UTF-8, which readers always get.
     """
 
     def __init__(
@@ -69,6 +73,7 @@ class Source:
         self.on_read = on_read
         self.problems: Counter[str] = Counter()
         self.session = ""
+        self.encoding = ""
         self._data = data
 
     @property
@@ -108,7 +113,18 @@ class Source:
 
     def open(self) -> BinaryIO:
         """Open the file; raises OSError."""
-        return BytesIO(self._data) if self._data is not None else self.file.open("rb", buffering=_CHUNK)
+        file = BytesIO(self._data) if self._data is not None else self.file.open("rb", buffering=_CHUNK)
+        return BufferedReader(_AsUtf8(file, self.encoding), _CHUNK) if self.encoding else file
+
+    def in_encoding(self, encoding: str) -> Source:
+        """Return the source as UTF-8 if its file is in another encoding."""
+        with self.open() as stream:
+            start = stream.read(HEAD)
+        # Readers count bytes of UTF-8, but the size of the file is known.
+        ratio = len(start) / max(len(start.decode(encoding, "replace").encode()), 1)
+        source = Source(self.path, self._data, lambda size: self.on_read(round(size * ratio)))
+        source.encoding = encoding
+        return source
 
     def lines(self, decode_line: Callable[[bytes], Any] = decode) -> Iterator[dict[str, Any]]:
         """Yield the object of each line.
@@ -149,6 +165,34 @@ class Source:
             raw = stream.read()
         self.on_read(len(raw))
         return raw.decode("utf-8-sig", "replace")
+
+
+class _AsUtf8(RawIOBase):
+    """A file in another encoding, which is read as UTF-8, in pieces."""
+
+    def __init__(self, file: BinaryIO, encoding: str) -> None:
+        self._file = file
+        self._decoder = codecs.getincrementaldecoder(encoding)("replace")
+        self._rest = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        """Fill ``buffer``, as far as one piece of the file does; 0 is the end."""
+        data = b"."
+        while not self._rest and data:
+            data = self._file.read(_CHUNK)
+            self._rest = self._decoder.decode(data, final=not data).encode()
+        with memoryview(buffer) as view:
+            size = min(len(view), len(self._rest))
+            view[:size] = self._rest[:size]
+        self._rest = self._rest[size:]
+        return size
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
 
 
 class _Elements:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,29 @@ def test_file_that_was_converted_to_another_encoding_is_read(
         found = scan.read_source(Source(None, data)) if is_piped else scan.read([tmp_path / name])
         assert [message.content for imported in found for message in imported.messages] == ["Grüße 🎉"]
         assert not scan.is_partial
+
+
+LINES = 80_000
+
+
+@pytest.mark.parametrize(("encoding", "mark"), [("utf-16-le", codecs.BOM_UTF16_LE), ("utf-32-be", codecs.BOM_UTF32_BE)])
+def test_file_in_another_encoding_is_read_in_pieces_and_counted_by_its_size(
+    tmp_path: Path, encoding: str, mark: bytes
+) -> None:
+    line = json.dumps({"role": "user", "content": "x" * 100}) + "\n"
+    path = tmp_path / "chat.jsonl"
+    path.write_bytes(mark + (line * LINES).encode(encoding))
+    size = path.stat().st_size
+    read: list[int] = []
+    tracemalloc.start()
+    try:
+        count = sum(1 for _ in Source(path, on_read=read.append).in_encoding(encoding[:6]).lines())
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (count, read != []) == (LINES, True)
+    assert abs(sum(read) - size) < size / 50
+    assert peak < size
 
 
 def test_damaged_text_in_utf16_is_read_as_far_as_it_is_whole() -> None:
