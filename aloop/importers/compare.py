@@ -21,15 +21,19 @@ from aloop.importers.draft import INJECTED, Imported
 from aloop.importers.formats import FORMATS
 from aloop.importers.json_decoder import decode
 from aloop.importers.source import Source
-from aloop.llm.content.parts import marked_text
+from aloop.llm.content.parts import FILES, marked_text
 from aloop.llm.json_values import digest_of
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.context import UNANSWERED
 from aloop.memory.session import Session
 from aloop.memory.session_folder.outputs import MAX_RESULT_BYTES
 
-# Not past another bracket: each failed match would read to the end of the line.
-_MARKS = re.compile(r"\[(?:image|file|document): [^\[\]\n]*\]")
+# Only of files beside a session, since the user may type other words in brackets. Not past another bracket: each failed
+# match would read to the end of the line.
+_MARKS = re.compile(
+    rf"\[(?:image|file|document): (?:[^\[\]\n]*, )?{FILES}/[0-9a-f]{{16}}\.\w{{1,8}}, [^\[\],\n]*, [\d,]+ bytes\]"
+)
+_NAMES = re.compile(r"\[file: [^\[\]\n]*\]")
 
 _EXACT = 2**53
 """The largest whole number up to which a float has all."""
@@ -207,7 +211,9 @@ def _is_same(kept: LLMMessage, fresh: LLMMessage) -> bool:
 
 def _words(message: LLMMessage) -> str:
     # An image was a mark in the text before it was a part.
-    return _MARKS.sub("", marked_text(message.content, message.parts)).replace("\n", "")
+    words = _MARKS.sub("", marked_text(message.content, message.parts))
+    # Beside an image, opencode has its name.
+    return (_NAMES.sub("", words) if message.parts else words).replace("\n", "")
 
 
 def _calls(message: LLMMessage) -> list[tuple[str, str, Any]]:

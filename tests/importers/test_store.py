@@ -55,7 +55,7 @@ def talk(turns: int, result: str = "seen", **values: str) -> Imported:
 
 def test_attempt_to_find_a_mark_ends_at_the_next_bracket() -> None:
     # Otherwise, each of many open brackets would be followed to the end of the text.
-    assert _MARKS.sub("", f"{'[image: files/' * 2}a.png]") == "[image: files/"
+    assert _MARKS.sub("", f"{'[image: files/' * 2}0123456789abcdef.png, image/png, 1 bytes]") == "[image: files/"
 
 
 def zipped(path: Path, message: LLMMessage) -> Path:
