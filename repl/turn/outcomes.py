@@ -26,9 +26,10 @@ _STARTED = re.compile(r"\[(job \d+): running")
 # Notes below the lines of a result.
 _NOTE = re.compile(r"\[(?:Showing|Skipped|Left out|Stopped after|The search timed out|Lines|Bytes) .*\]")
 _CUT = re.compile(r"\[(?:Showing|Stopped after|The search timed out|Lines [\d,]+ to)")
-# A sentence, up to the end of its text or the mark before the next one. Quotations are taken whole.
+# A sentence, up to the end of its text or the mark before the next one, which starts with a capital letter or a
+# quotation: a mark in a path or after "e.g" is not its end. Quotations are taken whole.
 _SENTENCE = re.compile(
-    r"""(?>(?:(?<!\w)'(?>(?:[^'\\]|\\.)*)'|(?<!\w)"(?>(?:[^"\\]|\\.)*)"|(?<!\w)`[^`]*+`|[^.!?]|[.!?](?!\s))*)"""
+    r"""(?>(?:(?<!\w)'(?>(?:[^'\\]|\\.)*)'|(?<!\w)"(?>(?:[^"\\]|\\.)*)"|(?<!\w)`[^`]*+`|[^.!?]|[.!?](?!\s+[A-Z'"`(\[]))*)"""
 )
 _LONGEST_FACT = 2_000  # characters, before it is cut for the row
 _REFUSALS = {DENIED: "denied", FORBIDDEN: "refused by a rule", PLANNING: "refused in plan mode"}

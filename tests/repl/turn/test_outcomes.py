@@ -57,6 +57,8 @@ def test_summary_of_a_failure_is_its_reason() -> None:
 @pytest.mark.parametrize(
     ("text", "fact"),
     [
+        ("/a/b. c/file does not exist. Use another path.", "/a/b. c/file does not exist"),
+        ("It needs a name, e.g. x. `path` is missing.", "It needs a name, e.g. x"),
         ("'Mr. A.txt' does not exist. Did you mean 'Mr. B.txt'?", "'Mr. A.txt' does not exist"),
         ('"it\'s. A" is a folder. Use list_files to list it.', '"it\'s. A" is a folder'),
         (
