@@ -90,15 +90,17 @@ class ProgressBar:
     """Shows how much is done, on the last line of a terminal, until the block ends.
 
     ``unit`` is that of ``progress_text``. ``if_stopped`` is printed after Ctrl-C. Nothing is shown in the first half
-    second, nor if standard error is not a terminal. Threads may call all methods.
+    second, unless ``is_slow``, nor if standard error is not a terminal. Threads may call all methods.
     """
 
-    def __init__(self, title: str, unit: str = "", *, is_wanted: bool = True, if_stopped: str = "") -> None:
+    def __init__(
+        self, title: str, unit: str = "", *, is_wanted: bool = True, is_slow: bool = False, if_stopped: str = ""
+    ) -> None:
         self._title = title
         self._unit = unit
         self._if_stopped = if_stopped
         self._is_shown = is_wanted and sys.stderr.isatty()
-        self._next = time.monotonic() + _DELAY
+        self._next = time.monotonic() + (0 if is_slow else _DELAY)
         self._width = 0
         self._lock = threading.Lock()
 

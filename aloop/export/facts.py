@@ -44,9 +44,9 @@ def time_taken(message: LLMMessage) -> str:
 def readable_arguments(call: ToolCall) -> tuple[str, str]:
     """Return the arguments of a call, and the language they are in.
 
-    As in session files, they are YAML if they have texts of several lines or are long, and JSON otherwise.
+    They are YAML, or JSON if YAML cannot hold them.
     """
-    mapping = emit_json(call.arguments, -2)
+    mapping = emit_json(call.arguments, -2, is_exact=False)
     return (mapping[1:], "yaml") if mapping.startswith("\n") else (call.arguments, "json")
 
 

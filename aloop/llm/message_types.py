@@ -97,7 +97,10 @@ class ToolCall:
 
     @property
     def brief(self) -> str:
-        """The main argument, such as a path, or the JSON of all; not sanitized."""
+        """The main argument, such as a path, or the JSON of all; not sanitized.
+
+        A list of objects is only counted, as in "3 todos".
+        """
         try:
             arguments = json.loads(self.arguments)
         except (ValueError, RecursionError):
@@ -105,6 +108,9 @@ class ToolCall:
         if isinstance(arguments, dict) and arguments:
             only = next(iter(arguments)) if len(arguments) == 1 else ""
             value = next((arguments[name] for name in (only, *_TELLING) if name in arguments), None)
+            if isinstance(value, list) and value and all(isinstance(each, dict) for each in value):
+                name = next(name for name, each in arguments.items() if each is value)
+                return f"{len(value):,} {name.removesuffix('s') if len(value) == 1 else name}"
             if value is not None:
                 return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         return self.arguments if arguments else ""

@@ -34,6 +34,9 @@ from aloop.memory.turn_storage import JournaledTurn
 
 T = TypeVar("T")
 
+LARGE = 5_000_000
+"""Bytes of a session from which on opening it is announced, because it takes a second or more."""
+
 Admit = Callable[[Session], Awaitable[None]]
 """Called with a session before it is resumed; raises an exception to prevent that."""
 
@@ -306,7 +309,14 @@ class MemoryManager:
         raises SessionNotFound, AmbiguousPrefix, InvalidPrefix, SessionFileError, SessionBusy, StorageError. After an
         exception the current session is unchanged.
         """
-        opening = asyncio.ensure_future(asyncio.to_thread(self._writer.open, session_id))
+        loop = asyncio.get_running_loop()
+
+        def announce(size: int) -> None:
+            if size >= LARGE:
+                sentence = f"Opening a session of {size / 1e6:,.0f} MB. This takes a moment."
+                loop.call_soon_threadsafe(self._notify, sentence)
+
+        opening = asyncio.ensure_future(asyncio.to_thread(self._writer.open, session_id, announce))
         try:
             writer, notices = await finish_shielded(opening)
         except asyncio.CancelledError:

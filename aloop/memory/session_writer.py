@@ -76,11 +76,12 @@ class SessionWriter:
         file = self.recovered.stored or self.file
         return file.path if file else None
 
-    def open(self, prefix: str) -> tuple[SessionWriter, list[str]]:
+    def open(self, prefix: str, on_size: Callable[[int], None] = lambda _size: None) -> tuple[SessionWriter, list[str]]:
         """Return a writer for another session, and notices about recovered turns.
 
-        Raises SessionBusy if another shell has it open, DuplicateSessionId, and as ``YamlBackend.open`` does. This
-        writer is not changed, except that it follows a moved project.
+        ``on_size`` is called with the bytes of its file before that is read. Raises SessionBusy if another shell has it
+        open, DuplicateSessionId, and as ``YamlBackend.open`` does. This writer is not changed, except that it follows a
+        moved project.
         """
         self._follow_project()
         entry = self.backend.locate(prefix)
@@ -90,6 +91,8 @@ class SessionWriter:
         try:
             with explained("open the session", folder):
                 other._lock_open(entry.id)
+                with contextlib.suppress(FileNotFoundError):  # the read finds its copy, or reports it
+                    on_size(self.backend.fs.lstat(folder / FILE_NAME).st_size)
                 notices = recover_session(self.backend.fs, folder, entry.id)
                 other.file = self.backend.read(entry)
         except BaseException:

@@ -16,7 +16,10 @@ import pyte
 import pytest
 
 from aloop.cli import console
+from aloop.cli.arguments import CommandOptions
 from aloop.cli.console import ProgressBar
+from aloop.cli.exchange import import_actions
+from aloop.cli.parser import parse_arguments
 from aloop.memory import SessionLibrary
 from aloop.memory.projects import AllProjects
 from tests.e2e.shell import Shell
@@ -74,6 +77,32 @@ def test_bar_fits_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch, columns: in
     with ProgressBar("Checking", "sessions") as bar:
         bar.show(2_000, 4_000)
         assert err.getvalue() == f"\r{shown}\x1b[J\r"
+
+
+def test_bar_of_slow_work_is_shown_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    err = terminal(monkeypatch)
+    monkeypatch.setattr(console, "_DELAY", 60)
+    for is_slow in (False, True):
+        with ProgressBar("Checking", "sessions", is_slow=is_slow) as bar:
+            bar.show(0, 4_000)
+            assert on_screen(err.getvalue()) == (
+                ["Checking ░░░░░░░░░░░░░░░░░░░░░░░░   0%  0 of 4,000 sessions"] if is_slow else []
+            )
+
+
+@pytest.mark.parametrize("size", [0, 10**9])
+def test_large_import_shows_at_once_that_it_is_at_work(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sessions_dir: Path, size: int
+) -> None:
+    err = terminal(monkeypatch)
+    monkeypatch.setattr(console, "_DELAY", 60)
+    monkeypatch.setattr(import_actions, "_SLOW", size)
+    path = tmp_path / "talk.json"
+    path.write_text('{"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Yes."}]}')
+    options = parse_arguments(["import", str(path), "--sessions-dir", str(sessions_dir)])
+    assert isinstance(options, CommandOptions)
+    assert options.run() == 0
+    assert ("Reading" in err.getvalue()) == (size == 0)
 
 
 def test_bar_on_a_dumb_terminal_uses_no_escape_codes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -69,9 +69,33 @@ def test_markdown_has_headings_quotes_and_code_blocks() -> None:
     assert text.startswith(
         "# What is 2+2?\n\n- session: `a1b2c3d4-5678-40ab-8def-1234567890ab`\n- created: `2025-01-31"
     )
-    assert "## User\n\n> What is 2+2?\n> Quickly.\n\n## Assistant\n\n### Tool call: `calculator`\n\n```json\n{" in text
+    assert "## User\n\n> What is 2+2?\n> Quickly.\n\n## Assistant\n\n### Tool call: `calculator`\n\n```yaml\n" in text
+    assert '```yaml\nexpression: "2+2"\n```\n\n### Tool result' in text
     assert "### Tool result: `calculator`\n\n```text\n4\n```\n\n## Assistant\n\n" in text
     assert "## Assistant\n\n*12 tokens in, 3 out*\n\nIt is **4**.\n" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        ('{"path": "a.py", "offset": 3}', '```yaml\npath: "a.py"\noffset: 3\n```'),
+        ('{"path":"' + "a" * 200 + '"}', f'```yaml\npath: "{"a" * 200}"\n```'),
+        ("{}", "```json\n{}\n```"),
+        ('{"a": 1, "a": 2}', '```json\n{"a": 1, "a": 2}\n```'),
+        ('{"cut": "sho', '```json\n{"cut": "sho\n```'),
+    ],
+)
+def test_arguments_of_calls_are_yaml_whatever_their_length(arguments: str, shown: str) -> None:
+    call = LLMMessage("assistant", None, (ToolCall("call_1", "read", arguments),))
+    assert shown in render(session(LLMMessage("user", "Hi"), call), "md")
+
+
+def test_list_in_a_call_is_counted_in_its_row_of_the_page() -> None:
+    todos = '{"todos": [{"content": "one", "status": "pending"}, {"content": "two", "status": "pending"}]}'
+    call = LLMMessage("assistant", None, (ToolCall("call_1", "TodoWrite", todos),))
+    page = Page(render(session(LLMMessage("user", "Hi"), call), "html"))
+    assert "· TodoWrite 2 todos" in page.text
+    assert 'content: "one"' in page.text
 
 
 def test_marks_of_calls_without_text_are_in_markdown() -> None:
@@ -109,7 +133,7 @@ def test_page_folds_tool_calls_and_renders_answers() -> None:
     page = Page(render(TALK, "html"))
     assert [attributes["class"] for tag, attributes in page.tags if tag == "details"] == ["system", "call"]
     assert "strong" in [tag for tag, _ in page.tags]
-    assert '✓ calculator 2+21 line{"expression": "2+2"}4' in page.text
+    assert '✓ calculator 2+21 lineexpression: "2+2"4' in page.text
 
 
 def test_folded_block_shows_an_ellipsis_for_more_lines() -> None:
@@ -194,7 +218,7 @@ def test_page_colors_code_arguments_and_diffs() -> None:
     result = LLMMessage("tool", diff, tool_call_id="call_1", name="edit")
     text = render(session(LLMMessage("assistant", "```python\nimport os\n```"), CALL, result), "html")
     assert '<span class="k">import</span>' in text
-    assert '<span class="s">&quot;2+2&quot;</span>' in text
+    assert '<span class="k">expression</span>: <span class="s">' in text
     assert '<span class="a">+new' in text
 
 

@@ -23,9 +23,11 @@ from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall, Usage
         ("[" * 100_000, "[" * 100_000),
         ('{"content": "hello", "path": "a.txt"}', "a.txt"),
         ('{"items": ["é", true]}', '["é", true]'),
+        ('{"todos": [{"content": "a"}, {"content": "b"}]}', "2 todos"),
+        ('{"todos": [{"content": "a"}]}', "1 todo"),
         ('{"path": null, "content": "x"}', '{"path": null, "content": "x"}'),
     ],
-    ids=["one", "two", "none", "no json", "deep", "path", "list", "null"],
+    ids=["one", "two", "none", "no json", "deep", "path", "list", "objects", "object", "null"],
 )
 def test_brief_is_the_path_or_command_or_the_json(arguments: str, brief: str) -> None:
     assert ToolCall("1", "x", arguments).brief == brief

@@ -18,7 +18,7 @@ from aloop.llm.offline import OfflineLLM
 from aloop.memory import MemoryManager, SessionLibrary
 from aloop.memory.codec.serialization import dump_session, load_session
 from aloop.memory.context import UNANSWERED
-from aloop.memory.session import is_in_future
+from aloop.memory.session import Session, is_in_future
 from tests.memory.conversations import file_of, say, stored, timeless
 from tests.memory.examples import ID, SPEC_SAMPLE, answer, call, result, session, user
 from tests.memory.faults import FaultyFileSystem
@@ -117,6 +117,21 @@ async def test_resume_replaces_the_current_session(manager: MemoryManager, sessi
     await say(other, user("Other"))
     loaded = await manager.resume(other.session_id)
     assert (loaded.id, manager.session_id, manager.messages) == (other.session_id, other.session_id, (user("Other"),))
+
+
+async def test_resume_of_a_large_session_is_announced_before_it_is_read(
+    manager: MemoryManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+
+    async def admit(_session: Session) -> None:
+        said.append("read")
+
+    manager.on_notice = said.append
+    await manager.resume(manager.session_id, admit=admit)
+    monkeypatch.setattr("aloop.memory.manager.LARGE", 1)
+    await manager.resume(manager.session_id, admit=admit)
+    assert said == ["read", "Opening a session of 0 MB. This takes a moment.", "read"]
 
 
 async def test_failed_resume_keeps_the_current_session(manager: MemoryManager, sessions_dir: Path) -> None:

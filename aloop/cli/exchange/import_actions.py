@@ -35,6 +35,8 @@ from aloop.text import closest_match
 
 _STDIN = "-"
 _STOPPED = "Stopped. All conversations imported so far are complete; run the same command again for the rest."
+_SLOW = 5_000_000
+"""Bytes from which on an import shows at once that it is at work."""
 _FOR_ALL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 """Errors that would meet every other conversation, too."""
 _FAILED = frozenset({"in use", "unreadable", "too large"})
@@ -143,7 +145,6 @@ def _conversations(targets: Iterable[_Target], scan: Scan) -> Iterator[Imported]
 
 def _import(options: ImportOptions, scan: Scan, found: Iterable[Imported], total: int) -> int:
     gc.freeze()  # The many small objects of a file set off collections, in which the loaded modules need no search.
-    store = ImportStore(options.sessions_dir, dry=options.dry_run, on_write=_Acceptance().add)
     done: Counter[str] = Counter()
     lost: Counter[str] = Counter()
     table = ImportTable(output_width(), dry=options.dry_run)
@@ -151,7 +152,9 @@ def _import(options: ImportOptions, scan: Scan, found: Iterable[Imported], total
     left_alone = ""
     read = 0
     stopped: BaseException | None = None
-    with ProgressBar("Reading", "MB", is_wanted=not options.as_json) as bar:
+    with ProgressBar("Reading", "MB", is_wanted=not options.as_json, is_slow=total >= _SLOW) as bar:
+        bar.show(0, total)
+        store = ImportStore(options.sessions_dir, dry=options.dry_run, on_write=_Acceptance().add)
 
         def show(size: int) -> None:
             nonlocal read

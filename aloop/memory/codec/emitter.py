@@ -153,12 +153,17 @@ _MAX_JSON_DEPTH = 12
 _SHARED_NUMBER = re.compile(r"-?[0-9]{1,18}|-?[0-9]+\.[0-9]+(?:[eE][-+][0-9]+)?")
 
 
-def emit_json(text: str, column: int) -> str:
+def emit_json(text: str, column: int, *, is_exact: bool = True) -> str:
     """Return JSON text as the value after ``key:`` at ``column``.
 
     An object that is long or has text of several lines is written as a mapping, if reading that gives exactly ``text``;
-    it starts with a newline. A ``column`` of -2 is for a mapping that is a whole document.
+    it starts with a newline. A ``column`` of -2 is for a mapping that is a whole document. Without ``is_exact``, so is
+    every object of which YAML can hold the values.
     """
+    if not is_exact:
+        value = read_object(text)
+        if value and _is_shared(value):
+            return emit_value(value, column)
     # A short text without an escaped line end has nothing to gain, and most are such.
     if text.startswith("{") and (len(text) > _SHORT or "\\n" in text):
         value = read_object(text)
