@@ -320,7 +320,7 @@ def test_empty_standard_input_is_an_error(text: str, tmp_path: Path) -> None:
         done = run(["--model", "offline"], stdin=file.fileno())
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
-    assert done.stderr.startswith("Standard input was empty")
+    assert done.stderr.startswith("Error: Standard input was empty")
 
 
 def test_flush_of_standard_error_runs_no_python_code() -> None:
