@@ -298,6 +298,18 @@ async def test_images_of_questions_and_results_survive(sessions_dir: Path, tool:
 
 
 @pytest.mark.parametrize("tool", TOOLS)
+async def test_question_with_an_image_without_name_is_the_same_afterwards(sessions_dir: Path, tool: str) -> None:
+    memory = MemoryManager(sessions_dir=sessions_dir)
+    image = replace(await memory.keep_media(PIXEL), name="", after_chars=4)
+    await memory.add_message(LLMMessage("user", "Look", parts=(image,)))
+    await memory.add_message(LLMMessage("assistant", "Seen."))
+    await memory.save_memory()
+    exported = to_tool(await SessionLibrary(sessions_dir).load(memory.snapshot().id), tool, Path("/work/project"))
+    question = back(exported.text, exported.path.name).messages[0]
+    assert ((question.content or "").strip(), question.parts[0].file) == ("Look", PIXEL.file)
+
+
+@pytest.mark.parametrize("tool", TOOLS)
 async def test_export_in_which_images_were_words_is_an_export_of_the_session(sessions_dir: Path, tool: str) -> None:
     session = await talk_with_images(sessions_dir)
     exported = to_tool(replace(session, path=sessions_dir / "elsewhere/session.yaml"), tool, Path("/work/project"))

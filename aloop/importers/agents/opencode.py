@@ -162,7 +162,8 @@ def _file(builder: Builder, part: Mapping[str, Any]) -> str:
     if not url.startswith("data:"):
         return f"[file: {name or url}]"
     mark = data_url(builder, url)
-    return f"[file: {name}]\n{mark}" if name else mark
+    # An export of aloop has the name of the file beside its session.
+    return f"[file: {name}]\n{mark}" if name and f"/{name}," not in mark else mark
 
 
 def _add_answer(
