@@ -169,7 +169,7 @@ class ImportStore:
         except SessionError:
             return False
         fresh = to_session(session_id, imported).messages
-        return _is_other(session, fresh, count_same(session.messages, fresh))
+        return _is_other(untouched_count(session), fresh, count_same(session.messages, fresh))
 
     def _add(self, session_id: str, imported: Imported, source: str) -> Outcome:
         """Write a new session; ``source`` is the one here that was continued, too."""
@@ -272,12 +272,14 @@ class ImportStore:
             # One that has exactly the first messages of the original loses nothing by the others.
             if kept != fresh[: len(kept)]:
                 return self._put_beside(session_id, imported)
-        elif common < len(kept) or untouched_count(stored.session) < len(kept):
-            is_own = untouched_count(stored.session) < len(kept)
-            reason = "you changed or continued it in aloop" if is_own else "its messages here and there differ"
-            is_more = len(kept) > 1  # than the message about the origin
-            is_other = _is_other(stored.session, fresh, common)
-            return Outcome("continued" if is_more else "unchanged", session_id, reason=reason, is_other=is_other)
+        else:
+            untouched = untouched_count(stored.session)
+            if min(common, untouched) < len(kept):
+                is_own = untouched < len(kept)
+                reason = "you changed or continued it in aloop" if is_own else "its messages here and there differ"
+                is_more = len(kept) > 1  # than the message about the origin
+                is_other = _is_other(untouched, fresh, common)
+                return Outcome("continued" if is_more else "unchanged", session_id, reason=reason, is_other=is_other)
         added = fresh[len(kept) :]
         newer = [result if is_new else old for old, result, is_new in zip(kept, fresh, has_come, strict=False)]
         if refusal := self._refusal(stored, newer, added):
@@ -453,6 +455,6 @@ def _planned(session_id: str, old: _Plan, new: _Plan) -> Outcome:
     return Outcome("continued", session_id, reason="its messages here and there differ", is_other=True)
 
 
-def _is_other(session: Session, fresh: Sequence[LLMMessage], common: int) -> bool:
+def _is_other(untouched: int, fresh: Sequence[LLMMessage], common: int) -> bool:
     """Return True if an imported message that was not changed differs."""
-    return common < min(untouched_count(session), len(fresh))
+    return common < min(untouched, len(fresh))
