@@ -59,8 +59,7 @@ def peek_latest(sessions_dir: Path, is_own: Callable[[str], bool]) -> Latest | N
     """Return the session that ``aloop --resume`` opens.
 
     It is the newest of those for whose ID ``is_own`` returns True, or of all if there are none. Returns None if there
-    is no session, or if it cannot be known without reading more than headers. Of many sessions, only those that were
-    created last are considered.
+    is no session, or if headers alone do not tell. If there are many sessions, only the newest folders are considered.
     """
     try:
         with os.scandir(sessions_dir) as entries:
