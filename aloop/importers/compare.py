@@ -17,8 +17,9 @@ from aloop.export.document import render
 from aloop.export.formats import FORMATS as EXPORTS
 from aloop.export.formats import TOOLS
 from aloop.export.targets import to_tool
-from aloop.importers.draft import INJECTED, Imported
+from aloop.importers.draft import INJECTED
 from aloop.importers.formats import FORMATS
+from aloop.importers.imported import Imported
 from aloop.importers.json_decoder import decode
 from aloop.importers.source import Source
 from aloop.llm.content.parts import FILES, marked_text
@@ -90,7 +91,7 @@ def _is_compared(message: LLMMessage) -> bool:
     return bool(has_content) and message.role != "system" and not message.skip
 
 
-def _exported_again(session: Session, tool: str) -> tuple[LLMMessage, ...]:
+def _exported_again(session: Session, tool: str) -> Sequence[LLMMessage]:
     """Return the messages of a new export after an import; none if it has none."""
     if tool not in EXPORTS:
         return ()

@@ -6,62 +6,23 @@ import base64
 import binascii
 import mimetypes
 import re
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from aloop.importers.imported import DraftedMessages, Imported
 from aloop.importers.values import json_text
 from aloop.llm.content.parts import FILES, MEDIA_TYPES, ContentPart, file_name, joined_text
 from aloop.llm.json_values import EMPTY, MAX_DEPTH, JsonObject
 from aloop.llm.layout import default_layout
 from aloop.llm.message_types import LLMMessage, Role, ThinkingBlock, ToolCall, Usage
-from aloop.memory.session import Session
+from aloop.memory.codec.size_bound import bound_of_lengths
 
-Kind = Literal["session", "branch", "subagent"]
 INJECTED = "injected"
 """The key of ``foreign`` for text that the other tool wrote in the name of the user."""
-
-
-@dataclass(slots=True)
-class Imported:
-    """One conversation of another tool.
-
-    ``foreign_id`` and ``branch`` identify it among those of ``tool``. ``parent`` is the foreign ID of the conversation
-    from which a branch or a subagent started. ``losses`` counts what has no place in a session; ``files`` are stored
-    beside it, by their relative path. ``session`` is the whole session if aloop wrote it. ``exported_from`` is the ID
-    of the session of aloop that was exported to the tool. ``other_ids`` are for a conversation that has no ID
-    there, if another one that starts the same has ``foreign_id``, which is made of its first messages.
-    """
-
-    tool: str
-    foreign_id: str
-    messages: tuple[LLMMessage, ...]
-    kind: Kind = "session"
-    branch: str = ""
-    parent: str = ""
-    title: str = ""
-    created_at: datetime | None = None
-    updated_at: datetime | None = None
-    cwd: str = ""
-    version: str = ""
-    model: str | None = None
-    path: Path | None = None
-    losses: Counter[str] = field(default_factory=Counter)
-    files: dict[str, bytes] = field(default_factory=dict)
-    session: Session | None = None
-    exported_from: str = ""
-    other_ids: Callable[[], Iterator[str]] | None = None
-
-    @property
-    def call_count(self) -> int:
-        return sum(len(message.tool_calls) for message in self.messages)
-
-    @property
-    def result_count(self) -> int:
-        return sum(message.role == "tool" for message in self.messages)
 
 
 @dataclass(slots=True)
@@ -80,45 +41,41 @@ class Draft:
     call_id: str | None = None
     name: str | None = None
     separator: str = "\n\n"
+    content: str = ""
     foreign: dict[str, Any] = field(default_factory=dict)
-    calls: list[ToolCall] = field(default_factory=list)
+    tool_calls: list[ToolCall] = field(default_factory=list)
     thoughts: list[ThinkingBlock] = field(default_factory=list)
-    _content: str = ""
     _layout: list[str] = field(default_factory=list)
     _first: tuple[str, ...] = ()
     _others: set[tuple[str, ...]] = field(default_factory=set)
-
-    @property
-    def text(self) -> str:
-        return self._content
 
     def add_text(self, piece: str) -> None:
         """Append a text; one that was added before is dropped."""
         if not piece or self._is_repeated("text", piece):
             return
         last = self._layout[-1] if self._layout else ""
-        previous = self._content[-int(last[5:]) :] if last.startswith("text:") else ""
+        previous = self.content[-int(last[5:]) :] if last.startswith("text:") else ""
         if previous and len(previous) < len(piece) and piece.startswith(previous):
             # A later version of the same text, which has grown.
-            self._content = self._content[: -len(previous)]
+            self.content = self.content[: -len(previous)]
             self._layout.pop()
-        elif self._content:
+        elif self.content:
             piece = self.separator + piece
-        self._content += piece
+        self.content += piece
         self._layout.append(f"text:{len(piece)}")
 
     def add_call(self, call_id: str, name: str, arguments: str) -> None:
         """Append a tool call; one that was added before is dropped."""
         if self._is_repeated("call", call_id, name, arguments):
             return
-        self.calls.append(ToolCall(call_id, name, arguments))
+        self.tool_calls.append(ToolCall(call_id, name, arguments))
         self._layout.append("call")
 
     def add_thinking(self, thinking: str = "", *, signature: str = "", redacted: str = "") -> None:
         """Append the model's thinking; one that was added before is dropped."""
         if not (thinking or redacted or signature) or self._is_repeated("thinking", thinking, signature, redacted):
             return
-        self.thoughts.append(ThinkingBlock(thinking, signature, redacted, len(self._content), len(self.calls)))
+        self.thoughts.append(ThinkingBlock(thinking, signature, redacted, len(self.content), len(self.tool_calls)))
         self._layout.append("thinking")
 
     def _is_repeated(self, *piece: str) -> bool:
@@ -130,13 +87,26 @@ class Draft:
         self._others.add(piece)
         return False
 
+    @property
+    def size_bound(self) -> int:
+        """Bytes that the message has at most in session.yaml, without ``foreign``."""
+        characters = len(self.content)
+        for word in (self.model, self.stop_reason, self.call_id, self.name):
+            if word:
+                characters += len(word)
+        for call in self.tool_calls:
+            characters += len(call.id) + len(call.name) + len(call.arguments)
+        for block in self.thoughts:
+            characters += len(block.thinking) + len(block.signature) + len(block.redacted)
+        return bound_of_lengths(characters, 1 + 2 * len(self._layout))
+
     def message(self) -> LLMMessage:
         """Return the finished record."""
         foreign = _storable(self.foreign) if self.foreign else {}
         message = LLMMessage(
             self.role,
-            self._content or (None if self.calls else ""),
-            tool_calls=tuple(self.calls),
+            self.content or (None if self.tool_calls else ""),
+            tool_calls=tuple(self.tool_calls),
             tool_call_id=self.call_id,
             name=self.name,
             thinking=tuple(self.thoughts),
@@ -244,7 +214,7 @@ class Builder:
             if draft.role == "assistant":
                 has_answer = True
             elif draft.role == "user" and not draft.skip:
-                if not has_answer and draft.text.lstrip().startswith(tuple(marks)):
+                if not has_answer and draft.content.lstrip().startswith(tuple(marks)):
                     draft.skip = True
                     draft.foreign["type"] = "command to the program"
                 has_answer = False
@@ -256,9 +226,11 @@ class Builder:
     def build(self) -> Imported:
         """Return the conversation, with the results after their calls."""
         imported = self.imported
-        messages = (draft.message() for draft in self._ordered() if not _is_blank(draft))
-        has_files = bool(imported.files)
-        imported.messages = tuple(_with_parts(each, imported.files) if has_files else each for each in messages)
+        drafts = [draft for draft in self._ordered() if not _is_blank(draft)]
+        if imported.files or any(draft.foreign for draft in drafts):
+            imported.messages = tuple(_with_parts(draft.message(), imported.files) for draft in drafts)
+        else:
+            imported.messages = DraftedMessages(drafts)
         times = [draft.at for draft in self.drafts if draft.at]
         imported.created_at = imported.created_at or min(times, default=None)
         # Not the time of the source, which also changes with a new title.
@@ -270,7 +242,7 @@ class Builder:
     def _ordered(self) -> Iterator[Draft]:
         homes: dict[str, list[int]] = defaultdict(list)
         for index, draft in enumerate(self.drafts):
-            for call in draft.calls:
+            for call in draft.tool_calls:
                 homes[call.id].append(index)
         if not homes:
             yield from self.drafts
@@ -279,7 +251,7 @@ class Builder:
         for draft in self.drafts:
             if draft.role == "tool" and (places := homes.get(draft.call_id or "")):
                 place = places.pop(0) if len(places) > 1 else places[0]
-                calls = (call for call in self.drafts[place].calls if call.id == draft.call_id)
+                calls = (call for call in self.drafts[place].tool_calls if call.id == draft.call_id)
                 draft.name = draft.name or next(calls).name
                 results[place].append(draft)
         placed = {id(draft) for group in results.values() for draft in group}
@@ -320,4 +292,4 @@ def _with_parts(message: LLMMessage, files: Mapping[str, bytes]) -> LLMMessage:
 
 def _is_blank(draft: Draft) -> bool:
     """Return True for a message without content, as after a failed request."""
-    return draft.role != "tool" and not (draft.text or draft.calls or draft.thoughts or draft.interrupted)
+    return draft.role != "tool" and not (draft.content or draft.tool_calls or draft.thoughts or draft.interrupted)

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from aloop.importers.draft import Imported
+    from aloop.importers.imported import Imported
     from aloop.importers.source import Source
 
     Reader = Callable[[Source], Iterator[Imported]]

@@ -21,8 +21,8 @@ from aloop.errors import AloopError, StorageError
 from aloop.importers.agents import aider, cline, vibe
 from aloop.importers.compare import untouched_count
 from aloop.importers.databases.listing import newest
-from aloop.importers.draft import Imported
 from aloop.importers.formats import FORMATS, TOOLS
+from aloop.importers.imported import Imported
 from aloop.importers.json_decoder import decode
 from aloop.importers.places import as_noted, files_of, folders_here, is_here
 from aloop.importers.run import Scan, Selection

@@ -19,8 +19,8 @@ from typing import Literal
 
 from aloop.errors import StorageError, UsageError
 from aloop.importers.detect import COMPANION, recognize
-from aloop.importers.draft import Imported
 from aloop.importers.formats import FORMATS, TOOLS
+from aloop.importers.imported import Imported
 from aloop.importers.places import is_here
 from aloop.importers.source import Source
 from aloop.importers.transcript import session_id_of

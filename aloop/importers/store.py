@@ -15,8 +15,8 @@ from typing import Literal, NamedTuple
 from aloop.config.settings import max_session_size
 from aloop.errors import SHORT_ID, SessionBusy, SessionError, SessionNotFound
 from aloop.importers.compare import compare, count_same, in_stored_order, is_placeholder, marked, untouched_count
-from aloop.importers.draft import Imported
 from aloop.importers.formats import FORMATS
+from aloop.importers.imported import Imported, Outline
 from aloop.importers.transcript import (
     as_transcript,
     copy_id_of,
@@ -373,7 +373,8 @@ class ImportStore:
         """
         facts = (imported.title, imported.cwd, imported.foreign_id, imported.version, str(imported.path or ""))
         rest = _FACTS + sum(quick_bound(LLMMessage("user", text)) for text in (*facts, *imported.losses))
-        return imported.session is None and self._fits(imported.messages, self._largest // 2 - rest)
+        room = self._largest // 2 - rest
+        return imported.session is None and (imported.size_bound <= room or self._fits(imported.messages, room))
 
     def _fits(self, messages: Sequence[LLMMessage], size: int) -> bool:
         """Return True if the messages certainly fit into ``size`` bytes of session.yaml."""
@@ -435,15 +436,15 @@ def _brief(text: str, path: Path) -> str:
 
 
 def _plan_of(imported: Imported) -> _Plan:
-    texts = (message for message in imported.messages if message.role in ("user", "assistant"))
-    size = sum(message.role != "system" for message in imported.messages)
+    texts = (each for each in imported.outlines if each.role in ("user", "assistant"))
+    size = sum(each.role != "system" for each in imported.outlines)
     return _Plan([_quick_hash(each) for each in texts], size)
 
 
-def _quick_hash(message: LLMMessage) -> int:
+def _quick_hash(message: Outline) -> int:
     """Return a hash of the size and the ends of the text, and of the calls."""
     text = message.content or ""
-    return hash((message.role, len(text), text[:50], text[-50:], message.tool_calls))
+    return hash((message.role, len(text), text[:50], text[-50:], *message.tool_calls))
 
 
 def _planned(session_id: str, old: _Plan, new: _Plan) -> Outcome:

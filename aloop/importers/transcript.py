@@ -8,8 +8,8 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from aloop.importers.draft import Imported
 from aloop.importers.formats import FORMATS
+from aloop.importers.imported import Imported
 from aloop.importers.titles import imported_title
 from aloop.llm.json_values import JsonObject
 from aloop.llm.message_types import LLMMessage

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from aloop.importers.draft import Imported
+from aloop.importers.imported import Imported
 from aloop.importers.run import Scan, Selection, find_files
 
 _NOT_SENT = {"toolUseResult", "replacement_history", "tools", "data", "event_msg", "snapshot", "rejected_messages"}

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from aloop.importers.detect import recognize
-from aloop.importers.draft import Imported
+from aloop.importers.imported import Imported
 from aloop.importers.run import Scan, Selection
 from aloop.importers.source import Source
 from aloop.llm.message_types import LLMMessage

@@ -16,7 +16,8 @@ import pytest
 
 from aloop.importers.databases.sqlite import opened, table_names
 from aloop.importers.detect import recognize
-from aloop.importers.draft import Builder, Imported
+from aloop.importers.draft import Builder
+from aloop.importers.imported import Imported
 from aloop.importers.run import Scan, Selection, find_files
 from aloop.importers.source import HEAD, Source, read_below
 from aloop.importers.store import ImportStore

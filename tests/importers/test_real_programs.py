@@ -25,7 +25,7 @@ import pytest
 
 from aloop.export.targets import deliver, to_tool
 from aloop.export.tools.target import ToolExport
-from aloop.importers.draft import Imported
+from aloop.importers.imported import Imported
 from aloop.importers.places import files_of
 from aloop.importers.run import Scan, Selection
 from aloop.importers.store import ImportStore

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from aloop.export.document import render
 from aloop.export.formats import TOOLS
 from aloop.export.targets import to_tool
-from aloop.importers.draft import Imported
+from aloop.importers.imported import Imported
 from aloop.importers.run import Scan, Selection
 from aloop.importers.store import ImportStore
 from aloop.llm.content.parts import MediaFile
@@ -61,7 +62,7 @@ def talks(draw: st.DrawFn) -> tuple[LLMMessage, ...]:
     return tuple(messages)
 
 
-def essence(messages: tuple[LLMMessage, ...], *, ids: bool = True, errors: bool = True) -> list[Any]:
+def essence(messages: Sequence[LLMMessage], *, ids: bool = True, errors: bool = True) -> list[Any]:
     """Return what a round trip has to keep; results of one answer may change places."""
     found: list[Any] = []
     names: dict[str | None, Any] = {}

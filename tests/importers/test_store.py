@@ -18,7 +18,8 @@ from aloop.errors import StorageError
 from aloop.export.json import to_json
 from aloop.importers import store
 from aloop.importers.compare import _MARKS
-from aloop.importers.draft import Builder, Imported
+from aloop.importers.draft import Builder
+from aloop.importers.imported import Imported
 from aloop.importers.run import Scan, Selection
 from aloop.importers.store import ImportStore, Outcome
 from aloop.importers.transcript import session_id_of
@@ -442,7 +443,7 @@ def test_image_becomes_a_part_and_an_earlier_import_is_the_same_session(sessions
     (question,) = fresh.messages
     assert [(part.kind, part.file) for part in question.parts] == [("image", PIXEL.file)]
     assert (question.content or "").startswith("Look\nat this [image: files/0123")
-    old = replace(fresh, messages=(replace(question, content=photo().drafts[0].text, parts=()),))
+    old = replace(fresh, messages=(replace(question, content=photo().drafts[0].content, parts=()),))
     assert ImportStore(sessions_dir).put(old).action == "imported"
     assert ImportStore(sessions_dir).put(fresh).action == "unchanged"
 

@@ -21,8 +21,8 @@ from aloop.cli.exchange.importing import ImportOptions
 from aloop.errors import SHORT_ID, AloopError, SessionError, StorageError, UsageError
 from aloop.formatting import display_path, expand_home, format_time, quantity
 from aloop.importers.databases.sqlite import SQLITE
-from aloop.importers.draft import Imported
 from aloop.importers.formats import FORMATS, TOOLS
+from aloop.importers.imported import Imported
 from aloop.importers.peek import PROJECT_TOOLS, Stored
 from aloop.importers.places import files_of, folders_here, notes_folders, places_of
 from aloop.importers.run import Scan, Selection, find_files, packed_as, size_of

@@ -14,8 +14,8 @@ from pathlib import Path
 from aloop.cli.sessions.output import NO_TITLE
 from aloop.errors import SHORT_ID
 from aloop.formatting import display_path, format_time, quantity
-from aloop.importers.draft import Imported
 from aloop.importers.formats import FORMATS
+from aloop.importers.imported import Imported
 from aloop.importers.run import Scan
 from aloop.importers.store import Outcome
 from aloop.importers.transcript import title_of

@@ -16,7 +16,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from aloop.importers.draft import Builder, Imported
+from aloop.importers.draft import Builder
+from aloop.importers.imported import Imported
 from aloop.importers.source import Source
 
 TOOL = "aider"

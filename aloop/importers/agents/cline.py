@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from aloop.importers.draft import Builder, Imported
+from aloop.importers.draft import Builder
+from aloop.importers.imported import Imported
 from aloop.importers.plain import anthropic
 from aloop.importers.source import Source, json_below
 from aloop.importers.values import items, joined, mapping, moment, objects, text

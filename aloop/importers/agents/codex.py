@@ -13,7 +13,8 @@ from datetime import datetime
 from typing import Any, cast
 
 from aloop.importers.blocks import content_json, content_text, texts_of
-from aloop.importers.draft import Builder, Draft, Imported
+from aloop.importers.draft import Builder, Draft
+from aloop.importers.imported import Imported
 from aloop.importers.json_decoder import decode
 from aloop.importers.source import Source
 from aloop.importers.values import (
@@ -90,7 +91,7 @@ class _Reader:
                 draft.skip |= words not in self._typed
         else:
             for draft, _ in self._users.values():
-                draft.skip |= draft.text.lstrip().startswith(_INJECTED)
+                draft.skip |= draft.content.lstrip().startswith(_INJECTED)
         return builder.build()
 
     @property

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from aloop.importers.blocks import content_json
-from aloop.importers.draft import Builder, Draft, Imported
+from aloop.importers.draft import Builder, Draft
+from aloop.importers.imported import Imported
 from aloop.importers.plain.openai import new_builder
 from aloop.importers.source import Source, read_below
 from aloop.importers.values import arguments_text, joined, mapping, moment, number, objects, text
@@ -163,8 +164,8 @@ def _from_contents(contents: Sequence[Mapping[str, Any]], path: Path | None) -> 
                 draft.add_text(builder.image(text(inline.get("mimeType")), text(inline.get("data"))))
             else:
                 draft.add_text(text(part.get("text")))
-        if draft.role == "user" and draft.text:
-            builder.user(draft.text)
+        if draft.role == "user" and draft.content:
+            builder.user(draft.content)
     return builder.build()
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from aloop.importers.blocks import content_text
-from aloop.importers.draft import Builder, Draft, Imported
+from aloop.importers.draft import Builder, Draft
+from aloop.importers.imported import Imported
 from aloop.importers.places import kimi_slug
 from aloop.importers.source import Source, json_below
 from aloop.importers.values import arguments_text, mapping, moment, number, objects, text
@@ -126,7 +127,7 @@ class _Reader:
             self.builder.lose("records about the state of the program")
 
     def _system(self, words: str, at: datetime | None) -> None:
-        if not any(draft.role == "system" and draft.text == words for draft in self.builder.drafts):
+        if not any(draft.role == "system" and draft.content == words for draft in self.builder.drafts):
             self.builder.system(words, at)
 
     def _message(self, message: Mapping[str, Any], at: datetime | None) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 from aloop.export.tools.opencode import SLUG
 from aloop.importers.blocks import content_json, data_url
 from aloop.importers.databases.sqlite import SQLITE, WANTED, loaded, opened, rows
-from aloop.importers.draft import INJECTED, Builder, Draft, Imported
+from aloop.importers.draft import INJECTED, Builder, Draft
+from aloop.importers.imported import Imported
 from aloop.importers.json_decoder import decode
 from aloop.importers.source import Source, read_below
 from aloop.importers.values import arguments_text, items, mapping, moment, number, objects, text
@@ -151,8 +152,8 @@ def _add_user(builder: Builder, message: Mapping[str, Any], parts: Sequence[Mapp
             shown.add_text(text(part.get("prompt")))
         elif part.get("type") not in ("compaction", "step-start", "snapshot", "patch"):
             shown.foreign.setdefault("parts", []).append(dict(part))
-    if shown.text:
-        builder.user(shown.text, at, foreign=shown.foreign)
+    if shown.content:
+        builder.user(shown.content, at, foreign=shown.foreign)
     return any(part.get("type") == "compaction" for part in parts)
 
 
@@ -198,7 +199,7 @@ def _add_answer(
     error = mapping(message.get("error"))
     draft.interrupted = error.get("name") == "MessageAbortedError"
     draft.foreign["error"] = dict(error) if error and not draft.interrupted else None
-    if draft.foreign["error"] and not (draft.text or draft.calls or draft.thoughts):
+    if draft.foreign["error"] and not (draft.content or draft.tool_calls or draft.thoughts):
         draft.add_text(text(mapping(error.get("data")).get("message")) or text(error.get("name")))
         draft.skip = True
     draft.foreign["provider"] = message.get("providerID")

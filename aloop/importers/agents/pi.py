@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from aloop.importers.blocks import content_text
-from aloop.importers.draft import Builder, Imported
+from aloop.importers.draft import Builder
+from aloop.importers.imported import Imported
 from aloop.importers.source import Source
 from aloop.importers.tree import paths
 from aloop.importers.values import arguments_text, exported_from, mapping, moment, number, objects, text
@@ -122,6 +123,6 @@ def _add_answer(builder: Builder, message: Mapping[str, Any], at: datetime | Non
         draft.stop_reason = "max_tokens"
     draft.foreign["provider"] = message.get("provider")
     draft.foreign["error"] = message.get("errorMessage")
-    if draft.foreign["error"] and not (draft.text or draft.calls or draft.thoughts):
+    if draft.foreign["error"] and not (draft.content or draft.tool_calls or draft.thoughts):
         draft.add_text(text(message.get("errorMessage")))
         draft.skip = True

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from aloop.importers.blocks import content_text, texts_of
-from aloop.importers.draft import Builder, Imported
+from aloop.importers.draft import Builder
+from aloop.importers.imported import Imported
 from aloop.importers.places import as_noted
 from aloop.importers.plain import openai
 from aloop.importers.source import Source, json_below

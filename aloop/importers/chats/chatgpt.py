@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from aloop.importers.blocks import content_json
-from aloop.importers.draft import Builder, Imported
+from aloop.importers.draft import Builder
+from aloop.importers.imported import Imported
 from aloop.importers.source import Source
 from aloop.importers.tree import Branch, paths
 from aloop.importers.values import arguments_text, items, joined, mapping, moment, objects, text

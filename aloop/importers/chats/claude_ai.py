@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from aloop.importers.blocks import add_answer_blocks, content_text
-from aloop.importers.draft import Builder, Imported
+from aloop.importers.draft import Builder
+from aloop.importers.imported import Imported
 from aloop.importers.source import Source
 from aloop.importers.tree import paths
 from aloop.importers.values import joined, mapping, moment, objects, text

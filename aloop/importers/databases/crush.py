@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from aloop.importers.databases.sqlite import WANTED, loaded, opened, rows
-from aloop.importers.draft import INJECTED, Builder, Draft, Imported
+from aloop.importers.draft import INJECTED, Builder, Draft
+from aloop.importers.imported import Imported
 from aloop.importers.source import Source
 from aloop.importers.values import arguments_text, joined, mapping, moment, objects, text
 
@@ -52,8 +53,8 @@ def _add(builder: Builder, row: Mapping[str, Any], *, is_summary: bool) -> None:
             builder.result(call_id, words, at, name=text(data.get("name")) or None, is_error=failed)
         else:
             _add_part(builder, draft, text(part.get("type")), data)
-    if not is_answer and draft.text:
-        builder.user(draft.text, at, summary=is_summary, foreign=draft.foreign)
+    if not is_answer and draft.content:
+        builder.user(draft.content, at, summary=is_summary, foreign=draft.foreign)
 
 
 def _add_part(builder: Builder, draft: Draft, kind: str, data: Mapping[str, Any]) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 
 from aloop.importers.blocks import content_text
 from aloop.importers.databases.sqlite import SQLITE, WANTED, loaded, opened, rows
-from aloop.importers.draft import Builder, Draft, Imported
+from aloop.importers.draft import Builder, Draft
+from aloop.importers.imported import Imported
 from aloop.importers.source import Source
 from aloop.importers.values import arguments_text, json_text, mapping, moment, objects, text
 
@@ -82,12 +83,13 @@ def _add(builder: Builder, role: str, content: object, at: datetime | None, fact
             builder.lose("questions and notices of the program")
         else:
             draft.add_text(content_text(builder, [part]))
-    if role != "assistant" and draft.text:
-        is_inserted = draft.text.startswith(_CONTEXT) and draft.text.rstrip().endswith(_CONTEXT.replace("<", "</"))
+    if role != "assistant" and draft.content:
+        words = draft.content
+        is_inserted = words.startswith(_CONTEXT) and words.rstrip().endswith(_CONTEXT.replace("<", "</"))
         is_hidden = facts.get("userVisible") is False and not (skip or is_inserted)
         # A summary hides all messages before it from the model.
         is_summary = is_hidden and bool(builder.drafts) and all(each.skip for each in builder.drafts)
-        builder.user(draft.text, at, skip=skip or is_inserted, summary=is_summary)
+        builder.user(words, at, skip=skip or is_inserted, summary=is_summary)
 
 
 def _result(builder: Builder, result: Mapping[str, Any]) -> tuple[str, bool]:

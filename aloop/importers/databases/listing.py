@@ -8,7 +8,7 @@ from pathlib import Path
 
 from aloop.export.tools.opencode import SLUG
 from aloop.importers.databases.sqlite import opened
-from aloop.importers.draft import Imported
+from aloop.importers.imported import Imported
 from aloop.importers.places import as_noted
 from aloop.importers.values import moment, text
 

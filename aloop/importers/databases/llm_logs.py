@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from aloop.importers.databases.sqlite import SQLITE, loaded, opened, rows
-from aloop.importers.draft import Builder, Draft, Imported
+from aloop.importers.draft import Builder, Draft
+from aloop.importers.imported import Imported
 from aloop.importers.source import Source
 from aloop.importers.values import arguments_text, json_text, mapping, moment, number, objects, text
 from aloop.llm.message_types import Usage

@@ -8,7 +8,8 @@ from typing import Any
 
 from aloop.export.json import METADATA
 from aloop.importers.blocks import add_answer_blocks, add_user_content, content_text, usage_of
-from aloop.importers.draft import Builder, Imported
+from aloop.importers.draft import Builder
+from aloop.importers.imported import Imported
 from aloop.importers.plain.openai import new_builder
 from aloop.importers.source import Source
 from aloop.importers.values import mapping, moment, objects, text

@@ -13,7 +13,8 @@ from typing import Any
 
 from aloop.export.json import METADATA
 from aloop.importers.blocks import content_text
-from aloop.importers.draft import Builder, Imported
+from aloop.importers.draft import Builder
+from aloop.importers.imported import Imported
 from aloop.importers.source import Source
 from aloop.importers.values import arguments_text, mapping, moment, number, objects, text
 from aloop.llm.message_types import Usage

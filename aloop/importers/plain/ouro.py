@@ -9,7 +9,8 @@ from typing import Any
 
 import yaml
 
-from aloop.importers.draft import Builder, Imported
+from aloop.importers.draft import Builder
+from aloop.importers.imported import Imported
 from aloop.importers.plain import openai
 from aloop.importers.source import Source
 from aloop.importers.values import mapping, objects, text

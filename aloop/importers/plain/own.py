@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from aloop.errors import SessionFileError, StorageError
-from aloop.importers.draft import Imported
+from aloop.importers.imported import Imported
 from aloop.importers.plain import ouro
 from aloop.importers.source import Source
 from aloop.memory.codec.serialization import load_session

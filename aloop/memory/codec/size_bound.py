@@ -25,6 +25,14 @@ def quick_bound(message: LLMMessage) -> int:
     return _bound(message, _quick, _quick_json)
 
 
+def bound_of_lengths(characters: int, records: int) -> int:
+    """Return the size in bytes that as many characters have at most.
+
+    ``records`` is the number of messages, calls and the like, and of other lists in these.
+    """
+    return _PER_RECORD * records + _PER_JSON_CHARACTER * characters
+
+
 def close_bound(message: LLMMessage) -> int:
     """Return a size in bytes that usually is at most six times the true one."""
     return _bound(message, _of_text, _of_json)

@@ -27,7 +27,7 @@ from aloop.export.tools.folders import claude_slug
 from aloop.formatting import display_path
 from aloop.importers import store
 from aloop.importers.databases import sqlite
-from aloop.importers.draft import Imported
+from aloop.importers.imported import Imported
 from aloop.importers.run import Scan
 from aloop.importers.store import ImportStore, Outcome
 from aloop.importers.transcript import session_id_of
