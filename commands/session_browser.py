@@ -300,7 +300,7 @@ class ForeignBrowser(SessionBrowser):
         # Imported late for start-up time.
         from aloop.importers.formats import FORMATS
         from aloop.importers.peek import read_whole
-        from aloop.importers.store import ImportStore
+        from aloop.importers.storing.store import ImportStore
 
         imported = read_whole(glimpse)
         if imported is None:

@@ -61,3 +61,5 @@ def label_of(origin: str | None) -> str:
 
 TOOLS = tuple(name for name, form in FORMATS.items() if form.module.startswith(("agents.", "databases.")))
 """Formats of programs on this machine, whose sessions are found by the name of the program."""
+PROJECT_TOOLS = tuple(tool for tool in TOOLS if tool != "llm")
+"""Those whose sessions belong to a folder."""

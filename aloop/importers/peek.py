@@ -19,14 +19,14 @@ from typing import Literal
 
 from aloop.errors import AloopError, StorageError
 from aloop.importers.agents import aider, cline, vibe
-from aloop.importers.compare import untouched_count
 from aloop.importers.databases.listing import newest
-from aloop.importers.formats import FORMATS, TOOLS
+from aloop.importers.formats import FORMATS, PROJECT_TOOLS
 from aloop.importers.imported import Imported
 from aloop.importers.json_decoder import decode
 from aloop.importers.places import as_noted, files_of, folders_here, is_here
 from aloop.importers.run import Scan, Selection
 from aloop.importers.source import Source
+from aloop.importers.storing.compare import untouched_count
 from aloop.importers.transcript import session_id_of, title_of
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.session import FILE_NAME
@@ -35,8 +35,6 @@ from aloop.memory.sessions_dir.yaml_backend import YamlBackend
 
 News = Literal["new", "grown", ""]
 """The part of a session that an import would take: all, what it has gained, or nothing."""
-PROJECT_TOOLS = tuple(tool for tool in TOOLS if tool != "llm")
-"""Tools whose sessions belong to a folder."""
 _PIECE = 65_536
 _PIECES = (_PIECE, 16 * _PIECE, 256 * _PIECE)
 """Bytes that are read until there is a message: a line can be long, and some files are one document."""

@@ -12,7 +12,7 @@ from aloop.cli.parser import parse_arguments
 from aloop.config.user_folders import state_dir
 from aloop.formatting import display_path
 from aloop.importers.draft import Builder
-from aloop.importers.store import ImportStore
+from aloop.importers.storing.store import ImportStore
 from aloop.memory import SessionLibrary
 from aloop.memory.trust_file import TrustFile
 from commands.dispatch import dispatch

@@ -21,7 +21,7 @@ from aloop.export.formats import TOOLS
 from aloop.export.targets import to_tool
 from aloop.export.transcript import transcript
 from aloop.importers.run import Scan, Selection, find_files
-from aloop.importers.store import ImportStore
+from aloop.importers.storing.store import ImportStore
 from aloop.llm.content.parts import marked_text
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.session import Session

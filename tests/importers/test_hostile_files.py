@@ -20,7 +20,7 @@ from aloop.importers.draft import Builder
 from aloop.importers.imported import Imported
 from aloop.importers.run import Scan, Selection, find_files
 from aloop.importers.source import HEAD, Source, read_below
-from aloop.importers.store import ImportStore
+from aloop.importers.storing.store import ImportStore
 from aloop.importers.values import moment
 from aloop.memory.context import UNANSWERED
 from aloop.memory.disk.filesystem import SYSTEM

@@ -18,7 +18,7 @@ from aloop.importers import peek
 from aloop.importers.peek import Glimpse, News, Stored, ending, glimpses, glimpses_of, offers, read_whole, summary
 from aloop.importers.places import files_of
 from aloop.importers.run import Scan, Selection
-from aloop.importers.store import ImportStore
+from aloop.importers.storing.store import ImportStore
 from aloop.importers.transcript import session_id_of
 from aloop.memory.sessions_dir.yaml_backend import YamlBackend, rename_session
 from tests.cli.exchange.test_import import claude_session

@@ -28,7 +28,7 @@ from aloop.export.tools.target import ToolExport
 from aloop.importers.imported import Imported
 from aloop.importers.places import files_of
 from aloop.importers.run import Scan, Selection
-from aloop.importers.store import ImportStore
+from aloop.importers.storing.store import ImportStore
 from aloop.llm.content.parts import part_of
 from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall
 from aloop.memory.disk.filesystem import SYSTEM

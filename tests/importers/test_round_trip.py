@@ -19,7 +19,7 @@ from aloop.export.formats import TOOLS
 from aloop.export.targets import to_tool
 from aloop.importers.imported import Imported
 from aloop.importers.run import Scan, Selection
-from aloop.importers.store import ImportStore
+from aloop.importers.storing.store import ImportStore
 from aloop.llm.content.parts import MediaFile
 from aloop.llm.message_types import LLMMessage, ToolCall, Usage
 from aloop.memory import MemoryManager, SessionLibrary

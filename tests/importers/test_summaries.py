@@ -8,7 +8,7 @@ from typing import Any
 
 from aloop.export.targets import to_tool
 from aloop.importers.run import Scan, Selection
-from aloop.importers.store import ImportStore, Outcome
+from aloop.importers.storing.store import ImportStore, Outcome
 from aloop.llm.message_types import LLMMessage
 from tests.importers.reading import AT, write_lines
 from tests.importers.test_round_trip import session_of

@@ -15,19 +15,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 from aloop.cli.console import ProgressBar, json_line, output_width, print_line, print_note
-from aloop.cli.exchange.import_list import list_tools
 from aloop.cli.exchange.import_rows import KINDS, ImportTable, import_record, listed, unreadable
 from aloop.cli.exchange.importing import ImportOptions
 from aloop.errors import SHORT_ID, AloopError, SessionError, StorageError, UsageError
 from aloop.formatting import display_path, expand_home, format_time, quantity
 from aloop.importers.databases.sqlite import SQLITE
-from aloop.importers.formats import FORMATS, TOOLS
+from aloop.importers.formats import FORMATS, PROJECT_TOOLS, TOOLS
 from aloop.importers.imported import Imported
-from aloop.importers.peek import PROJECT_TOOLS, Stored
 from aloop.importers.places import files_of, folders_here, notes_folders, places_of
 from aloop.importers.run import Scan, Selection, find_files, packed_as, size_of
 from aloop.importers.source import Source
-from aloop.importers.store import ImportStore, Outcome
+from aloop.importers.storing.store import ImportStore, Outcome
 from aloop.interrupts import INTERRUPTED, DelayedInterrupt
 from aloop.memory.sessions_dir.location import resolve_sessions_dir
 from aloop.memory.trust_file import TrustFile
@@ -48,6 +46,9 @@ def run_import(options: ImportOptions) -> int:
     if not options.what:
         if flag := next((name for name, value in _flags(options).items() if value), ""):
             raise UsageError(f"{flag} is for an import. Name a tool, a file or a folder, as in `aloop import codex`.")
+        # Loaded only here, because it loads most formats.
+        from aloop.cli.exchange.import_list import list_tools
+
         return list_tools(options)
     selection = Selection(options.form, options.session, since=options.since, branches=options.branches)
     scan = Scan(selection)
@@ -128,6 +129,8 @@ def _target(options: ImportOptions, what: str, scan: Scan) -> _Target:
         found = [path for folder in folders for path in files_of(what, folder, everywhere=options.all)]
         if options.all or not notes_folders(what):
             return _Target(what, list(dict.fromkeys(found)))
+        from aloop.importers.peek import Stored  # loads most formats
+
         moved = Stored(resolve_sessions_dir(options.sessions_dir)).moved(what)
         found += [origin.path for origin in moved.values() if origin.path.is_file()]
         return _Target(what, list(dict.fromkeys(found)), folders, frozenset(moved))

@@ -12,8 +12,8 @@ from aloop.cli.console import json_line, print_line, print_note
 from aloop.cli.exchange.importing import ImportOptions
 from aloop.errors import StorageError
 from aloop.formatting import display_path, quantity
-from aloop.importers.formats import FORMATS, TOOLS
-from aloop.importers.peek import PROJECT_TOOLS, News, Stored, distinct, glimpses_of
+from aloop.importers.formats import FORMATS, PROJECT_TOOLS, TOOLS
+from aloop.importers.peek import News, Stored, distinct, glimpses_of
 from aloop.importers.places import files_of, folders_here
 from aloop.importers.run import size_of
 from aloop.memory.sessions_dir.location import resolve_sessions_dir

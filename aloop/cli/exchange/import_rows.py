@@ -17,7 +17,7 @@ from aloop.formatting import display_path, format_time, quantity
 from aloop.importers.formats import FORMATS
 from aloop.importers.imported import Imported
 from aloop.importers.run import Scan
-from aloop.importers.store import Outcome
+from aloop.importers.storing.store import Outcome
 from aloop.importers.transcript import title_of
 from aloop.sanitize import visible
 from aloop.width import fit

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aloop.errors import (
     AmbiguousPrefix,
@@ -27,8 +28,6 @@ from aloop.memory.codec.serialization import load_session
 from aloop.memory.disk import filesystem
 from aloop.memory.disk.filesystem import FOLDER_MODE, explained
 from aloop.memory.disk.locks import write_lock
-from aloop.memory.search.query import Query
-from aloop.memory.search.search import Hit, search
 from aloop.memory.session import (
     FILE_NAME,
     Session,
@@ -41,7 +40,6 @@ from aloop.memory.session import (
 from aloop.memory.session_folder.recovery import with_recovered_names
 from aloop.memory.session_folder.session_file import TRIES, ConcurrentChange, SessionFile
 from aloop.memory.sessions_dir.catalog import Catalog, Entry, distinct_id, is_own_name
-from aloop.memory.sessions_dir.check import Checker
 from aloop.memory.sessions_dir.folders import ALOOP_FOLDER, make_session_folder, make_sessions_dir, put_own_files
 from aloop.memory.sessions_dir.ids import normal_prefix, short_name
 from aloop.memory.sessions_dir.index import add_to_index
@@ -55,9 +53,13 @@ from aloop.memory.sessions_dir.preview import (
 )
 from aloop.memory.sessions_dir.registry import Registry
 from aloop.memory.sessions_dir.removed_projects import folder_for
-from aloop.memory.sessions_dir.text_check import Finding, explain_markers
 from aloop.memory.sessions_dir.trash import Trash, TrashedSession
 from aloop.project import moved_folder
+
+if TYPE_CHECKING:
+    from aloop.memory.search.query import Query
+    from aloop.memory.search.search import Hit
+    from aloop.memory.sessions_dir.text_check import Finding
 
 
 class YamlBackend:
@@ -162,6 +164,8 @@ class YamlBackend:
                 try:
                     return SessionFile.read(self.fs, path)
                 except SessionFileError as error:
+                    from aloop.memory.sessions_dir.text_check import explain_markers  # only for damaged files
+
                     raise explain_markers(error, self.fs.read(path)) from None
 
     def locate(self, prefix: str, *, ask_files: bool = False) -> Entry:
@@ -279,6 +283,8 @@ class YamlBackend:
 
     def search(self, query: Query, on_read: OnRead = ignore_progress) -> Iterator[list[Hit]]:
         """Yield hits as ``aloop.memory.search.search.search`` does."""
+        from aloop.memory.search.search import search  # only few commands search
+
         with self._explained("search the sessions"):
             yield from search(self.fs, self.sessions_dir, query, self._catalog.duplicate_ids(), on_read)
 
@@ -336,6 +342,8 @@ class YamlBackend:
 
     def check(self, prefix: str | None, *, fix: bool, on_read: OnRead = ignore_progress) -> Iterator[list[Finding]]:
         """Yield findings about one session, or all; raises as ``locate`` does."""
+        from aloop.memory.sessions_dir.check import Checker  # only few commands check
+
         checker = Checker(self.fs, self.sessions_dir, fix=fix)
         folder = None if prefix is None else self.locate(prefix).folder
         with self._explained("check the sessions"):

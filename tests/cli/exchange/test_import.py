@@ -25,11 +25,11 @@ from aloop.config.user_folders import state_dir
 from aloop.errors import StorageError, UnstorableValue, UsageError
 from aloop.export.tools.folders import claude_slug
 from aloop.formatting import display_path
-from aloop.importers import store
 from aloop.importers.databases import sqlite
 from aloop.importers.imported import Imported
 from aloop.importers.run import Scan
-from aloop.importers.store import ImportStore, Outcome
+from aloop.importers.storing import store
+from aloop.importers.storing.store import ImportStore, Outcome
 from aloop.importers.transcript import session_id_of
 from aloop.memory import Session, SessionLibrary
 from aloop.memory.sessions_dir.yaml_backend import YamlBackend

@@ -11,7 +11,7 @@ import pytest
 from aloop.cli.console import json_line
 from aloop.cli.exchange.import_rows import ImportTable, import_record
 from aloop.importers.imported import Imported, Kind
-from aloop.importers.store import Outcome
+from aloop.importers.storing.store import Outcome
 from aloop.llm.message_types import LLMMessage, ToolCall
 from aloop.width import text_width
 

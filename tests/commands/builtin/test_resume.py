@@ -12,8 +12,8 @@ import pytest
 from aloop.errors import UsageError
 from aloop.export.targets import deliver, to_tool
 from aloop.importers import peek
-from aloop.importers import store as importers_store
 from aloop.importers.peek import Glimpse
+from aloop.importers.storing import sizes
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import SessionLibrary, SessionTitle
 from aloop.memory.projects import Place
@@ -304,7 +304,7 @@ async def test_session_of_another_tool_that_is_too_large_is_not_taken_in(
     claude_session(Path.cwd(), private_home)
     browser = BrowserWithImports(bench().memory, 20)
     await all_rows(browser)
-    monkeypatch.setattr(importers_store, "max_session_size", lambda: 100)
+    monkeypatch.setattr(sizes, "max_session_size", lambda: 100)
     with pytest.raises(UsageError, match="Not imported: the session would have 1 MB, more than the limit of 0 MB"):
         await ForeignBrowser(bench().memory, browser.found).take_in(browser.found[0].session_id)
     assert not list(sessions_dir.glob("2*"))

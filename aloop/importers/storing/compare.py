@@ -1,27 +1,14 @@
-"""Compare stored messages with those of a later import or a returned export.
-
-An export names its session. It is compared with a new export of that session, so that what a format cannot hold makes
-no difference.
-"""
+"""Compare stored messages with those of a later import."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
-from aloop.errors import SessionError
-from aloop.export.document import render
-from aloop.export.formats import FORMATS as EXPORTS
-from aloop.export.formats import TOOLS
-from aloop.export.targets import to_tool
 from aloop.importers.draft import INJECTED
-from aloop.importers.formats import FORMATS
-from aloop.importers.imported import Imported
 from aloop.importers.json_decoder import decode
-from aloop.importers.source import Source
 from aloop.llm.content.parts import FILES, marked_text
 from aloop.llm.json_values import digest_of
 from aloop.llm.message_types import LLMMessage
@@ -38,71 +25,6 @@ _NAMES = re.compile(r"\[file: [^\[\]\n]*\]")
 
 _EXACT = 2**53
 """The largest whole number up to which a float has all."""
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """A session and an export of it, both of which may have been continued.
-
-    ``common`` is the number of sent messages at the start that both have. ``gained`` are those after them that only the
-    export has; ``is_behind`` is True if the session has others there. A new summary of messages that the session still
-    has is the first of them, and skipped. ``results`` have come since, by the ID of their call.
-    """
-
-    common: int
-    gained: tuple[LLMMessage, ...]
-    is_behind: bool
-    results: dict[str | None, LLMMessage]
-
-
-def compare(session: Session, tool: str, fresh: Sequence[LLMMessage]) -> Comparison:
-    """Compare a session with the messages of its export for ``tool``."""
-    shortened = {each.tool_call_id: each.output_file for each in session.messages if each.output_file}
-    known = [
-        # Some formats have no mark for a failure, and programs add what they do not show.
-        replace(each, is_error=False, output_file=shortened.get(each.tool_call_id))
-        for each in _exported_again(session, tool)
-        if _is_compared(each)
-    ]
-    places = [place for place, each in enumerate(fresh) if _is_compared(each)]
-    compared = [replace(fresh[place], is_error=False) for place in places]
-    common = count_same(known, compared)
-    moved: list[int] = []
-    while common < min(len(known), len(compared)) and compared[common].summary:
-        # Some programs put a new summary before old messages that they keep.
-        moved.append(places.pop(common))
-        del compared[common]
-        common = count_same(known, compared)
-    pairs = zip(known[:common], compared, strict=False)
-    results = {new.tool_call_id: new for old, new in pairs if is_placeholder(old) and not is_placeholder(new)}
-    start = places[common - 1] + 1 if common else 0
-    end = places[-1] + 1 if len(places) > common else start
-    gained = [each for place, each in enumerate(fresh[start:end], start) if place not in moved]
-    if gained:
-        stored = {each.content for each in session.messages if each.summary}
-        summaries = [replace(fresh[place], skip=True) for place in moved if fresh[place].content not in stored]
-        gained = [*summaries, *gained]
-    return Comparison(common, tuple(gained), len(known) > common, results)
-
-
-def _is_compared(message: LLMMessage) -> bool:
-    """Return True for a message that an export contains."""
-    has_content = message.content or message.tool_calls or message.parts or message.role == "tool"
-    return bool(has_content) and message.role != "system" and not message.skip
-
-
-def _exported_again(session: Session, tool: str) -> Sequence[LLMMessage]:
-    """Return the messages of a new export after an import; none if it has none."""
-    if tool not in EXPORTS:
-        return ()
-    try:
-        exported = to_tool(session, tool, Path.cwd()) if tool in TOOLS else None
-    except SessionError:
-        return ()
-    text = exported.text if exported else render(session, tool)
-    path = exported.path if exported else Path("export.json")
-    found: Sequence[Imported] = list(FORMATS[tool].reader()(Source(path, text.encode())))
-    return next((imported.messages for imported in found if imported.kind == "session"), ())
 
 
 def count_same(kept: Sequence[LLMMessage], fresh: Sequence[LLMMessage]) -> int:

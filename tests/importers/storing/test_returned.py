@@ -12,11 +12,9 @@ from aloop.errors import SessionBusy
 from aloop.export.document import render
 from aloop.export.formats import TOOLS
 from aloop.export.targets import to_tool
-from aloop.importers import store
-from aloop.importers.compare import count_same
 from aloop.importers.run import Scan, Selection
-from aloop.importers.store import ImportStore, Outcome
-from aloop.llm.content.parts import ContentPart
+from aloop.importers.storing import store
+from aloop.importers.storing.store import ImportStore, Outcome
 from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall
 from aloop.memory import MemoryManager, Session, SessionLibrary
 from tests.memory.test_parts import PIXEL
@@ -28,19 +26,6 @@ MORE = (
     LLMMessage("tool", "\n".join(map(str, range(9_000))), tool_call_id="d1", name="bash"),
     LLMMessage("assistant", "Done there.", model="m"),
 )
-
-
-@pytest.mark.parametrize("typed", ["[file: b.txt]", "[image: two]", "[document: b, 2 bytes]"])
-def test_messages_that_differ_in_words_in_brackets_are_different(typed: str) -> None:
-    assert count_same([LLMMessage("user", "See [file: a.txt]")], [LLMMessage("user", f"See {typed}")]) == 0
-
-
-@pytest.mark.parametrize("name", ["", "a, b.png"])
-def test_image_is_the_same_as_its_mark_in_the_text(name: str) -> None:
-    part = ContentPart("image", PIXEL.file, PIXEL.media_type, 1_234, name=name)
-    message = LLMMessage("user", "See", parts=(part,))
-    assert count_same([LLMMessage("user", f"See\n{part.mark}")], [message]) == 1
-    assert count_same([LLMMessage("user", "See")], [message]) == 1
 
 
 async def make_session(sessions_dir: Path) -> Session:

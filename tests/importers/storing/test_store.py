@@ -16,12 +16,12 @@ import pytest
 
 from aloop.errors import StorageError
 from aloop.export.json import to_json
-from aloop.importers import store
-from aloop.importers.compare import _MARKS
 from aloop.importers.draft import Builder
 from aloop.importers.imported import Imported
 from aloop.importers.run import Scan, Selection
-from aloop.importers.store import ImportStore, Outcome
+from aloop.importers.storing import sizes, store
+from aloop.importers.storing.compare import _MARKS
+from aloop.importers.storing.store import ImportStore, Outcome
 from aloop.importers.transcript import session_id_of
 from aloop.llm.json_values import JsonObject
 from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall
@@ -359,13 +359,14 @@ def test_update_after_which_a_session_could_not_be_opened_leaves_it_as_it_is(
     assert ImportStore(sessions_dir).put(large).action == "updated"
 
 
-def test_size_of_a_new_session_is_known_to_a_few_bytes(sessions_dir: Path, tmp_path: Path) -> None:
+def test_size_of_a_new_session_is_known_to_a_few_bytes(
+    sessions_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = load(sessions_dir, ImportStore(sessions_dir).put(talk(9)).session_id).path
     size = path.stat().st_size
     for limit, action in ((size - 1, "too large"), (size + 12, "imported")):
-        store = ImportStore(tmp_path / "other")
-        store._largest = limit
-        assert store.put(talk(9)).action == action
+        monkeypatch.setattr(sizes, "max_session_size", lambda limit=limit: limit)
+        assert ImportStore(tmp_path / "other").put(talk(9)).action == action
 
 
 def test_session_of_a_newer_version_is_reported_and_not_updated(sessions_dir: Path) -> None:

@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from aloop.config.settings import max_session_size
 from aloop.errors import SHORT_ID, SessionBusy, SessionError, SessionNotFound
-from aloop.importers.compare import compare, count_same, in_stored_order, is_placeholder, marked, untouched_count
 from aloop.importers.formats import FORMATS
 from aloop.importers.imported import Imported, Outline
+from aloop.importers.storing.compare import count_same, in_stored_order, is_placeholder, marked, untouched_count
+from aloop.importers.storing.sizes import SizeLimit, brief, is_long
 from aloop.importers.transcript import (
     as_transcript,
     copy_id_of,
@@ -27,14 +27,12 @@ from aloop.importers.transcript import (
 )
 from aloop.llm.content.parts import FILES
 from aloop.llm.message_types import LLMMessage
-from aloop.memory.codec.emitter import ITEM_COLUMN, emit_messages
 from aloop.memory.codec.serialization import session_text
-from aloop.memory.codec.size_bound import close_bound, quick_bound
 from aloop.memory.disk.filesystem import explained, write_atomic
 from aloop.memory.disk.locks import OpenLock, write_lock
 from aloop.memory.session import Session
 from aloop.memory.session_folder.media import copy_media
-from aloop.memory.session_folder.outputs import MAX_RESULT_BYTES, copy_output, keep_output, make_own_folder, shorten
+from aloop.memory.session_folder.outputs import copy_output, keep_output, make_own_folder
 from aloop.memory.session_folder.session_file import ConcurrentChange, SessionFile
 from aloop.memory.sessions_dir.location import resolve_sessions_dir
 from aloop.memory.sessions_dir.yaml_backend import YamlBackend
@@ -43,12 +41,8 @@ Action = Literal[
     "imported", "updated", "unchanged", "exported", "continued", "in trash", "in use", "unreadable", "too large"
 ]
 
-_FACTS = 100_000
-"""Bytes for the header of a new session, at most; its texts come in addition."""
 _DIGITS = 10
 """Bytes of the number of messages in the header, and of quotes around the digest, at most."""
-_NOTE = 20_000
-"""Bytes for the note in a shortened result, which has a path, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +87,7 @@ class ImportStore:
         self._dry = dry
         self._planned: dict[str, _Plan] = {}
         self._on_write = on_write
-        self._largest = max_session_size()
+        self._limit = SizeLimit(self.sessions_dir)
         # Read once: a lookup for each conversation would read the folder again after each new session.
         self._known = {title.id for title in self.backend.list_titles()}
         self._trashed = {trashed.id: trashed.summary.path for trashed in self.backend.trashed(None)}
@@ -173,12 +167,12 @@ class ImportStore:
 
     def _add(self, session_id: str, imported: Imported, source: str) -> Outcome:
         """Write a new session; ``source`` is the one here that was continued, too."""
-        if not (self._dry and self._is_small(imported)):
+        if not (self._dry and self._limit.is_small(imported)):
             session = to_session(session_id, imported)
             session = replace(session, id=session_id, forked_from=source) if source else session
             header = replace(session, messages=())
             size = len(session_text(header if imported.session else marked(header))) + _DIGITS
-            if reason := self._excess(session.messages, size):
+            if reason := self._limit.excess(session.messages, size):
                 return Outcome("too large", session_id, reason=reason)
             if not self._dry:
                 self._on_write(session_id, "" if imported.session else describe_origin(imported))
@@ -215,6 +209,8 @@ class ImportStore:
         opened = self._open(source)
         if isinstance(opened, Outcome):
             return opened
+        from aloop.importers.storing.returned import compare  # loads all exports
+
         folder, stored = opened
         found = compare(stored.session, imported.tool, as_transcript(imported.messages))
         if not found.common or (found.gained and found.is_behind):
@@ -349,11 +345,11 @@ class ImportStore:
 
     def _kept(self, folder: Path, message: LLMMessage) -> LLMMessage:
         """Return the message; a long result is shortened, and stored in full in a file."""
-        if not _is_long(message):
+        if not is_long(message):
             return message
         text = message.content or ""
         kept = keep_output(self.backend.fs, folder, message.name or "tool", text)
-        return replace(message, content=_brief(text, kept.path), output_file=kept.relative)
+        return replace(message, content=brief(text, kept.path), output_file=kept.relative)
 
     def _refusal(self, stored: SessionFile, kept: Sequence[LLMMessage], added: Sequence[LLMMessage]) -> Outcome | None:
         """Return the outcome if ``_append`` could not save these messages, else None."""
@@ -363,76 +359,8 @@ class ImportStore:
         except SessionError as error:
             return Outcome("unreadable", session_id, reason=str(error))
         replaced = [new for new, old in zip(kept, stored.session.messages, strict=True) if new is not old]
-        excess = self._excess([*replaced, *added], len(stored.data))
+        excess = self._limit.excess([*replaced, *added], len(stored.data))
         return Outcome("too large", session_id, reason=excess) if excess else None
-
-    def _is_small(self, imported: Imported) -> bool:
-        """Return True if a session certainly has less than half of the allowed size.
-
-        The other half is for its header, for notes and for results that the other tool lacks.
-        """
-        facts = (imported.title, imported.cwd, imported.foreign_id, imported.version, str(imported.path or ""))
-        rest = _FACTS + sum(quick_bound(LLMMessage("user", text)) for text in (*facts, *imported.losses))
-        room = self._largest // 2 - rest
-        return imported.session is None and (imported.size_bound <= room or self._fits(imported.messages, room))
-
-    def _fits(self, messages: Sequence[LLMMessage], size: int) -> bool:
-        """Return True if the messages certainly fit into ``size`` bytes of session.yaml."""
-        # The exact size takes as long as writing the text.
-        if sum(map(_quick_bound, messages)) <= size:
-            return True
-        return sum(close_bound(self._shortened(message)) for message in messages) <= size
-
-    def _shortened(self, message: LLMMessage) -> LLMMessage:
-        """Return the message as in session.yaml, where a long result is shortened.
-
-        Only the name of the file with the long result is not known yet.
-        """
-        if not _is_long(message):
-            return message
-        return replace(message, content=_brief(message.content or "", self.sessions_dir))
-
-    def _excess(self, messages: Sequence[LLMMessage], rest: int) -> str:
-        """Return why a session would be too large to be opened; empty if it would not.
-
-        ``rest`` is the size of its text without ``messages``.
-        """
-        if self._fits(messages, self._largest - rest):
-            return ""
-        size = rest
-        for message in messages:
-            size += len(emit_messages([self._shortened(message)], ITEM_COLUMN).encode())
-        if size <= self._largest:
-            return ""
-        size_mb = -(-size // 1_000_000)
-        return (
-            f"the session would have {size_mb:,} MB, more than the limit of {self._largest // 1_000_000:,} MB; "
-            f"set ALOOP_MAX_SESSION_MB={size_mb} to import it"
-        )
-
-
-def _may_be_long(message: LLMMessage) -> bool:
-    return message.role == "tool" and len(message.content or "") > MAX_RESULT_BYTES // 4
-
-
-def _is_long(message: LLMMessage) -> bool:
-    """Return True if the message is a result that is too long for session.yaml."""
-    return _may_be_long(message) and len((message.content or "").encode()) > MAX_RESULT_BYTES
-
-
-def _quick_bound(message: LLMMessage) -> int:
-    """Return a size that the message does not exceed in session.yaml.
-
-    A long result is shortened there.
-    """
-    if not _may_be_long(message):
-        return quick_bound(message)
-    return _NOTE + quick_bound(replace(message, content=(message.content or "")[:MAX_RESULT_BYTES]))
-
-
-def _brief(text: str, path: Path) -> str:
-    """Return the beginning and the end of a long result that is in the file ``path``."""
-    return shorten(text, f"the complete output is in {path}")
 
 
 def _plan_of(imported: Imported) -> _Plan:

@@ -1,0 +1,1 @@
+"""Write imported conversations as sessions, each only once."""
