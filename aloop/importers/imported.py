@@ -17,7 +17,7 @@ Kind = Literal["session", "branch", "subagent"]
 
 
 class Outline(Protocol):
-    """What a message and its draft have in common."""
+    """The part of a message that its draft has, too."""
 
     @property
     def role(self) -> Role: ...
@@ -122,7 +122,7 @@ class Imported:
 
     @property
     def size_bound(self) -> int:
-        """Bytes that the messages have at most in session.yaml, from the lengths of their texts only."""
+        """Bytes that the messages have at most in session.yaml."""
         return self.messages.size_bound if isinstance(self.messages, DraftedMessages) else _bound(self.messages)
 
     @property
