@@ -28,7 +28,7 @@
     │   ├── ConnectionFailed        DNS failure, refused, unreachable, timed out
     │   ├── StreamBroken            the answer stopped before its end
     │   └── LocalModelError         the local model cannot be installed, found or run
-    └── ToolError                   a tool failed; the text is its result for the model
+    └── ToolError                   a tool failed: ``fact``, and ``advice`` for the model
 
 Each message is one or two sentences for the user: what happened and what to do next.
 """
@@ -268,4 +268,12 @@ class CostLimitReached(AloopError):
 
 
 class ToolError(AloopError):
-    """A tool failed; the message is sent to the model as its result."""
+    """A tool failed: ``fact`` is what happened, ``advice`` what the model can do next.
+
+    The model gets both as the result of its call. The user is shown the fact.
+    """
+
+    def __init__(self, fact: str = "", advice: str = "") -> None:
+        super().__init__(f"{fact} {advice}" if advice else fact)
+        self.fact = fact
+        self.advice = advice

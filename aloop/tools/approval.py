@@ -82,9 +82,10 @@ class PermissionGate:
         async with self._asking:
             decided = self._decide(request)
             if decided is not None and decided.verdict == "deny":
-                raise Refused(f"{FORBIDDEN}: {decided.reason}{_ADVICE}", Permission("refused", "rule", decided.reason))
+                refusal = f"Refused by a rule of the user: {decided.reason}"
+                raise Refused(refusal, _ADVICE, Permission("refused", "rule", decided.reason))
             if self.mode == "plan" and _PLAN_REFUSES & set(request.kinds):
-                raise Refused(PLANNING, Permission("refused", "rule", "plan mode"))
+                raise Refused(*_PLANNING, Permission("refused", "rule", "plan mode"))
             if decided is not None and decided.verdict == "allow":
                 return Permission("allowed", "rule", decided.reason)
             if decided is None and self._is_readable(request):
@@ -103,7 +104,9 @@ class PermissionGate:
             if decision.answer == "rule" and self._rules and offered:
                 await self._remember(self._rules, offered)
         if decision.answer == "no":
-            raise Refused(_refusal(decision.reason), Permission("refused", "user", decision.reason.strip()))
+            reason = decision.reason.strip()
+            denial = f"The user denied this call: {reason}" if reason else "The user denied this call."
+            raise Refused(denial, _ADVICE, Permission("refused", "user", reason))
         if decision.answer == "session":
             self._granted |= set(missing)
         if decision.answer == "rule":
@@ -154,32 +157,26 @@ def _offer_text(rule: Rule) -> str:
     return rule.pattern.removesuffix("*") + "…" if rule.verb in COMMAND_VERBS and rule.is_prefix else rule.pattern
 
 
-DENIED = "The user denied this call"
-"""The start of the result of a call that the user has denied; a reason follows."""
+_ADVICE = "Nothing was done. Do not try to do the same in another way. Continue without it, or ask the user."
 
-FORBIDDEN = "Refused by a rule of the user"
-"""The start of the result of a call that a rule denies; the rule follows."""
-
-_ADVICE = "\nNothing was done. Do not try to do the same in another way. Continue without it, or ask the user."
-
-PLANNING = (
-    "Refused, because plan mode is on: nothing may be changed or run yet. Read what you need, then describe the change "
-    "in a section “## Plan” at the end of your answer."
+_PLANNING = (
+    "Refused, because plan mode is on: nothing may be changed or run yet.",
+    "Read what you need, then describe the change in a section “## Plan” at the end of your answer.",
 )
-"""The result of a call that plan mode refuses."""
+"""The fact and the advice for a call that plan mode refuses."""
 
 
 class Refused(ToolError):
     """A call that was denied permission; ``permission`` is the decision to be stored."""
 
-    def __init__(self, message: str, permission: Permission) -> None:
-        super().__init__(message)
+    def __init__(self, fact: str, advice: str, permission: Permission) -> None:
+        super().__init__(fact, advice)
         self.permission = permission
 
 
 def _unreadable(error: AloopError) -> Refused:
-    message = f"Refused: {error} The user must correct that first."
-    return Refused(message, Permission("refused", "rule", "unreadable rules"))
+    permission = Permission("refused", "rule", "unreadable rules")
+    return Refused(f"Refused: {error}", "The user must correct that first.", permission)
 
 
 def unattended(request: PermissionRequest, needed: Iterable[Kind]) -> Refused:
@@ -190,12 +187,8 @@ def unattended(request: PermissionRequest, needed: Iterable[Kind]) -> Refused:
     listed = ",".join(kind for kind in KINDS if kind in needed)
     remedy = f"; --allow {listed} would allow" if listed else ", and nothing else can allow"
     return Refused(
-        # One sentence: the first one of an error is for the user, too.
+        # The remedy is in the fact, because it is for the user.
         f"Refused: no one can be asked for permission in this run{remedy} {request.summary}.",
+        "",
         Permission("refused", "rule", "no one can be asked in this run"),
     )
-
-
-def _refusal(reason: str) -> str:
-    denial = f"{DENIED}: {reason.strip()}" if reason.strip() else f"{DENIED}."
-    return f"{denial}{_ADVICE}"

@@ -23,6 +23,7 @@ Hides = Callable[[Path], Callable[[Path], bool]]
 class ToolResult:
     """The result for the model; ``form`` is a hint for display.
 
+    ``fact`` is what the user is shown first: what went wrong without the advice for the model, or the exit code.
     ``media`` are images and documents for the model. ``changes`` are the files that the call has changed,
     ``permission`` is the decision about it; both are only stored.
     """
@@ -33,6 +34,7 @@ class ToolResult:
     changes: tuple[FileChange, ...] = ()
     permission: Permission | None = None
     media: tuple[MediaFile, ...] = ()
+    fact: str = ""
 
 
 OutputCallback = Callable[[str], None]
@@ -81,7 +83,7 @@ class Tool(ABC):
 
     @abstractmethod
     async def run(self, arguments: Mapping[str, Any]) -> ToolResult:
-        """Run the call; raise ToolError with a message the model can act on if it fails."""
+        """Run the call; raise ToolError if it fails."""
 
 
 T = TypeVar("T")

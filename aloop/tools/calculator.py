@@ -181,7 +181,7 @@ class _Translator:
         """Distinguish ``10 % 3``, a remainder, from ``10%``, a percentage."""
         rest = self._text[self._position :].lstrip()
         if rest.startswith(("+", "-")):
-            raise ToolError("% before a sign is ambiguous. Write (10 / 100) - 3, or 10 % (-3).")
+            raise ToolError("% before a sign is ambiguous.", "Write (10 / 100) - 3, or 10 % (-3).")
         if rest and (rest[0].isalnum() or rest[0] in "(.") and not re.match(r"of\b", rest, re.IGNORECASE):
             self._out.append("%")
             return
@@ -206,7 +206,7 @@ def calculate(text: str) -> Number:
     try:
         return _value(ast.parse(to_python(text), mode="eval").body, 0)
     except SyntaxError as error:
-        raise ToolError(f"The expression is not valid: {error.msg}. A valid one is 2 * (3 + 4)") from error
+        raise ToolError(f"The expression is not valid: {error.msg}.", "A valid one is 2 * (3 + 4)") from error
     except ZeroDivisionError as error:
         raise ToolError("The expression divides by zero.") from error
     except OverflowError as error:
@@ -243,7 +243,7 @@ def _value(node: ast.expr, depth: int) -> Number:
         case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]):
             return _call(name, [_value(argument, depth + 1) for argument in arguments])
         case ast.Call():
-            raise ToolError("An operator is missing between a number and a bracket. Write 2 * (3 + 4).")
+            raise ToolError("An operator is missing between a number and a bracket.", "Write 2 * (3 + 4).")
         case _:
             raise ToolError(
                 "An expression may contain only numbers, + - * / // % **, brackets, functions and constants."
@@ -268,14 +268,14 @@ def _constant(name: str) -> Number:
     if name in CONSTANTS:
         return CONSTANTS[name]
     if name in FUNCTIONS:
-        raise ToolError(f"{name} is a function. Write {name}(…).")
+        raise ToolError(f"{name} is a function.", f"Write {name}(…).")
     raise ToolError(f"Unknown name {name!r}: the calculator has no variables.")
 
 
 def _call(name: str, arguments: list[Number]) -> Number:
     function = FUNCTIONS.get(name)
     if function is None:
-        raise ToolError(f"Unknown function {name!r}. The functions are {', '.join(sorted(FUNCTIONS))}.")
+        raise ToolError(f"Unknown function {name!r}.", f"The functions are {', '.join(sorted(FUNCTIONS))}.")
     if not function.min_arguments <= len(arguments) <= function.max_arguments:
         raise ToolError(f"{name} does not take {len(arguments)} arguments.")
     return _require_in_range(function.call(*arguments))

@@ -86,10 +86,10 @@ def tool(
     The model reads the docstring and a schema made from the annotations. Parameters may be ``str``, ``int``, ``float``,
     ``bool``, lists and dicts of these, ``Literal``, unions, and ``Annotated`` with a string that describes the
     parameter. A parameter with a default is optional. The return value goes back to the model: strings and ToolResult
-    as they are, anything else as JSON. Raise ToolError to tell the model what to do instead. Async functions run on the
-    event loop, others in a thread. ``name`` defaults to the function's name; ``only_reads`` lets several calls run at
-    once. The tool runs without asking the user for permission. Raises TypeError for a function without a docstring or
-    with a parameter that has no schema.
+    as they are, anything else as JSON. Raise ``ToolError(fact, advice)`` if it fails. Async functions run on the event
+    loop, others in a thread. ``name`` defaults to the function's name; ``only_reads`` lets several calls run at once.
+    The tool runs without asking the user for permission. Raises TypeError for a function without a docstring or with a
+    parameter that has no schema.
     """
 
     def make(function: Function) -> Tool:

@@ -18,7 +18,7 @@ from aloop.sandbox.paths import find_program, writable_folders
 from aloop.sandbox.wrapper import NO_WRAPPER, Wrapper
 from aloop.sanitize import without_escape_codes
 from aloop.tools.base import Action, OutputCallback, Tool, ToolResult
-from aloop.tools.files.workspace import Workspace, describe_gone, quoted
+from aloop.tools.files.workspace import Workspace, gone, quoted
 from aloop.tools.jobs.table import JobTable
 from aloop.tools.jobs.tools import report
 from aloop.tools.process import NO_TERMINAL, CommandResult, describe_exit, run_command
@@ -38,10 +38,7 @@ _PROXY = re.compile(r"_proxy$", re.IGNORECASE)
 _PASSED = "ALOOP_PASS_ENV"
 _NAMES_SHOWN = 3
 
-_REQUIRED = (
-    'Refused, because the settings say sandbox = "require": no command runs outside the sandbox. Continue without it, '
-    "or ask the user to run the command."
-)
+_REQUIRED = 'Refused, because the settings say sandbox = "require": no command runs outside the sandbox.'
 # Messages of programs that the sandbox has refused something.
 _MAY_BE_SANDBOX = re.compile(
     r"read-only file system|EROFS|operation not permitted|EPERM|network is unreachable|ENETUNREACH"
@@ -134,7 +131,7 @@ class RunShell(Tool):
         sandbox, place = await self._sandbox()
         if is_unsandboxed := bool(sandbox and arguments.get("unsandboxed")):
             if self._sandbox_settings.mode == "require":
-                raise ToolError(_REQUIRED)
+                raise ToolError(_REQUIRED, "Continue without it, or ask the user to run the command.")
             sandbox, place = None, ", outside the sandbox"
         summary = f"{self.name} in {quoted(display_path(self._workspace.root))}{limit}{place}{_without(os.environ)}"
         kinds: tuple[Kind, ...] = ("shell", "outside") if is_unsandboxed else ("shell",)
@@ -168,7 +165,8 @@ class RunShell(Tool):
         if state.works:
             return self._sandbox_settings, ", in the sandbox"
         if self._sandbox_settings.mode == "require":
-            raise ToolError(f'Refused, because the settings say sandbox = "require", and {state.sentence}')
+            refusal = f'Refused, because the settings say sandbox = "require", and {state.text}.'
+            raise ToolError(refusal, state.advice)
         if not self._has_reported:
             # Rules and earlier answers may allow the command without a question.
             self._has_reported = True
@@ -190,14 +188,15 @@ class RunShell(Tool):
             )
         except OSError as error:
             if not self._workspace.root.is_dir():
-                raise ToolError(describe_gone(self._workspace.root)) from error
+                raise gone(self._workspace.root) from error
             raise ToolError(f"The command could not be started: {error.strerror or error}.") from error
         printed = without_escape_codes(result.output).rstrip("\n")
         is_error = result.timed_out or result.code != 0
         hint = ""
         if sandbox and result.code and _MAY_BE_SANDBOX.search(printed):
             hint = _HINT.format("" if sandbox.has_network else "no network, and ")
-        return ToolResult(f"{printed}\n{hint}[{_ending(result, seconds)}]".lstrip("\n"), is_error, "output")
+        ending = _ending(result, seconds)
+        return ToolResult(f"{printed}\n{hint}[{ending}]".lstrip("\n"), is_error, "output", fact=ending)
 
     def _shell(self) -> list[str]:
         # A program named bash that an earlier command has left on PATH would run outside of the sandbox later.

@@ -41,7 +41,8 @@ def read_arguments(text: str) -> dict[str, Any]:
     if len(text) > _LONGEST_ARGUMENTS:
         raise ToolError(
             f"The arguments are too long: they have {len(text):,} characters, and at most {_LONGEST_ARGUMENTS:,} are "
-            "allowed. Do the work in several calls."
+            "allowed.",
+            "Do the work in several calls.",
         )
     if not text.strip():
         return {}
@@ -51,11 +52,11 @@ def read_arguments(text: str) -> dict[str, Any]:
         value = json.loads(clean_text(json.dumps(value, ensure_ascii=False)))
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
-        raise ToolError(f"The arguments are not valid JSON: {error.msg} at {where}. Send a JSON object.") from error
+        raise ToolError(f"The arguments are not valid JSON: {error.msg} at {where}.", "Send a JSON object.") from error
     except RecursionError as error:
-        raise ToolError("The arguments are nested too deeply. Send a flat JSON object.") from error
+        raise ToolError("The arguments are nested too deeply.", "Send a flat JSON object.") from error
     except ValueError as error:
-        raise ToolError(f"The arguments are not valid JSON: {error}. Send a JSON object.") from error
+        raise ToolError(f"The arguments are not valid JSON: {error}.", "Send a JSON object.") from error
     if not isinstance(value, dict):
         raise ToolError(f"The arguments must be a JSON object, not {_KINDS[type(value)]}.")
     return value
@@ -93,6 +94,12 @@ def _reject_constant(name: str) -> NoReturn:
 
 def _shortened(text: str) -> str:
     return text if len(text) <= _LONGEST_COMPLAINT else text[:_LONGEST_COMPLAINT] + "…"
+
+
+def _failure(error: ToolError) -> ToolResult:
+    """Return an error as a result: the fact is its first line, the advice follows."""
+    fact, advice = clean_text(error.fact), clean_text(error.advice)
+    return ToolResult(f"{fact}\n{advice}" if advice else fact, is_error=True, fact=fact)
 
 
 class Watch(Protocol):
@@ -160,9 +167,9 @@ class ToolRunner:
             result = await self._run(call, watch or _NoWatch())
             text = clean_text(result.text)
         except Refused as error:
-            return ToolResult(clean_text(str(error)), is_error=True, permission=error.permission)
+            return replace(_failure(error), permission=error.permission)
         except ToolError as error:
-            return ToolResult(clean_text(str(error)), is_error=True)
+            return _failure(error)
         except Exception as error:  # noqa: BLE001  # a bug in one tool must not end the turn: the model gets it as a result
             _log.debug("tool %s failed", call.name, exc_info=True)
             return ToolResult(clean_text(f"The tool failed: {type(error).__name__}: {error}"), is_error=True)
@@ -171,7 +178,7 @@ class ToolRunner:
     async def _run(self, call: ToolCall, watch: Watch) -> ToolResult:
         tool = self._tools.get(call.name)
         if tool is None:
-            raise ToolError(self._unknown(call.name))
+            raise self._unknown(call.name)
         arguments = read_arguments(call.arguments)
 
         def check() -> None:
@@ -186,11 +193,11 @@ class ToolRunner:
         try:
             result = await action.run(watch.output)
         except ToolError as error:
-            result = ToolResult(str(error), is_error=True)
+            result = _failure(error)
         return replace(result, permission=None if permission is NOT_NEEDED else permission)
 
-    def _unknown(self, name: str) -> str:
+    def _unknown(self, name: str) -> ToolError:
         name = name[:_LONGEST_NAME]
         guess = closest_match(name, self._tools)
-        hint = f" Did you mean {guess}?" if guess else ""
-        return f"Unknown tool {name!r}.{hint} Available tools: {', '.join(self._tools) or 'none'}."
+        hint = f"Did you mean {guess}? " if guess else ""
+        return ToolError(f"Unknown tool {name!r}.", f"{hint}Available tools: {', '.join(self._tools) or 'none'}.")

@@ -29,7 +29,7 @@ _LEAST_SECONDS = 0.05  # of a duration that is shown
 _LONGEST_LINE = 1_000
 _LONGEST_ARGUMENT = 60
 _LONGEST_RESULT = 200
-_LONGEST_EXIT = 40
+_LONGEST_ENDING = 80
 _WIDE = 60  # cells of a screen with room for the key
 _SHORTEST_RESULT = 8  # cells of a result beside its call
 _REASON_SHARE = 0.4  # of the row, for the reason of a failure
@@ -177,18 +177,18 @@ def _more(count: int) -> Span:
     return (Style.QUIET, f"  +{quantity(count, 'line')}" if count else "")
 
 
-_EXIT = re.compile(r"\[(?:exit code -?\d+(?: \(SIG[A-Z]+\))?|ended by SIG[A-Z]+)\]\Z")
+_ENDING = re.compile(r"\[(?:exit code -?\d+(?: \(SIG[A-Z]+\))?|ended by SIG[A-Z]+|Stopped: [^\n]*)\]\Z")
 
 
 def _stored(message: LLMMessage) -> ToolResult:
     """Return a stored result with its form, which is not stored."""
     text = (message.content or "").rstrip("\n")
     form: Form = "text"
-    if message.name == "run_shell" and _EXIT.search(text[-_LONGEST_EXIT:]):
+    if message.name == "run_shell" and _ENDING.search(text[-_LONGEST_ENDING:]):
         form = "output"
     elif message.name in {"write_file", "edit_file"} and text.partition("\n")[2].startswith("--- "):
         form = "diff"
-    return ToolResult(text, bool(message.is_error), form)
+    return ToolResult(text, bool(message.is_error), form, permission=message.permission)
 
 
 def seconds_text(seconds: float) -> str:

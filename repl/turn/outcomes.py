@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
+from aloop.llm.content.provenance import Permission
 from aloop.memory.context import UNANSWERED
 from aloop.sanitize import safe_line, safe_text
-from aloop.tools.approval import DENIED, FORBIDDEN, PLANNING
 from aloop.tools.base import ToolResult
 
 DIFF_LINES = 40
@@ -26,13 +26,6 @@ _STARTED = re.compile(r"\[(job \d+): running")
 # Notes below the lines of a result.
 _NOTE = re.compile(r"\[(?:Showing|Skipped|Left out|Stopped after|The search timed out|Lines|Bytes) .*\]")
 _CUT = re.compile(r"\[(?:Showing|Stopped after|The search timed out|Lines [\d,]+ to)")
-# A sentence, up to the end of its text or the mark before the next one, which starts with a capital letter or a
-# quotation: a mark in a path or after "e.g" is not its end. Quotations are taken whole.
-_SENTENCE = re.compile(
-    r"""(?>(?:(?<!\w)'(?>(?:[^'\\]|\\.)*)'|(?<!\w)"(?>(?:[^"\\]|\\.)*)"|(?<!\w)`[^`]*+`|[^.!?]|[.!?](?!\s+[A-Z'"`(\[]))*)"""
-)
-_LONGEST_FACT = 2_000  # characters, before it is cut for the row
-_REFUSALS = {DENIED: "denied", FORBIDDEN: "refused by a rule", PLANNING: "refused in plan mode"}
 _COUNTED = {"read_file": ("line", "lines"), "list_files": ("name", "names"), "search_files": ("match", "matches")}
 
 
@@ -68,44 +61,32 @@ def _count(name: str, text: str) -> str:
 
 
 def first_row(result: ToolResult) -> str:
-    """Return the first row of a result, or its exit code, as safe text.
-
-    Of an error, it is only the first sentence: the fact. The other ones advise the model.
-    """
+    """Return the fact of a result, or its first row, as safe text."""
     rows = result.text.strip().split("\n")
-    # The result of a command ends with its exit code in brackets.
-    row = rows[-1].strip("[]") if result.form == "output" else rows[0]
-    if refusal := _refusal_in(result):
-        row = f"{_REFUSALS[refusal]}{row.removeprefix(refusal).rstrip('.')}"
-    elif _has_advice(result):
-        row = _fact(row)
+    row = result.fact or (rows[-1].strip("[]") if result.form == "output" else rows[0])
+    refusal = _refusal(result)
+    if refusal and refusal.by == "user":
+        row = f"denied: {refusal.reason}" if refusal.reason else "denied"
+    elif result.is_error:
+        row = row.removesuffix(".")
     row = safe_line(row)
     return (row if len(row) <= _LONGEST else f"{row[: _LONGEST - 1]}…") or "(no output)"
-
-
-def _has_advice(result: ToolResult) -> bool:
-    """Return True for an error in words, which may end with advice for the model."""
-    return result.is_error and result.form == "text"
-
-
-def _fact(row: str) -> str:
-    found = _SENTENCE.match(row[:_LONGEST_FACT])
-    return found[0].removesuffix(".") if found else row
 
 
 def leaves_out(name: str, result: ToolResult) -> bool:
     """Return True if what is shown when a call ends is only a part of its result."""
     if count_hidden(name, result):
         return True
-    if result.form != "text" or summary(name, result) or _refusal_in(result):
+    if result.form != "text" or summary(name, result) or _refusal(result):
         return False
-    whole = safe_line(result.text.strip())
-    return len(whole) > _LONGEST or (_has_advice(result) and _fact(whole) != whole.removesuffix("."))
+    is_advised = bool(result.fact) and result.fact != result.text
+    return is_advised or len(safe_line(result.text.strip())) > _LONGEST
 
 
-def _refusal_in(result: ToolResult) -> str:
-    """Return the start of the result if the call was not allowed, else nothing."""
-    return next((start for start in _REFUSALS if result.is_error and result.text.startswith(start)), "")
+def _refusal(result: ToolResult) -> Permission | None:
+    """Return the decision about the call if it was not allowed."""
+    decision = result.permission
+    return decision if decision and decision.answer == "refused" else None
 
 
 def output_tail(result: ToolResult) -> list[str]:
@@ -126,6 +107,6 @@ def count_hidden(name: str, result: ToolResult) -> int:
         return count - len(output_tail(result))
     if result.form == "diff":
         return max(0, count - DIFF_LINES)
-    if _refusal_in(result):
-        return 0  # the rest is for the model
+    if result.fact or _refusal(result):
+        return 0  # the rest advises the model
     return count + 1 if name in _COUNTED and summary(name, result) else count

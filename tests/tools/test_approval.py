@@ -97,8 +97,10 @@ async def test_grants_are_forgotten_when_the_same_session_is_resumed(tmp_path: P
 async def test_refusal_reaches_the_model_with_its_reason() -> None:
     with pytest.raises(ToolError, match="The user denied this call: use the other file"):
         await PermissionGate(ask=User(PermissionDecision("no", " use the other file\n"))).require(WRITE)
-    with pytest.raises(ToolError, match=r"The user denied this call\.\n"):
+    with pytest.raises(ToolError) as denied:
         await PermissionGate(ask=User(PermissionDecision("no"))).require(WRITE)
+    assert denied.value.fact == "The user denied this call."
+    assert denied.value.advice.startswith("Nothing was done.")
 
 
 async def test_request_without_a_user_is_refused_with_the_option_to_allow_it() -> None:

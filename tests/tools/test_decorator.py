@@ -134,12 +134,12 @@ async def test_tool_errors_and_results_are_passed_through() -> None:
     @tool
     def refuse() -> str:
         """Do."""
-        raise ToolError("Ask for a city.")
+        raise ToolError("No city.", "Ask for one.")
 
     @tool
     def fail() -> ToolResult:
         """Do."""
         return ToolResult("No.", is_error=True)
 
-    assert await run(refuse, "{}") == ToolResult("Ask for a city.", is_error=True)
+    assert await run(refuse, "{}") == ToolResult("No city.\nAsk for one.", is_error=True, fact="No city.")
     assert await run(fail, "{}") == ToolResult("No.", is_error=True)

@@ -48,8 +48,10 @@ def marked(root: Path) -> list[int]:
 
 
 async def test_result_has_the_output_and_the_exit_code(shell: RunShell) -> None:
-    assert await run(shell, "echo out; echo err >&2") == ToolResult("out\nerr\n[exit code 0]", form="output")
-    assert await run(shell, "exit 3") == ToolResult("[exit code 3]", is_error=True, form="output")
+    assert await run(shell, "echo out; echo err >&2") == ToolResult(
+        "out\nerr\n[exit code 0]", form="output", fact="exit code 0"
+    )
+    assert await run(shell, "exit 3") == ToolResult("[exit code 3]", True, "output", fact="exit code 3")
     assert (await run(shell, "kill -9 $$")).text == "[ended by SIGKILL]"
 
 
@@ -191,9 +193,8 @@ async def test_character_split_between_pieces_is_streamed_whole(shell: RunShell,
 
 async def test_command_that_times_out_is_ended_and_its_output_kept(shell: RunShell) -> None:
     result = await run(shell, "echo begun; exec sleep 1000", seconds=1)
-    assert result == ToolResult(
-        "begun\n[Stopped: the command did not finish within 1 second.]", is_error=True, form="output"
-    )
+    ending = "Stopped: the command did not finish within 1 second."
+    assert result == ToolResult(f"begun\n[{ending}]", is_error=True, form="output", fact=ending)
 
 
 async def test_cancelling_ends_all_started_processes(

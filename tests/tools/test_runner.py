@@ -65,11 +65,12 @@ async def test_call_runs_with_its_arguments() -> None:
 
 async def test_unknown_tool_is_an_error_with_a_suggestion() -> None:
     result = await ToolRunner([Probe()]).run(call(name="prove"))
-    assert result == ToolResult("Unknown tool 'prove'. Did you mean probe? Available tools: probe.", is_error=True)
+    assert result.text == "Unknown tool 'prove'.\nDid you mean probe? Available tools: probe."
+    assert (result.is_error, result.fact) == (True, "Unknown tool 'prove'.")
 
 
 async def test_call_without_any_tools_is_an_error() -> None:
-    assert (await ToolRunner([]).run(call())).text == "Unknown tool 'probe'. Available tools: none."
+    assert (await ToolRunner([]).run(call())).text == "Unknown tool 'probe'.\nAvailable tools: none."
 
 
 @pytest.mark.parametrize("arguments", ['{"what": ', "[]", "{}", '{"what": 3}'])
@@ -80,7 +81,13 @@ async def test_invalid_arguments_never_reach_the_tool(arguments: str) -> None:
 
 
 async def test_tool_error_becomes_the_result_text() -> None:
-    assert await raising(ToolError("No such thing.")).run(call()) == ToolResult("No such thing.", is_error=True)
+    result = await raising(ToolError("No such thing.")).run(call())
+    assert result == ToolResult("No such thing.", is_error=True, fact="No such thing.")
+
+
+async def test_advice_of_a_tool_error_is_below_its_fact() -> None:
+    result = await raising(ToolError("No such thing.", "Use another.")).run(call())
+    assert result == ToolResult("No such thing.\nUse another.", is_error=True, fact="No such thing.")
 
 
 async def test_exception_in_a_tool_becomes_an_error_result() -> None:

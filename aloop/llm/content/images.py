@@ -54,8 +54,8 @@ def prepare_media(data: bytes, name: str) -> tuple[MediaFile, str]:
     if smaller is None:
         reason = f"has {len(data):,} bytes and {sides[0]:,}×{sides[1]:,} pixels"
         raise ToolError(
-            f"{name!r} {reason}. At most {MAX_IMAGE_BYTES:,} bytes and {MAX_SIDE:,} pixels on a side are possible. "
-            f"Make it smaller, or let aloop do that: {install_command('aloop[images]', 'Pillow>=11')}."
+            f"{name!r} {reason}. At most {MAX_IMAGE_BYTES:,} bytes and {MAX_SIDE:,} pixels on a side are possible.",
+            f"Make it smaller, or let aloop do that: {install_command('aloop[images]', 'Pillow>=11')}.",
         )
     was, now = sides, image_size(smaller.data)
     return smaller, f"{name} was reduced from {was[0]:,}×{was[1]:,} to {now[0]:,}×{now[1]:,} pixels."

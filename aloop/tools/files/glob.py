@@ -48,7 +48,7 @@ class Glob:
                 "allowed."
             )
         if pattern.startswith(("/", "~")) or ".." in pattern.split("/"):
-            raise ToolError(f"The pattern {pattern!r} leaves its folder. Pass that folder as `path` instead.")
+            raise ToolError(f"The pattern {pattern!r} leaves its folder.", "Pass that folder as `path` instead.")
         self._hidden = hidden
         self._alternatives = [
             [part for part in alternative.split("/") if part not in ("", ".")]
@@ -104,7 +104,8 @@ def _expand_braces(pattern: str) -> list[str]:
         else:
             waiting += [text[: braces.start()] + choice + text[braces.end() :] for choice in braces[1].split(",")]
         if len(waiting) + len(done) > _MOST_ALTERNATIVES:
-            raise ToolError(f"The braces in {pattern!r} expand to more than {_MOST_ALTERNATIVES} patterns. Use fewer.")
+            fact = f"The braces in {pattern!r} expand to more than {_MOST_ALTERNATIVES} patterns."
+            raise ToolError(fact, "Use fewer.")
     return done
 
 

@@ -151,7 +151,7 @@ class ListFiles(ReadOnlyFileTool):
         def work(stop: threading.Event) -> str:
             folder = workspace.resolve(shown)
             if not folder.is_dir():
-                raise ToolError(f"{shown!r} is a file, not a folder. Use read_file to read it.")
+                raise ToolError(f"{shown!r} is a file, not a folder.", "Use read_file to read it.")
             walk = Walk(folder, glob, stop, self.hides(folder), ignored=arguments.get("ignored", False))
             rows, count = listing(walk)
             notes = walk.notes()

@@ -43,20 +43,22 @@ def replace_text(text: str, old: str, new: str, line_end: str, *, everywhere: bo
     """
     old, new = old.replace("\r\n", "\n"), new.replace("\r\n", "\n")
     if not old:
-        raise ToolError("old_text is empty. Pass the text to replace, or use write_file to write a whole file.")
+        raise ToolError("old_text is empty.", "Pass the text to replace, or use write_file to write a whole file.")
     if old == new:
         raise ToolError("old_text and new_text are the same, so nothing would change.")
     flat = text.replace("\r\n", "\n")
     first = flat.find(old)
     if first < 0 and all(map(_NUMBERED.match, old.splitlines())):
-        raise ToolError("old_text begins with the line numbers that read_file shows. Leave out the numbers and tabs.")
+        fact = "old_text begins with the line numbers that read_file shows."
+        raise ToolError(fact, "Leave out the numbers and tabs.")
     if first < 0:
-        raise ToolError(f"old_text is not in the file. {_explain(flat, old)}")
+        raise ToolError("old_text is not in the file.", _explain(flat, old))
     # From the next character, to find overlapping matches too: in "aaa", "aa" is ambiguous.
     if not everywhere and flat.find(old, first + 1) >= 0:
         count, lines = _count(flat, old, first)
         raise ToolError(
-            f"old_text occurs {count:,} times ({lines}). Add surrounding lines until it is unique, or set replace_all."
+            f"old_text occurs {count:,} times ({lines}).",
+            "Add surrounding lines until it is unique, or set replace_all.",
         )
     places = _Places(text, flat)
     pieces, done, ended = [], 0, dict[str, str]()

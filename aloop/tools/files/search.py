@@ -77,8 +77,8 @@ async def find_matches(
         matches.timed_out = True
         if not matches.lines:
             raise ToolError(
-                f"The search was stopped after {seconds:g} seconds without a match. Use a narrower path or a simpler "
-                "pattern: nested repeats such as (a+)+ can take forever."
+                f"The search was stopped after {seconds:g} seconds without a match.",
+                "Use a narrower path or a simpler pattern: nested repeats such as (a+)+ can take forever.",
             ) from None
     finally:
         await kill(process)
@@ -111,12 +111,12 @@ async def _converse(process: asyncio.subprocess.Process, request: bytes, matches
             continue
         if "error" in reply:
             raise ToolError(
-                f"The pattern is not a valid regular expression: {reply['error']}. Set `literal` to search for plain "
-                "text."
+                f"The pattern is not a valid regular expression: {reply['error']}.",
+                "Set `literal` to search for plain text.",
             )
         matches.skipped, matches.more = reply["skipped"], reply["more"]
         return
-    raise ToolError("The search process was stopped before it finished. Try again, or search a narrower path.")
+    raise ToolError("The search process was stopped before it finished.", "Try again, or search a narrower path.")
 
 
 class SearchFiles(ReadOnlyFileTool):

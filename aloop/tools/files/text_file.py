@@ -105,7 +105,7 @@ def excerpt(file: BinaryIO, offset: int, limit: int, stop: threading.Event) -> s
             notes["Bytes that are not UTF-8 are shown as \N{REPLACEMENT CHARACTER}."] = None
         lines.append(line)
     if not lines and last:
-        raise ToolError(f"The file has only {last:,} lines. Use a smaller offset.")
+        raise ToolError(f"The file has only {last:,} lines.", "Use a smaller offset.")
     return "\n".join(lines or ["(the file is empty)"]) + "".join(f"\n[{note}]" for note in notes)
 
 
@@ -134,7 +134,7 @@ def _decode(raw: bytes, is_cut: bool) -> tuple[str, bool]:
 
 def _require_plain(mode: int, shown: str) -> None:
     if stat.S_ISDIR(mode):
-        raise ToolError(f"{shown!r} is a folder. Use list_files to list it.")
+        raise ToolError(f"{shown!r} is a folder.", "Use list_files to list it.")
     if not stat.S_ISREG(mode):
         raise ToolError(f"{shown!r} is not a regular file (it may be a pipe, a device or a socket), so it is not read.")
 
@@ -163,7 +163,7 @@ class TextFile:
         if len(raw) > MOST_BYTES:
             raise ToolError(f"{shown!r} is too large to change: it has more than {MOST_BYTES:,} bytes.")
         if not os.access(path, os.W_OK):
-            raise ToolError(f"{shown!r} is write-protected. Ask the user to make it writable.")
+            raise ToolError(f"{shown!r} is write-protected.", "Ask the user to make it writable.")
         try:
             raw.decode()
         except UnicodeDecodeError as error:
@@ -248,8 +248,8 @@ class TextFile:
             now = None if file is None else file.read(MOST_BYTES + 1)
         if now != self.raw or (now is None and _exists(self.path.name, folder)):
             raise ToolError(
-                f"{self.shown!r} was changed by another program in the meantime. Nothing was written. Read it again, "
-                "then repeat the change."
+                f"{self.shown!r} was changed by another program in the meantime.",
+                "Nothing was written. Read it again, then repeat the change.",
             )
 
 

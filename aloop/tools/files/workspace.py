@@ -55,7 +55,7 @@ class Workspace:
         Writing would create the root again, in the way of what belongs there.
         """
         if path.is_relative_to(self.root) and not os.path.isdir(self.root):  # noqa: PTH112 - as in aloop.project
-            raise ToolError(describe_gone(self.root))
+            raise gone(self.root)
 
     def locate(self, text: str) -> Path:
         """Return the real path that ``text`` names, inside or outside, existing or not.
@@ -89,9 +89,9 @@ class Workspace:
         except OSError as error:
             # Check the boundary first, so that the error does not reveal if a path outside exists.
             self._confine(_real(candidate, text), text)
-            raise ToolError(
-                self._missing(candidate, text) if _is_missing(error) else describe_os_error(error, text)
-            ) from error
+            if _is_missing(error):
+                raise self._missing(candidate, text) from error
+            raise ToolError(describe_os_error(error, text)) from error
         self._confine(real, text)
         return real
 
@@ -114,12 +114,12 @@ class Workspace:
 
     def _confine(self, real: Path, text: str) -> None:
         if not self.admits(real):
-            raise ToolError(f"{text!r} is outside the working directory ({self.root}). Use a path inside it.")
+            raise ToolError(f"{text!r} is outside the working directory ({self.root}).", "Use a path inside it.")
 
-    def _missing(self, candidate: str, text: str) -> str:
+    def _missing(self, candidate: str, text: str) -> ToolError:
         near = self._near_names(candidate)
-        hint = f" Did you mean {' or '.join(near)}?" if near else ""
-        return f"{text!r} does not exist.{hint or ' Use list_files to see the names in a folder.'}"
+        hint = f"Did you mean {' or '.join(near)}?" if near else "Use list_files to see the names in a folder."
+        return ToolError(f"{text!r} does not exist.", hint)
 
     def _near_names(self, candidate: str) -> list[str]:
         parent, name = os.path.split(candidate.rstrip("/"))
@@ -140,11 +140,11 @@ def quoted(name: str) -> str:
     return name if is_plain else repr(name)
 
 
-def describe_gone(root: Path) -> str:
-    """Return a message for a working directory that was moved or removed."""
-    return (
-        f"The working directory {quoted(str(root))} was moved or removed, and nothing was done. Try again once; if "
-        "that fails, too, ask the user to restart aloop."
+def gone(root: Path) -> ToolError:
+    """Return the error for a working directory that was moved or removed."""
+    return ToolError(
+        f"The working directory {quoted(str(root))} was moved or removed, and nothing was done.",
+        "Try again once; if that fails, too, ask the user to restart aloop.",
     )
 
 

@@ -67,8 +67,8 @@ class WritingFileTool(Tool):
         path = self._workspace.locate(named)
         if self._workspace.escapes_by_link(named, path) and not self._workspace.allow_outside:
             raise ToolError(
-                f"{named!r} leads out of the working directory by a link. Use the path {str(path)!r} if you mean that "
-                "file."
+                f"{named!r} leads out of the working directory by a link.",
+                f"Use the path {str(path)!r} if you mean that file.",
             )
         self._workspace.require_root(path)
         file = TextFile.read(path, named)
@@ -76,12 +76,12 @@ class WritingFileTool(Tool):
             raise ToolError(f"A rule of the user forbids reading {named!r}, and the result of a change shows its text.")
         if file.raw is None and (missing := _count_missing(path)) > _MOST_FOLDERS:
             raise ToolError(
-                f"This path would create {missing:,} nested folders, and at most {_MOST_FOLDERS} are allowed. Use a "
-                "shorter path."
+                f"This path would create {missing:,} nested folders, and at most {_MOST_FOLDERS} are allowed.",
+                "Use a shorter path.",
             )
         text = self.change(file, arguments)
         if "\0" in text:
-            raise ToolError("The text contains a NUL character, which would make the file binary. Remove it.")
+            raise ToolError("The text contains a NUL character, which would make the file binary.", "Remove it.")
         if len(text) > MOST_BYTES:
             raise ToolError(TOO_LARGE)
         if (lines := text.count("\n")) > _MOST_LINES:
@@ -97,7 +97,7 @@ class WritingFileTool(Tool):
         def work() -> ToolResult:
             self._workspace.require_root(path)
             if self._workspace.locate(named) != path:
-                raise ToolError(f"{named!r} now leads to another file because a link changed. Nothing was written.")
+                raise ToolError(f"{named!r} now leads to another file because a link changed.", "Nothing was written.")
             file.replace(data)
             change = FileChange(self._workspace.show(path), short_digest(file.raw), short_digest(data))
             return replace(_report(file, diff), changes=(change,))
@@ -178,7 +178,8 @@ class EditFile(WritingFileTool):
             except ToolError as error:
                 if len(edits) == 1:
                     raise
-                raise ToolError(f"Edit {number} of {len(edits)}: {error} None of the edits was made.") from error
+                advice = f"{error.advice} None of the edits was made.".lstrip()
+                raise ToolError(f"Edit {number} of {len(edits)}: {error.fact}", advice) from error
         return text
 
 
@@ -193,11 +194,11 @@ def _edits(arguments: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     single = [name for name in _REPLACEMENT if name in arguments]
     if "edits" in arguments:
         if single:
-            raise ToolError(f"Both `edits` and `{single[0]}` were passed. Pass one of them.")
+            raise ToolError(f"Both `edits` and `{single[0]}` were passed.", "Pass one of them.")
         edits: Sequence[Mapping[str, Any]] = arguments["edits"]
         return edits
     if missing := [name for name in ("old_text", "new_text") if name not in arguments]:
-        raise ToolError(f"The argument `{missing[0]}` is missing. Pass `old_text` and `new_text`, or `edits`.")
+        raise ToolError(f"The argument `{missing[0]}` is missing.", "Pass `old_text` and `new_text`, or `edits`.")
     return [arguments]
 
 

@@ -115,7 +115,7 @@ class JobTable:
             return job
         known = ", ".join(map(str, self._jobs))
         others = f"Known jobs: {known}." if known else "No job was started."
-        raise ToolError(f"Job {number} does not exist. {others}")
+        raise ToolError(f"Job {number} does not exist.", others)
 
     async def start(
         self, shell: Sequence[str], command: str, folder: Path, env: Mapping[str, str], wrapper: Wrapper = NO_WRAPPER
@@ -126,7 +126,7 @@ class JobTable:
         """
         running = [job for job in self._jobs.values() if job.is_running]
         if len(running) >= MOST_RUNNING:
-            raise ToolError(f"Already running: {quantity(len(running), 'job')}. Stop one with stop_job first.")
+            raise ToolError(f"Already running: {quantity(len(running), 'job')}.", "Stop one with stop_job first.")
         self._last += 1
         job = self._jobs[self._last] = Job(self._last, command)
         self._tasks[job.number] = asyncio.create_task(self._run(job, [*shell, command], folder, env, wrapper))

@@ -77,5 +77,5 @@ def report(job: Job) -> ToolResult:
     """Return the output of ``job`` that was not read yet, and its state."""
     output = job.take_output().rstrip("\n")
     failed = not job.is_running and not job.is_stopped and (job.result is None or job.result.code != 0)
-    ending = f"[job {job.number}: {job.state}, after {job.seconds:.0f} s]"
-    return ToolResult(f"{output}\n{ending}".lstrip("\n"), failed, "output")
+    ending = f"job {job.number}: {job.state}, after {job.seconds:.0f} s"
+    return ToolResult(f"{output}\n[{ending}]".lstrip("\n"), failed, "output", fact=ending)

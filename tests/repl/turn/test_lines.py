@@ -50,7 +50,7 @@ def test_finished_line_on_a_narrow_screen_keeps_the_number_of_lines() -> None:
 
 
 def test_reason_of_a_failure_has_room_beside_a_long_argument() -> None:
-    event = finished("'a.txt' does not exist. Use list_files.", headline="x" * 100, is_error=True)
+    event = finished("'a.txt' does not exist.", headline="x" * 100, is_error=True)
     shown = to_text([finished_line(event, 80)])
     assert shown.rstrip().endswith("…  0.1s → 'a.txt' does not exist")
     assert text_width(shown.rstrip()) <= 80

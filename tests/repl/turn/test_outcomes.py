@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from aloop.agent.events import ToolFinished
-from aloop.llm.message_types import ToolCall
+from aloop.llm.content.provenance import Permission
+from aloop.llm.message_types import LLMMessage, ToolCall
 from aloop.memory.context import UNANSWERED
 from aloop.permissions import Form
-from aloop.tools.approval import FORBIDDEN, PLANNING
 from aloop.tools.base import ToolResult
 from repl.output.styled import to_text
-from repl.turn.lines import block_lines, finished_line, finished_text, has_more, result_lines
+from repl.turn.lines import block_lines, finished_line, finished_text, has_more, result_lines, stored_lines
 from repl.turn.outcomes import summary
 
 DIFF = "Changed src/a.txt: 1,200 lines added, 1 removed.\n--- src/a.txt\n+++ src/a.txt\n@@ -1 +1 @@\n-old\n+new"
@@ -20,6 +20,13 @@ READ = "     1\tone\n     2\ttwo"
 
 def finished(name: str, text: str, form: Form = "text", *, is_error: bool = False) -> ToolFinished:
     return ToolFinished(ToolCall("call_1", name, "{}"), "it", ToolResult(text, is_error, form), 0)
+
+
+def failed(fact: str, advice: str = "", permission: Permission | None = None) -> ToolFinished:
+    """Return a call that failed as the runner reports it."""
+    text = f"{fact}\n{advice}" if advice else fact
+    result = ToolResult(text, is_error=True, permission=permission, fact=fact)
+    return ToolFinished(ToolCall("call_1", "write_file", "{}"), "it", result, 0)
 
 
 @pytest.mark.parametrize(
@@ -54,29 +61,29 @@ def test_summary_of_a_failure_is_its_reason() -> None:
     assert not has_more(event)
 
 
-@pytest.mark.parametrize(
-    ("text", "fact"),
-    [
-        ("/a/b. c/file does not exist. Use another path.", "/a/b. c/file does not exist"),
-        ("It needs a name, e.g. x. `path` is missing.", "It needs a name, e.g. x"),
-        ("'Mr. A.txt' does not exist. Did you mean 'Mr. B.txt'?", "'Mr. A.txt' does not exist"),
-        ('"it\'s. A" is a folder. Use list_files to list it.', '"it\'s. A" is a folder'),
-        (
-            "The arguments are not valid JSON: x at 1.5. Send a JSON object.",
-            "The arguments are not valid JSON: x at 1.5",
-        ),
-        ("The tool's file isn't there. Try again.", "The tool's file isn't there"),
-        ("Which file? Pass `a. B`. It is needed.", "Which file"),
-        ("Pass `a. B` twice! Try again.", "Pass `a. B` twice"),
-        ("It's 'broken. Stop.", "It's 'broken"),
-    ],
-)
-def test_failed_call_shows_the_fact_and_keeps_the_advice_for_the_model(text: str, fact: str) -> None:
-    event = finished("read_file", text, is_error=True)
-    assert to_text([finished_line(event, 100)]) == f"✗ read it → {fact}\n"
-    assert to_text([finished_line(event, 100, "Ctrl-O")]) == f"✗ read it → {fact} · Ctrl-O\n"
-    assert finished_text(event) == f"read it failed: {fact}"
-    assert text in to_text(block_lines(event, None))
+@pytest.mark.parametrize("fact", ["'Mr. A.txt' does not exist.", "It needs a name, e.g. `x`. No one has given any."])
+def test_failed_call_shows_the_fact_and_keeps_the_advice_for_the_model(fact: str) -> None:
+    shown = fact.removesuffix(".")
+    event = failed(fact, "Use list_files. Or ask.")
+    assert to_text([finished_line(event, 100)]) == f"✗ write it → {shown}\n"
+    assert to_text([finished_line(event, 100, "Ctrl-O")]) == f"✗ write it → {shown} · Ctrl-O\n"
+    assert finished_text(event) == f"write it failed: {shown}"
+    assert "Use list_files. Or ask." in to_text(block_lines(event, None))
+    assert not has_more(failed(fact))
+
+
+def test_stored_failure_shows_its_fact_and_that_there_is_advice() -> None:
+    call = ToolCall("call_1", "write_file", '{"path": "a.txt"}')
+    stored = LLMMessage("tool", "'a.txt' is a folder.\nUse list_files.", tool_call_id="call_1", is_error=True)
+    assert to_text(stored_lines(call, stored, 80)) == "✗ write a.txt → 'a.txt' is a folder  +1 line\n"
+
+
+def test_stored_command_that_took_too_long_shows_that_and_the_end_of_its_output() -> None:
+    call = ToolCall("call_1", "run_shell", '{"command": "make"}')
+    text = "one\n[Stopped: the command did not finish within 120 seconds.]"
+    stored = LLMMessage("tool", text, tool_call_id="call_1", name="run_shell", is_error=True)
+    shown = "✗ run make  Stopped: the command did not finish within 120 seconds\n  one\n"
+    assert to_text(stored_lines(call, stored, 80)) == shown
 
 
 def test_sentences_of_a_result_that_is_not_an_error_are_all_shown() -> None:
@@ -100,25 +107,26 @@ def test_change_is_in_words_for_a_screen_reader() -> None:
     assert finished_text(finished("edit_file", DIFF, "diff")) == "edit it: 1,200 added, 1 removed"
 
 
-def test_denied_call_shows_the_reason_of_the_user_and_not_the_advice_for_the_model() -> None:
-    denied = "The user denied this call{}\nNothing was done. Do not try to do the same in another way."
-    with_reason, bare = (finished("write_file", denied.format(end), is_error=True) for end in (": not now", "."))
-    assert to_text([finished_line(with_reason, 80)]) == "✗ write it → denied: not now\n"
-    assert to_text([finished_line(bare, 80)]) == "✗ write it → denied\n"
-    assert finished_text(bare) == "write it failed: denied"
-    assert not has_more(bare)
+ADVICE = "Nothing was done. Do not try to do the same in another way."
 
 
-@pytest.mark.parametrize(
-    ("text", "row"),
-    [
-        (f"{FORBIDDEN}: deny write .env\nNothing was done. Do not try again.", "refused by a rule: deny write .env"),
-        (PLANNING, "refused in plan mode"),
-    ],
-)
-def test_call_that_the_permissions_refuse_shows_why_and_not_the_advice_for_the_model(text: str, row: str) -> None:
-    event = finished("write_file", text, is_error=True)
+@pytest.mark.parametrize(("reason", "row"), [("not now", "denied: not now"), ("", "denied")])
+def test_denied_call_shows_the_reason_of_the_user_and_not_the_advice_for_the_model(reason: str, row: str) -> None:
+    fact = f"The user denied this call: {reason}" if reason else "The user denied this call."
+    event = failed(fact, ADVICE, Permission("refused", "user", reason))
     assert to_text([finished_line(event, 80, "Ctrl-O")]) == f"✗ write it → {row}\n"
+    assert finished_text(event) == f"write it failed: {row}"
+    assert not has_more(event)
+    stored = LLMMessage("tool", event.result.text, is_error=True, permission=event.result.permission)
+    assert to_text(stored_lines(event.call, stored, 80)) == f"✗ write → {row}\n"
+
+
+def test_call_that_the_permissions_refuse_shows_why_and_not_the_advice_for_the_model() -> None:
+    decision = Permission("refused", "rule", "deny write .env")
+    event = failed("Refused by a rule of the user: deny write .env", ADVICE, decision)
+    assert (
+        to_text([finished_line(event, 80, "Ctrl-O")]) == "✗ write it → Refused by a rule of the user: deny write .env\n"
+    )
     assert not has_more(event)
 
 

@@ -33,7 +33,8 @@ async def until(holds: Callable[[], bool]) -> None:
 
 def without_time(result: ToolResult) -> ToolResult:
     """Return a result without the run time, which depends on the load of the machine."""
-    return replace(result, text=re.sub(r", after \d+ s\]", "]", result.text))
+    text, fact = (re.sub(r", after \d+ s(?=\]|\Z)", "", text) for text in (result.text, result.fact))
+    return replace(result, text=text, fact=fact)
 
 
 class Jobs:
@@ -88,7 +89,8 @@ async def test_output_is_returned_once(jobs: Jobs, workspace: Workspace) -> None
         assert first.text == "[job 1: running]"
         await asyncio.sleep(0.01)
     (workspace.root / "go").write_text("\n")
-    assert await jobs.output(seconds=30) == ToolResult("two\n[job 1: exit code 3]", True, "output")
+    ending = "job 1: exit code 3"
+    assert await jobs.output(seconds=30) == ToolResult(f"two\n[{ending}]", True, "output", fact=ending)
     assert (await jobs.output()).text == "[job 1: exit code 3]"
     assert jobs.table.find(1).recent == "one\ntwo\n"
 
