@@ -20,6 +20,8 @@ _SEARCHED = 10_000
 _ELEMENT = re.compile(r"\s*<([A-Za-z][\w-]{0,60})(?:\s[^<>]{0,200})?>")
 _TYPED = frozenset({"task", "user_query", "user_message", "user_input", "feedback", "answer", "prompt", "bash-input"})
 """The elements that hold the words of the user."""
+_PLACEHOLDER = "<image>"
+"""The mark for an image in messages of data sets, before or after the words."""
 _MARK = re.compile(r"\[(?:image|file|document): [^\[\]\n]*\]")
 _COMMAND = re.compile(r"<command-name>\s*(/?[^<>\n]{1,80}?)\s*</command-name>")
 _ARGUMENTS = re.compile(r"<command-args>([^<>]{0,500})</command-args>")
@@ -60,9 +62,13 @@ def typed_words(message: LLMMessage) -> str:
         return text[request.end() :].strip() if request else ""
     while element := _ELEMENT.match(text):
         inner, closing, rest = text[element.end() :].partition(f"</{element[1]}>")
-        if not closing:
+        if not closing and element[0].strip() == _PLACEHOLDER:
+            inner, rest = "", inner
+        elif not closing:
             break
         if element[1] in _TYPED and inner.strip():
             return inner.strip()
         text = rest
-    return text.strip()
+    while (text := text.strip()).endswith(_PLACEHOLDER):
+        text = text.removesuffix(_PLACEHOLDER)
+    return text

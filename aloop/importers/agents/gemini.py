@@ -12,7 +12,7 @@ from aloop.importers.draft import Builder, Draft
 from aloop.importers.imported import Imported
 from aloop.importers.plain.openai import new_builder
 from aloop.importers.source import Source, read_below
-from aloop.importers.values import arguments_text, joined, mapping, moment, number, objects, text
+from aloop.importers.values import arguments_text, items, joined, mapping, moment, number, objects, text
 from aloop.llm.message_types import Usage
 
 TOOL = "gemini-cli"
@@ -72,7 +72,7 @@ def _build(header: Mapping[str, Any], records: Sequence[Mapping[str, Any]], path
         elif kind == "gemini":
             _add_answer(builder, record, answered)
         else:
-            builder.user(_text(record.get("content")), at, skip=True, foreign={"type": kind})
+            builder.user(_text(builder, record.get("content")), at, skip=True, foreign={"type": kind})
     builder.skip_commands("/?")
     return builder.build()
 
@@ -88,14 +88,16 @@ def _cwd(path: Path | None) -> str:
 
 def _add_user(builder: Builder, record: Mapping[str, Any], answered: set[str]) -> None:
     at = moment(record.get("timestamp"))
-    parts = objects(record.get("content"))
-    for part in parts:
-        if response := mapping(part.get("functionResponse")):
-            call_id = text(response.get("id"))
-            if call_id not in answered:
-                answered.add(call_id)
-                builder.result(call_id, _response(builder, response), at, name=text(response.get("name")) or None)
-    words = _text(record.get("content"))
+    content = record.get("content")
+    for response, words in _results(builder, content):
+        call_id = text(response.get("id"))
+        if call_id not in answered:
+            answered.add(call_id)
+            name = text(response.get("name")) or None
+            builder.result(call_id, words, at, name=name, is_error=_is_failure(response))
+    if any("functionResponse" in part for part in objects(content)):
+        content = [part for part in items(content) if not _is_media(part)]
+    words = _text(builder, content)
     if words:
         builder.user(words, at, skip=words.startswith("<session_context>"))
 
@@ -105,12 +107,11 @@ def _add_answer(builder: Builder, record: Mapping[str, Any], answered: set[str])
     draft = builder.answer(at, model=text(record.get("model")) or None)
     for thought in objects(record.get("thoughts")):
         draft.add_thinking(joined((text(thought.get("subject")), text(thought.get("description")))))
-    draft.add_text(_text(record.get("content")))
+    draft.add_text(_text(builder, record.get("content")))
     for call in objects(record.get("toolCalls")):
         call_id = text(call.get("id")) or builder.new_id()
         draft.add_call(call_id, text(call.get("name")), arguments_text(call.get("args")))
-        responses = [mapping(part.get("functionResponse")) for part in objects(call.get("result"))]
-        words = joined(_response(builder, each) for each in responses if each) or text(call.get("result"))
+        words = joined(words for _, words in _results(builder, call.get("result"))) or text(call.get("result"))
         status = text(call.get("status"))
         if (words or status in _FAILED or status == "success") and call_id not in answered:
             answered.add(call_id)
@@ -127,18 +128,51 @@ def _count(draft: Draft, tokens: Mapping[str, Any]) -> None:
     draft.usage = Usage(fresh, number(tokens.get("output")) + number(tokens.get("thoughts")), 0, cached)
 
 
+def _results(builder: Builder, content: object) -> Iterator[tuple[Mapping[str, Any], str]]:
+    """Yield each result in a content with its text and the images beside it."""
+    waiting: list[Mapping[str, Any]] = []
+    groups: list[list[Mapping[str, Any]]] = []
+    for part in objects(content):
+        if response := mapping(part.get("functionResponse")):
+            groups.append([response, *waiting])
+            waiting = []
+        elif _is_media(part):
+            (groups[-1] if groups else waiting).append(part)
+    for response, *media in groups:
+        yield response, joined((_response(builder, response), *(_part(builder, each) for each in media)))
+
+
 def _response(builder: Builder, response: Mapping[str, Any]) -> str:
     value = mapping(response.get("response"))
-    for key in ("output", "error", "result"):
-        if isinstance(value.get(key), str):
-            return text(value[key])
-    return content_json(builder, dict(value)) if value else ""
+    words = next((text(value[key]) for key in ("output", "error", "result") if isinstance(value.get(key), str)), None)
+    if words is None:
+        words = content_json(builder, dict(value)) if value else ""
+    return joined((words, *(_part(builder, part) for part in objects(response.get("parts")))))
 
 
-def _text(content: object) -> str:
+def _is_failure(response: Mapping[str, Any]) -> bool:
+    value = mapping(response.get("response"))
+    return "error" in value and "output" not in value
+
+
+def _is_media(part: object) -> bool:
+    return bool(mapping(mapping(part).get("inlineData")) or mapping(mapping(part).get("fileData")))
+
+
+def _text(builder: Builder, content: object) -> str:
     if isinstance(content, list):
-        return joined(part if isinstance(part, str) else text(mapping(part).get("text")) for part in content)
-    return text(content) or text(mapping(content).get("text"))
+        return joined(part if isinstance(part, str) else _part(builder, mapping(part)) for part in content)
+    return text(content) or _part(builder, mapping(content))
+
+
+def _part(builder: Builder, part: Mapping[str, Any]) -> str:
+    """Return a part as text, with a mark for its image or file."""
+    if inline := mapping(part.get("inlineData")):
+        return builder.image(text(inline.get("mimeType")), text(inline.get("data")))
+    if file := mapping(part.get("fileData")):
+        kind = "image" if text(file.get("mimeType")).startswith("image/") else "file"
+        return f"[{kind}: {text(file.get('fileUri'))}]"
+    return text(part.get("text"))
 
 
 def _from_contents(contents: Sequence[Mapping[str, Any]], path: Path | None) -> Imported:
@@ -155,15 +189,13 @@ def _from_contents(contents: Sequence[Mapping[str, Any]], path: Path | None) -> 
                 waiting.append((text(call.get("name")), call_id))
                 draft.add_call(call_id, text(call.get("name")), arguments_text(call.get("args")))
             elif response:
-                builder.result(
-                    _waiting(waiting, response), _response(builder, response), name=text(response.get("name")) or None
-                )
+                name = text(response.get("name")) or None
+                call_id, words = _waiting(waiting, response), _response(builder, response)
+                builder.result(call_id, words, name=name, is_error=_is_failure(response))
             elif part.get("thought"):
                 draft.add_thinking(text(part.get("text")))
-            elif inline := mapping(part.get("inlineData")):
-                draft.add_text(builder.image(text(inline.get("mimeType")), text(inline.get("data"))))
             else:
-                draft.add_text(text(part.get("text")))
+                draft.add_text(_part(builder, part))
         if draft.role == "user" and draft.content:
             builder.user(draft.content)
     return builder.build()

@@ -37,7 +37,8 @@ def in_stored_order(kept: Sequence[LLMMessage], fresh: Sequence[LLMMessage]) -> 
     """Return ``fresh`` with new summaries of ``kept`` messages after them, skipped.
 
     Some programs put a summary before the last messages that it follows, which would change the order of ``kept``.
-    Messages between those of ``kept`` that only describe the context are left out: earlier versions did not read them.
+    Messages between those of ``kept`` that only describe the context, or are only a file, are left out, because
+    earlier versions did not read them.
     """
     ordered = list(fresh)
     moved: list[LLMMessage] = []
@@ -61,7 +62,7 @@ def in_stored_order(kept: Sequence[LLMMessage], fresh: Sequence[LLMMessage]) -> 
 
 
 def _asides_before(old: LLMMessage, fresh: Sequence[LLMMessage], start: int) -> int:
-    """Return how many messages about the context are at ``start``, before ``old``.
+    """Return how many messages that may be left out are at ``start``, before ``old``.
 
     It is 0 if ``old`` does not follow them.
     """
@@ -74,9 +75,11 @@ def _asides_before(old: LLMMessage, fresh: Sequence[LLMMessage], start: int) -> 
 
 
 def _is_aside(message: LLMMessage) -> bool:
-    """Return True for a message that another program has added by itself."""
+    """Return True for a message that another program has added, or a mere file."""
     is_inserted = bool(message.extra) and bool(message.extra.get("foreign", {}).get(INJECTED))
-    return (message.skip or is_inserted) and not message.summary and not message.tool_calls and message.role != "tool"
+    is_file = message.role == "user" and bool(message.parts) and not _words(message)
+    is_aside = message.skip or is_inserted or is_file
+    return is_aside and not message.summary and not message.tool_calls and message.role != "tool"
 
 
 def marked(session: Session) -> Session:
@@ -121,7 +124,8 @@ def is_placeholder(message: LLMMessage) -> bool:
 def _is_same(kept: LLMMessage, fresh: LLMMessage) -> bool:
     if is_placeholder(kept) and (kept.role, kept.tool_call_id) == (fresh.role, fresh.tool_call_id):
         return True  # the result has come since
-    if (kept.role, kept.tool_call_id, kept.is_error) != (fresh.role, fresh.tool_call_id, fresh.is_error):
+    # Not the mark of a failure, which earlier versions did not read from all tools.
+    if (kept.role, kept.tool_call_id) != (fresh.role, fresh.tool_call_id):
         return False
     if kept.role == "system" or (kept.skip and fresh.skip):
         return True  # the wording of notes may change with the version
