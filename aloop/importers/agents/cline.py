@@ -13,6 +13,8 @@ from aloop.importers.source import Source, json_below
 from aloop.importers.values import items, joined, mapping, moment, objects, text
 
 TOOL = "cline"
+_ERRORS = ('{"status":"error"', "The tool execution failed")
+"""Starts of results of calls that failed, for which Roo has no other mark."""
 
 
 def read(source: Source) -> Iterator[Imported]:
@@ -42,6 +44,7 @@ def read(source: Source) -> Iterator[Imported]:
         hidden = {text(message.get("condenseParent")), text(message.get("truncationParent"))} & markers
         for draft in builder.drafts[start:]:
             draft.skip = bool(hidden)
+            draft.is_error |= draft.role == "tool" and draft.content.startswith(_ERRORS)
             draft.summary = message.get("isSummary") is True
             draft.foreign["reasoning_details"] = message.get("reasoning_details")
     yield builder.build()

@@ -31,9 +31,12 @@ from aloop.importers.values import (
 from aloop.llm.message_types import Usage
 
 TOOL = "codex"
-_EXIT_CODE = re.compile(r"\A(?:.*\n)*?.*\bexited with code (-?\d+)\b")
+_EXIT_CODE = re.compile(r"\A(?:Exit code: |(?:.*\n)*?.*\bexited with code )(-?\d+)\b")
 _CALLS = ("function_call", "custom_tool_call", "local_shell_call", "web_search_call", "tool_search_call")
 _OUTPUTS = ("function_call_output", "custom_tool_call_output", "local_shell_call_output", "tool_search_output")
+_ENDS = ("patch_apply_end", "mcp_tool_call_end", "exec_command_end")
+_COMMANDS = ("exec_command_end", "CommandExecution")
+"""The ends of commands, which may be long after their result, so that only the latter shows whether they failed."""
 _IMAGE_TAG = re.compile(r"<image(?: [^<>]*)?>|</image>")
 """A part of a message before or after an image."""
 _INJECTED = ("<environment_context>", "<user_instructions>", "# AGENTS.md instructions", "<turn_aborted>")
@@ -56,6 +59,7 @@ class _Reader:
         self._model: str | None = None
         self._typed: set[str] = set()
         self._users: dict[int, tuple[Draft, str]] = {}
+        self._failed: set[str] = set()
         self._turns = 0
 
     def add(self, data: Mapping[str, Any]) -> None:
@@ -85,6 +89,8 @@ class _Reader:
 
     def finish(self) -> Imported:
         builder = self._builder
+        for draft in builder.drafts:
+            draft.is_error |= draft.call_id in self._failed
         if self._typed:
             for draft, words in self._users.values():
                 # A text without an event was inserted by the program.
@@ -176,6 +182,8 @@ class _Reader:
             self._typed.add(_without_space(text(payload.get("message"))))
         elif kind == "item_completed" and item.get("type") == "UserMessage":
             self._typed.add(_without_space(texts_of(item.get("content"))))
+        elif kind in _ENDS or kind == "item_completed":
+            self._end_call(item or payload)
         elif kind == "token_count":
             self._count(mapping(mapping(payload.get("info")).get("last_token_usage")))
             self._answer = None
@@ -185,6 +193,19 @@ class _Reader:
             self._answer = None
         elif kind == "thread_rolled_back":
             self._roll_back(number(payload.get("num_turns")))
+
+    def _end_call(self, end: Mapping[str, Any]) -> None:
+        """Note the call if it has failed, which its result does not always show."""
+        result = mapping(end.get("result"))
+        has_failed = end.get("status") == "failed" and end.get("type") not in _COMMANDS
+        if (
+            has_failed
+            or end.get("status") == "declined"
+            or end.get("success") is False
+            or "Err" in result
+            or (mapping(result.get("Ok")) or result).get("isError") is True
+        ):
+            self._failed.add(text(end.get("call_id") or end.get("id")))
 
     def _count(self, tokens: Mapping[str, Any]) -> None:
         answer = self._builder.last_answer
@@ -229,7 +250,9 @@ def _without_space(words: str) -> str:
 
 def _output(builder: Builder, value: object) -> tuple[str, bool]:
     """Return the text of a result, and True if its command failed."""
+    failed = False
     if isinstance(value, Mapping):
+        failed = value.get("success") is False
         value = value.get("content") if "content" in value else content_json(builder, dict(value))
     words = content_text(builder, value)
     if words.startswith("{"):
@@ -241,4 +264,4 @@ def _output(builder: Builder, value: object) -> tuple[str, bool]:
             return wrapped["output"], bool(mapping(wrapped["metadata"]).get("exit_code"))
     head, found, _ = words.partition("\nOutput:\n")
     code = _EXIT_CODE.match(head) if found else None
-    return words, bool(code and code[1] != "0")
+    return words, failed or bool(code and code[1] != "0")

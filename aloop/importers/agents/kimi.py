@@ -137,7 +137,9 @@ class _Reader:
             draft = self.builder.answer(at, model=self._model)
             self._add_parts(draft, message)
         elif role == "tool":
-            self.builder.result(text(message.get("toolCallId") or message.get("tool_call_id")), words, at)
+            call_id = text(message.get("toolCallId") or message.get("tool_call_id"))
+            failed = message.get("isError") is True or words.startswith(_ERROR)
+            self.builder.result(call_id, words, at, is_error=failed)
         elif words:
             origin = text(mapping(message.get("origin")).get("kind"))
             self.builder.user(

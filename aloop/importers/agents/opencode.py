@@ -213,8 +213,10 @@ def _add_tool(builder: Builder, draft: Draft, part: Mapping[str, Any]) -> None:
     if status in ("pending", "running") or (not status and "output" not in state):
         return
     ended = moment(mapping(state.get("time")).get("end"))
-    failed = status == "error"
-    words = text(state.get("error")) if failed else _output(builder, state)
+    words = text(state.get("error")) if status == "error" else _output(builder, state)
+    # A command that fails is completed, with the exit code beside its output.
+    exit_code = mapping(state.get("metadata")).get("exit")
+    failed = status == "error" or (isinstance(exit_code, int) and exit_code != 0)
     builder.result(call_id, words, ended or draft.at, is_error=failed)
 
 

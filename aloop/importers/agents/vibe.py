@@ -17,6 +17,8 @@ from aloop.importers.source import Source, json_below
 from aloop.importers.values import arguments_text, items, mapping, moment, objects, text
 
 TOOL = "mistral-vibe"
+_ERROR = "<tool_error>"
+"""The start of the result of a call that failed."""
 CURRENT = "CURRENT"
 """The file of a store that names its snapshot."""
 
@@ -38,6 +40,8 @@ def read(source: Source) -> Iterator[Imported]:
     if words := text(mapping(prompt).get("content")) or text(prompt):
         builder.system(words)
     openai.add_messages(builder, messages, builder.imported.model)
+    for draft in builder.drafts:
+        draft.is_error = draft.role == "tool" and draft.content.startswith(_ERROR)
     if messages:
         yield builder.build()
 

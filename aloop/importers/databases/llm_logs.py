@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -89,11 +90,14 @@ def _add_message(
     elif role == "tool":
         for part in parts:
             payload = mapping(loaded(part.get("payload")))
-            builder.result(
-                text(payload.get("tool_call_id")), _output(payload), at, name=text(payload.get("name")) or None
-            )
+            _add_result(builder, payload, at)
     else:
         builder.user(words, at)
+
+
+def _add_result(builder: Builder, result: Mapping[str, Any], at: datetime | None) -> None:
+    call_id, name, failed = text(result.get("tool_call_id")), text(result.get("name")), bool(result.get("exception"))
+    builder.result(call_id, _output(result), at, name=name or None, is_error=failed)
 
 
 def _output(result: Mapping[str, Any]) -> str:
@@ -138,7 +142,7 @@ def _from_responses(key: str, responses: Sequence[Mapping[str, Any]], path: Path
             system = words
             builder.system(words, at).skip = False
         for result in objects(response.get("tool_results")):
-            builder.result(text(result.get("tool_call_id")), _output(result), at, name=text(result.get("name")) or None)
+            _add_result(builder, result, at)
         if prompt := text(response.get("prompt")):
             builder.user(prompt, at)
         draft = builder.answer(at, model=text(response.get("resolved_model") or response.get("model")) or None)
