@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from aloop.config.user_folders import state_dir
-from aloop.errors import StorageError
+from aloop.errors import SHORT_ID, StorageError
 from aloop.formatting import display_path
 from aloop.regular_file import read_regular, require_regular
 
@@ -36,6 +36,12 @@ class TrustFile:
     def wrote(self, session_id: str) -> bool:
         """Return True if this user's aloop has written the session."""
         return _line(_WRITTEN, session_id) in self._entries()
+
+    def short_ids(self) -> set[str]:
+        """Return the first characters of the IDs of all sessions that it has written."""
+        head = _line(_WRITTEN, "")[: -len('"]')]
+        end = len(head) + SHORT_ID
+        return {line[len(head) : end].decode(errors="replace") for line in self._entries() if line.startswith(head)}
 
     def knows_session(self, session_id: str) -> bool:
         """Return True if this user's aloop wrote the session, or the user accepted it."""

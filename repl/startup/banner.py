@@ -168,7 +168,8 @@ def _latest(options: ShellOptions) -> Latest | None:
 
     try:
         sessions_dir = resolve_sessions_dir(options.sessions_dir or options.settings.sessions_dir)
-        return peek_latest(sessions_dir, TrustFile.of_user().wrote)
+        trust = TrustFile.of_user()
+        return peek_latest(sessions_dir, trust.wrote, trust.short_ids)
     except (OSError, StorageError):  # the engine reports it
         return None
 

@@ -100,3 +100,10 @@ def test_named_pipe_in_place_of_the_file_trusts_nothing_and_does_not_wait(tmp_pa
     assert not store.knows_folder(tmp_path)
     with pytest.raises(StorageError, match="Could not save what you trust"):
         store.remember(folders=[tmp_path])
+
+
+def test_short_ids_are_those_of_the_sessions_that_aloop_wrote(tmp_path: Path) -> None:
+    trust = TrustFile(tmp_path / "trust")
+    assert trust.short_ids() == set()
+    trust.remember(written=["a1b2c3d4-5678-40ab-8def-1234567890ab"], accepted=["ffffffff-5678-40ab-8def-1234567890ab"])
+    assert trust.short_ids() == TrustFile(tmp_path / "trust").short_ids() == {"a1b2c3d4"}

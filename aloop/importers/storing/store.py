@@ -34,6 +34,7 @@ from aloop.memory.session import Session
 from aloop.memory.session_folder.media import copy_media
 from aloop.memory.session_folder.outputs import copy_output, keep_output, make_own_folder
 from aloop.memory.session_folder.session_file import ConcurrentChange, SessionFile
+from aloop.memory.sessions_dir.folders import date_folder
 from aloop.memory.sessions_dir.location import resolve_sessions_dir
 from aloop.memory.sessions_dir.yaml_backend import YamlBackend
 
@@ -251,6 +252,7 @@ class ImportStore:
                     with contextlib.suppress(OSError):
                         self.backend.fs.remove_tree(self.sessions_dir, folder.name)
                 raise
+            date_folder(self.backend.fs, folder, session.updated_at)
 
     def _update(self, session_id: str, imported: Imported) -> Outcome:
         opened = self._open(session_id)
@@ -326,6 +328,7 @@ class ImportStore:
                 return False
             finally:
                 held.release()
+            date_folder(self.backend.fs, folder, session.updated_at)
         return True
 
     def _write_files(self, folder: Path, imported: Imported, messages: Sequence[LLMMessage]) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import heapq
-import re
 import stat
 import time
 from bisect import bisect_left
@@ -21,7 +20,7 @@ from pathlib import Path
 from aloop.errors import SHORT_ID, DuplicateSessionId
 from aloop.memory.disk.filesystem import FileSystem
 from aloop.memory.session import FILE_NAME
-from aloop.memory.sessions_dir.ids import may_mean, short_name
+from aloop.memory.sessions_dir.ids import is_own_name, may_mean, short_name
 from aloop.memory.sessions_dir.index import read_index, write_index
 from aloop.memory.sessions_dir.preview import SessionHeader, read_header
 
@@ -61,7 +60,6 @@ def short_name_of(session_id: str, folder: str) -> str:
     return session_id if f"{folder}.".lower().startswith(f"{session_id}.") else session_id[:SHORT_ID]
 
 
-_OWN_NAME = re.compile(r"\d{4}-\d\d-\d\d_[0-9a-f]{8}(?:-[0-9a-f-]{27})?")
 # Two changes of a folder within this time may leave the same timestamp.
 _RACY_NS = 100_000_000
 # The same for a file system that stores whole seconds, perhaps by the clock of another machine.
@@ -257,8 +255,3 @@ def _is_plausible(folder: str, session_id: str) -> bool:
     Such a name ends with the start of the ID.
     """
     return session_id.startswith(short_name(folder)[:SHORT_ID]) or not is_own_name(folder)
-
-
-def is_own_name(folder: str) -> bool:
-    """Return True for a folder name in the form that aloop gives."""
-    return _OWN_NAME.fullmatch(folder) is not None

@@ -12,9 +12,8 @@ from aloop.memory.disk.locks import LOCK_NAMES, OpenLock, write_lock
 from aloop.memory.session import FILE_NAME
 from aloop.memory.session_folder.outputs import FOLDER as OUTPUTS
 from aloop.memory.session_folder.recovery import fold_in, journals
-from aloop.memory.sessions_dir.catalog import is_own_name
 from aloop.memory.sessions_dir.folders import ALOOP_FOLDER, remove_unused
-from aloop.memory.sessions_dir.ids import short_name
+from aloop.memory.sessions_dir.ids import is_own_name, short_name
 
 
 def recover_session(fs: FileSystem, folder: Path, session_id: str) -> list[str]:

@@ -6,6 +6,8 @@ import contextlib
 import errno
 import os
 import stat
+import time
+from datetime import datetime
 from pathlib import Path
 
 from aloop.errors import SHORT_ID
@@ -35,6 +37,7 @@ COMMITTED = """\
 
 _IGNORED = "*\n"
 _OTHERS = 0o077
+_NS = 1_000_000_000  # in a second
 
 
 def make_sessions_dir(fs: FileSystem, sessions_dir: Path) -> None:
@@ -112,6 +115,20 @@ def make_session_folder(fs: FileSystem, sessions_dir: Path, session: Session) ->
         if _is_unused(fs, folder):
             return folder
     raise FileExistsError(errno.EEXIST, "already exists", str(folder))
+
+
+def date_folder(fs: FileSystem, folder: Path, changed: datetime) -> None:
+    """Give a session's folder the time of its last change, which is earlier than now.
+
+    A save does so by itself. With these times, ``peek_latest`` finds the newest session in few headers.
+    """
+    # Without the right time, finding it takes longer.
+    with contextlib.suppress(OSError, OverflowError):
+        descriptor = fs.open_folder(folder)
+        try:
+            fs.set_modified(descriptor, int(min(changed.timestamp(), time.time()) * _NS))
+        finally:
+            fs.close(descriptor)
 
 
 def _is_unused(fs: FileSystem, folder: Path) -> bool:

@@ -8,10 +8,12 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from aloop.errors import SHORT_ID
+from aloop.memory.sessions_dir.ids import is_own_name, short_name
 from aloop.regular_file import read_regular
 
 HEADER_SIZE = 1024
@@ -55,11 +57,15 @@ def header_origin(data: bytes) -> str | None:
     return rest.partition(b'"')[0].decode(errors="replace") if found else None
 
 
-def peek_latest(sessions_dir: Path, is_own: Callable[[str], bool]) -> Latest | None:
+ShortIds = Callable[[], Collection[str]]
+
+
+def peek_latest(sessions_dir: Path, is_own: Callable[[str], bool], own_ids: ShortIds) -> Latest | None:
     """Return the session that ``aloop --resume`` opens.
 
-    It is the newest of those for whose ID ``is_own`` returns True, or of all if there are none. Returns None if there
-    is no session, or if headers alone do not tell. If there are many sessions, only the newest folders are considered.
+    It is the newest of those for whose ID ``is_own`` returns True, or of all if there are none. ``own_ids`` returns the
+    first characters of these IDs. Returns None if there is no session, or if headers alone do not tell. If there are
+    many sessions, only the newest folders are considered.
     """
     try:
         with os.scandir(sessions_dir) as entries:
@@ -67,26 +73,35 @@ def peek_latest(sessions_dir: Path, is_own: Callable[[str], bool]) -> Latest | N
         # A save replaces the file, which changes its folder.
         # Paths are texts, because making 1,000 others takes 10 ms.
         times = {name: os.lstat(f"{sessions_dir}/{name}").st_mtime for name in names[:_MOST_FOLDERS]}
-        return _newest(str(sessions_dir), times, is_own)
+        return _newest(str(sessions_dir), times, is_own, own_ids)
     except (OSError, ValueError, OverflowError):
         return None
 
 
-def _newest(sessions_dir: str, times: Mapping[str, float], is_own: Callable[[str], bool]) -> Latest | None:
+def _newest(
+    sessions_dir: str, times: Mapping[str, float], is_own: Callable[[str], bool], own_ids: ShortIds
+) -> Latest | None:
     """Return the newest session, with ``times`` of the folders.
 
-    The time in a header decides, because an import writes old sessions now. It is hardly ever later than that of the
-    folder, so that after a normal start one header is enough. Raises OSError, ValueError and OverflowError.
+    The time in a header decides, because a copy writes old sessions now. It is hardly ever later than that of the
+    folder, so that normally one header is enough. Raises OSError, ValueError and OverflowError.
     """
     # Imported here for start-up time: needed only if there is a session.
     from datetime import datetime
 
     latest: re.Match[bytes] | None = None
+    own: Collection[str] | None = None
     best = (False, False, 0.0, "")
     limit = time.time() + _TOLERANCE
     for name in sorted(times, key=times.__getitem__, reverse=True):
-        if best[:2] == (True, True) and times[name] + _TOLERANCE < best[2]:
+        is_older = best[1] and times[name] + _TOLERANCE < best[2]
+        if is_older and best[0]:
             break
+        if is_older:
+            # Only one that the user's aloop wrote can come before it. The name made by aloop ends with the ID.
+            own = own_ids() if own is None else own
+            if is_own_name(name) and short_name(name)[:SHORT_ID] not in own:
+                continue
         try:
             data = read_regular(f"{sessions_dir}/{name}/{_FILE}", HEADER_SIZE)
         except (FileNotFoundError, NotADirectoryError):

@@ -9,6 +9,7 @@ from aloop.errors import SHORT_ID, InvalidPrefix
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _PREFIX = re.compile(r"[0-9a-z-][0-9a-z._-]{0,254}")
+_OWN_NAME = re.compile(r"\d{4}-\d\d-\d\d_[0-9a-f]{8}(?:-[0-9a-f-]{27})?")
 
 
 def normal_prefix(prefix: str, is_name: Callable[[str], bool]) -> str:
@@ -43,6 +44,11 @@ def shown_id(session_id: str) -> str:
     That is the start of a UUID, and all of an ID made from a folder's name.
     """
     return session_id[:SHORT_ID] if _UUID.fullmatch(session_id) else session_id
+
+
+def is_own_name(folder: str) -> bool:
+    """Return True for a folder name in the form that aloop gives."""
+    return _OWN_NAME.fullmatch(folder) is not None
 
 
 def short_name(folder: str) -> str:

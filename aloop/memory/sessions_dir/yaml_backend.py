@@ -39,9 +39,9 @@ from aloop.memory.session import (
 )
 from aloop.memory.session_folder.recovery import with_recovered_names
 from aloop.memory.session_folder.session_file import TRIES, ConcurrentChange, SessionFile
-from aloop.memory.sessions_dir.catalog import Catalog, Entry, distinct_id, is_own_name
+from aloop.memory.sessions_dir.catalog import Catalog, Entry, distinct_id
 from aloop.memory.sessions_dir.folders import ALOOP_FOLDER, make_session_folder, make_sessions_dir, put_own_files
-from aloop.memory.sessions_dir.ids import normal_prefix, short_name
+from aloop.memory.sessions_dir.ids import is_own_name, normal_prefix, short_name
 from aloop.memory.sessions_dir.index import add_to_index
 from aloop.memory.sessions_dir.preview import (
     SessionHeader,

@@ -16,6 +16,8 @@ from aloop.agent import ReActAgent
 from aloop.config.settings import Settings
 from aloop.config.values import DEFAULT_MODEL
 from aloop.formatting import display_path
+from aloop.importers.draft import Builder
+from aloop.importers.storing.store import ImportStore
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.sessions_dir import header
 from aloop.memory.trust_file import TrustFile
@@ -201,15 +203,9 @@ async def test_banner_offers_the_session_that_resume_opens_whatever_was_written_
     assert SECOND.startswith(await opened())
 
 
-def test_banner_reads_one_header_if_the_last_session_was_saved_normally(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    now = datetime.now().astimezone()
-    for day, session_id in enumerate([FIRST, SECOND, THIRD], 1):
-        path = save(tmp_path, session_id, day=day)
-        moment = now - timedelta(hours=day)
-        set_time(path, moment)
-        os.utime(path.parent, (moment.timestamp() + 1, moment.timestamp() + 1))
+@pytest.fixture
+def read_headers(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The paths of the files whose headers were read."""
     read: list[str] = []
 
     def record(path: str, most: int) -> bytes:
@@ -217,8 +213,39 @@ def test_banner_reads_one_header_if_the_last_session_was_saved_normally(
         return read_regular(path, most)
 
     monkeypatch.setattr(header, "read_regular", record)
+    return read
+
+
+def test_banner_reads_one_header_if_the_last_session_was_saved_normally(
+    tmp_path: Path, read_headers: list[str]
+) -> None:
+    now = datetime.now().astimezone()
+    for day, session_id in enumerate([FIRST, SECOND, THIRD], 1):
+        path = save(tmp_path, session_id, day=day)
+        moment = now - timedelta(hours=day)
+        set_time(path, moment)
+        os.utime(path.parent, (moment.timestamp() + 1, moment.timestamp() + 1))
     assert banner(WITH_KEY._replace(sessions_dir=tmp_path))[2].endswith(f"  1 h ago · /resume {FIRST[:8]}")
-    assert len(read) == 1
+    assert len(read_headers) == 1
+
+
+@pytest.mark.parametrize("has_own", [True, False])
+def test_banner_reads_few_headers_after_an_import_of_many_sessions(
+    tmp_path: Path, has_own: bool, read_headers: list[str]
+) -> None:
+    start = datetime.now().astimezone() - timedelta(days=100)
+    if has_own:
+        own = save(tmp_path, FIRST)
+        set_time(own, start)
+        os.utime(own.parent, (start.timestamp(), start.timestamp()))
+    store = ImportStore(tmp_path)
+    for number in range(20):
+        builder = Builder("codex", f"0199-{number}")
+        builder.user(f"Question {number}", start + timedelta(days=number))
+        store.put(builder.build())
+    row = banner(WITH_KEY._replace(sessions_dir=tmp_path))[2]
+    assert row.endswith(f"/resume {FIRST[:8]}") if has_own else "Question 19" in row
+    assert len(read_headers) == 1 + has_own
 
 
 def test_banner_offers_no_session_if_another_one_without_a_plain_header_may_be_newer(tmp_path: Path) -> None:
