@@ -69,7 +69,7 @@ def __getattr__(name: str) -> object:
     module = _MODULES.get(name)
     if module is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    # Imported here for start-up time: `aloop --version` does not need it.
+    # Imported here for startup time: `aloop --version` does not need it.
     from importlib import import_module
 
     value: object = getattr(import_module(module), name)

@@ -108,7 +108,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return FAILURE
     except OSError as error:
         # Memory raises StorageError instead, so this concerns standard input or the working directory.
-        # Imported here for start-up time: `aloop --version` does not need it.
+        # Imported here for startup time: `aloop --version` does not need it.
         from aloop.formatting import display_path
 
         reason = error.strerror or str(error)
@@ -147,7 +147,7 @@ def _run_shell(options: RunOptions) -> int:
     # Imported modules are never garbage, and collections would take a tenth of the time until the prompt. The shell
     # enables them again.
     gc.disable()
-    # Imported here for start-up time: this imports prompt_toolkit.
+    # Imported here for startup time: this imports prompt_toolkit.
     from aloop.cli.onboarding import choose, is_due
     from aloop.config.settings import Settings
 
@@ -186,7 +186,7 @@ def _change_project(options: RunOptions) -> RunOptions | None:
     """
     if not options.resume or options.sessions_dir is not None:
         return options
-    # Imported here for start-up time: only --resume ID needs it.
+    # Imported here for startup time: only --resume ID needs it.
     from aloop.cli.console import agree
     from commands.elsewhere import describe_place, enter_project, find_elsewhere, require_project
 
@@ -206,7 +206,7 @@ def _change_project(options: RunOptions) -> RunOptions | None:
 def _run_task(options: RunOptions, task: str) -> int:
     _require_here(options)
     full_task, typed = _read_full_task(task)
-    # Imported here for start-up time, after an unusable standard input has been reported.
+    # Imported here for startup time, after an unusable standard input has been reported.
     from aloop.config.settings import Settings
     from repl.options import TaskOptions
     from repl.task import run_task
@@ -232,7 +232,7 @@ def _require_here(options: RunOptions) -> None:
     """Raise SessionError if the session to resume is in another project."""
     if not options.resume or options.sessions_dir is not None:
         return
-    # Imported here for start-up time, as above.
+    # Imported here for startup time, as above.
     from commands.elsewhere import describe_place, find_elsewhere
 
     if place := find_elsewhere(options.resume):
@@ -240,7 +240,7 @@ def _require_here(options: RunOptions) -> None:
 
 
 def _is_elsewhere(sentence: str, sessions_dir: Path) -> SessionError:
-    # Imported here for start-up time, as above.
+    # Imported here for startup time, as above.
     import shlex
 
     return SessionError(f"{sentence} Run aloop there, or add --sessions-dir {shlex.quote(str(sessions_dir))}.")
@@ -253,7 +253,7 @@ def _with_options(settings: Settings, options: RunOptions) -> Settings:
 
 def _read_full_task(task: str) -> tuple[str, str]:
     """Return the task with the piped text, and the part given on the command line."""
-    # Imported here for start-up time: only a task reads piped text.
+    # Imported here for startup time: only a task reads piped text.
     from aloop.cli.options import STDIN
     from aloop.cli.stdin import read_piped, read_task, with_piped
 
@@ -262,7 +262,7 @@ def _read_full_task(task: str) -> tuple[str, str]:
 
 
 def _print_error(sentence: str) -> None:
-    # Imported here for start-up time: most runs have no error.
+    # Imported here for startup time: most runs have no error.
     from aloop.sanitize import visible
 
     print(f"aloop: {visible(sentence)}", file=sys.stderr)
@@ -335,7 +335,7 @@ def _ignore_modules_of_the_working_directory() -> None:
     Later imports would otherwise run files of a cloned project, such as its ``yaml.py``.
     """
     added = None if sys.flags.safe_path else sys.path[0]
-    if added is not None and not __file__.startswith(os.path.join(added, "aloop", "")):  # noqa: PTH118  # for start-up time
+    if added is not None and not __file__.startswith(os.path.join(added, "aloop", "")):  # noqa: PTH118  # for startup time
         del sys.path[0]
 
 

@@ -53,13 +53,13 @@ def install_command(requirement: str, package: str = "") -> str:
     An environment of uv or pipx has no pip, and its own command adds ``package`` to it. For an extra of aloop, that is
     the package that the extra requires.
     """
-    # Imported here for start-up time: every command loads this module.
+    # Imported here for startup time: every command loads this module.
     import os
     import shlex
     import sys
 
     added = shlex.quote(package or requirement)
-    if os.path.exists(f"{sys.prefix}/uv-receipt.toml"):  # noqa: PTH110  # for start-up time, too
+    if os.path.exists(f"{sys.prefix}/uv-receipt.toml"):  # noqa: PTH110  # for startup time, too
         return f"uv pip install --python {shlex.quote(sys.prefix)} {added}"
     if os.path.exists(f"{sys.prefix}/pipx_metadata.json"):  # noqa: PTH110  # the same
         return f"pipx inject aloop {added}"
@@ -135,7 +135,7 @@ class SessionExists(SessionError):
     """A session cannot be restored because ``path`` has its ID or folder name."""
 
     def __init__(self, session_id: str, path: Path) -> None:
-        # Imported here for start-up time: every command loads this module.
+        # Imported here for startup time: every command loads this module.
         from aloop.formatting import display_path
 
         super().__init__(
@@ -158,8 +158,8 @@ class SessionFileError(SessionError):
 
     @property
     def shown(self) -> str:
-        """The message for a notice, with ``~`` for the home folder."""
-        # Imported here for start-up time: every command loads this module.
+        """The message for a notice, with ``~`` for the home directory."""
+        # Imported here for startup time: every command loads this module.
         from aloop.formatting import display_path
 
         return str(self).replace(str(self.path), display_path(self.path), 1)

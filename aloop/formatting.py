@@ -1,4 +1,4 @@
-"""Counts, sizes, money, times, paths and progress in words; the home folder."""
+"""Counts, sizes, money, times, paths and progress in words; the home directory."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def display_path(path: str | os.PathLike[str]) -> str:
 
 
 def home_folder() -> Path:
-    """Return the home folder of the user.
+    """Return the home directory of the user.
 
     Without one, as in containers that run with an unknown user ID, it is the null device: nothing is below it.
     """
@@ -60,7 +60,7 @@ def home_folder() -> Path:
 
 
 def expand_home(path: str | os.PathLike[str]) -> Path:
-    """Return ``path`` with the home folder of the user in place of ``~``.
+    """Return ``path`` with the home directory of the user in place of ``~``.
 
     ``~NAME`` is that of another user. As in a shell, an unknown one leaves the path as it is.
     """

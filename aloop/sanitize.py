@@ -89,12 +89,12 @@ _TAB_WIDTH = 4
 
 
 def safe_text(text: str) -> str:
-    """Return ``text`` with visible control characters, LF line ends and no tabs."""
+    """Return ``text`` with visible control characters, LF line endings and no tabs."""
     return visible(text.replace("\r\n", "\n")).expandtabs(_TAB_WIDTH)
 
 
 def safe_line(text: str) -> str:
-    """Return ``text`` as one line, with a space for each run of white space."""
+    """Return ``text`` as one line, with a space for each run of whitespace."""
     return visible(" ".join(text.split()))
 
 
@@ -111,7 +111,7 @@ class _Exact(dict[int, str]):
     """As _Shown, with all characters that could hide something."""
 
     def __missing__(self, code: int) -> str:
-        import unicodedata  # imported here for start-up time
+        import unicodedata  # imported here for startup time
 
         character = _SHOWN[code]
         if len(character) > 1 or code in _SURROGATES:

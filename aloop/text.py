@@ -49,7 +49,7 @@ def closest_matches(word: str, known: Iterable[str], *, limit: int, cutoff: floa
 
     ``cutoff`` is the least similarity, from 0 to 1, that counts.
     """
-    # Imported here for start-up time: most words are spelled correctly.
+    # Imported here for startup time: most words are spelled correctly.
     import difflib
 
     return difflib.get_close_matches(word, list(known), n=limit, cutoff=cutoff)

@@ -26,7 +26,7 @@ def find_elsewhere(prefix: str) -> Place | None:
     here = resolve_sessions_dir()
     if _is_here(here, prefix):
         return None
-    # Imported late for start-up time: most sessions are here.
+    # Imported late for startup time: most sessions are here.
     from aloop.memory import SessionLibrary
     from aloop.memory.projects import AllProjects
 

@@ -101,7 +101,7 @@ async def attach_mentions(
     own, present = split_attachments(typed)
     if "@" not in own:
         return MentionedFiles()
-    # Imported late for start-up time.
+    # Imported late for startup time.
     from aloop.tools.base import in_thread
 
     known = {attachment.name for attachment in present}
@@ -160,7 +160,7 @@ def read_mentioned(
 
 def _is_media(path: Path) -> bool:
     """Return True for an image or a PDF document."""
-    # Imported late for start-up time.
+    # Imported late for startup time.
     from aloop.llm.content.images import HEAD, media_type_of
 
     try:
@@ -175,7 +175,7 @@ def _start_of(path: Path, size: int) -> bytes:
 
 
 def _add_media(found: MentionedFiles, path: Path, name: str) -> None:
-    # Imported late for start-up time.
+    # Imported late for startup time.
     from aloop.llm.content.images import MAX_DOCUMENT_BYTES, prepare_media
 
     try:
@@ -209,7 +209,7 @@ def _read(path: Path, name: str, most: int) -> tuple[Attachment, int]:
 
     Raises ToolError or OSError.
     """
-    # Imported late for start-up time.
+    # Imported late for startup time.
     from aloop.tools.files.text_file import open_plain
 
     with open_plain(path, name) as file:
@@ -229,7 +229,7 @@ def _read(path: Path, name: str, most: int) -> tuple[Attachment, int]:
 
 def _list(path: Path, name: str, most: int, stop: threading.Event) -> tuple[Attachment, int]:
     """Return the names in a folder and the size of that list in bytes; raises OSError."""
-    # Imported late for start-up time.
+    # Imported late for startup time.
     from aloop.tools.files.glob import Glob, Walk
     from aloop.tools.files.read import listing
 

@@ -94,7 +94,7 @@ class SessionBrowser:
 
     async def titles_elsewhere(self) -> Sequence[SessionTitle]:
         """Return the sessions of all other projects, newest first."""
-        # Imported late for start-up time.
+        # Imported late for startup time.
         from aloop.memory.projects import AllProjects
 
         found = [title async for title in AllProjects().list_titles_outside(self._memory.sessions_dir)]
@@ -102,13 +102,13 @@ class SessionBrowser:
 
     def project(self, session: SessionTitle) -> str:
         """Return the project of a session, for display."""
-        # Imported late for start-up time.
+        # Imported late for startup time.
         from aloop.memory.sessions_dir.registry import project_of
 
         return display_path(project_of(session.sessions_dir or self._memory.sessions_dir))
 
     def _library(self, sessions_dir: Path | None) -> SessionLibrary:
-        # Imported late for start-up time.
+        # Imported late for startup time.
         from aloop.memory import SessionLibrary
 
         return self._memory.library if sessions_dir is None else SessionLibrary(sessions_dir)
@@ -129,7 +129,7 @@ class SessionBrowser:
             async for hit in self._memory.library.search(words, on_read):
                 yield hit.session.key, hit
             return
-        # Imported late for start-up time.
+        # Imported late for startup time.
         from aloop.memory.projects import AllProjects
 
         async for folder, hit in AllProjects(here).search(words, on_read):
@@ -164,7 +164,7 @@ class SessionBrowser:
             await save_before_leaving(memory)
         # The open session is replaced only afterward: if it cannot be deleted, it stays open.
         path = await memory.library.delete(session_id)
-        # Imported late for start-up time.
+        # Imported late for startup time.
         from aloop.memory.sessions_dir.catalog import short_name_of
 
         short = short_name_of(session_id, path.name)
@@ -196,7 +196,7 @@ class BrowserWithImports(SessionBrowser):
         return _NOT_A_SESSION if session.id == ROW else super().refusal(session)
 
     async def _look(self, is_wanted: Callable[[], bool]) -> tuple[list[Glimpse], str]:
-        # Imported late for start-up time.
+        # Imported late for startup time.
         from aloop.importers.peek import offers, summary
 
         found = await asyncio.to_thread(offers, self._memory.sessions_dir, is_wanted)
@@ -227,7 +227,7 @@ class BrowserWithImports(SessionBrowser):
 
 
 def _row_title(glimpse: Glimpse) -> str:
-    # Imported late for start-up time.
+    # Imported late for startup time.
     from aloop.importers.formats import FORMATS
 
     return f"{FORMATS[glimpse.tool].label} · {glimpse.title}"
@@ -269,7 +269,7 @@ class ForeignBrowser(SessionBrowser):
         raise UsageError("The messages of other tools cannot be searched. Import them first.")
 
     async def ending(self, session: SessionTitle) -> Sequence[LLMMessage]:
-        # Imported late for start-up time.
+        # Imported late for startup time.
         from aloop.importers.peek import ending
 
         glimpse = self._found[session.id]
@@ -297,7 +297,7 @@ class ForeignBrowser(SessionBrowser):
         return await asyncio.to_thread(self._import, self._found[session_id])
 
     def _import(self, glimpse: Glimpse) -> tuple[str, str]:
-        # Imported late for start-up time.
+        # Imported late for startup time.
         from aloop.importers.formats import FORMATS
         from aloop.importers.peek import read_whole
         from aloop.importers.storing.store import ImportStore

@@ -42,7 +42,7 @@ async def run_typed(context: Context, parsed: Run) -> Outcome:
 
 
 async def _capture(context: Context, typed: str, command: list[str]) -> None:
-    # Imported late for start-up time.
+    # Imported late for startup time.
     from aloop.tools.process import NO_TERMINAL, run_command
 
     kept, began, ending = HeadAndTail(MOST_CHARACTERS), time.monotonic(), "stopped"
@@ -86,7 +86,7 @@ def _shell() -> str:
 
 
 def _describe_exit(code: int) -> str:
-    # Imported late for start-up time.
+    # Imported late for startup time.
     from aloop.tools.process import describe_exit
 
     return describe_exit(code)

@@ -68,7 +68,7 @@ def _owner_concerns(session: Session, sessions_dir: Path, trust: TrustFile) -> I
 
 
 def _text_concerns(session: Session, trust: TrustFile) -> Iterator[TrustConcern]:
-    # Imported late for start-up time.
+    # Imported late for startup time.
     from aloop.llm.prompts import is_system_prompt
 
     # A skipped message, such as the system message of another tool in an imported session, is not sent.
@@ -126,7 +126,7 @@ def remember_work(
     A sessions folder that was not used before is made private. Failures are passed to ``on_error``. Call it before the
     session is saved, so that it is still known after a crash.
     """
-    # Imported late for start-up time.
+    # Imported late for startup time.
     from aloop.memory.sessions_dir.registry import Registry
 
     folder = agent.memory.sessions_dir
@@ -142,7 +142,7 @@ def remember_work(
 
 
 def _name(user: int) -> str:
-    # Imported late for start-up time: it is rarely needed.
+    # Imported late for startup time: it is rarely needed.
     import pwd
 
     try:

@@ -57,7 +57,7 @@ def _in_project(options: ShellOptions, place: Place) -> ShellOptions:
 
     Permissions and the system message of the command line do not apply there. Raises StorageError.
     """
-    # Imported here for start-up time, as above.
+    # Imported here for startup time, as above.
     from commands.elsewhere import enter_project
 
     enter_project(place)

@@ -27,6 +27,7 @@ CLI, LIBRARY, FORMAT, ARCHITECTURE = (
 )
 ALL_PAGES = (*PAGES, CHANGELOG, ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md")
 MAX_README_LINES = 160
+MAX_ENTRY_LINES = 4
 PRODUCT = ("aloop", "commands", "repl")
 
 
@@ -152,6 +153,14 @@ def test_options_in_the_text_are_in_the_reference(page: Path) -> None:
 def test_changelog_starts_with_the_current_version() -> None:
     versions = re.findall(r"^## \[(.+?)\] - \d{4}-\d\d-\d\d$", CHANGELOG.read_text(encoding="utf-8"), re.MULTILINE)
     assert versions[0] == __version__
+
+
+def test_changelog_has_short_entries_and_each_heading_once_per_version() -> None:
+    for version in CHANGELOG.read_text(encoding="utf-8").split("\n## ")[1:]:
+        headings = re.findall(r"^###+ (.+)$", version, re.MULTILINE)
+        assert len(headings) == len(set(headings))
+        entries = re.findall(r"^- .*(?:\n  .*)*", version, re.MULTILINE)
+        assert not [entry for entry in entries if entry.count("\n") >= MAX_ENTRY_LINES]
 
 
 def test_environment_variables_of_the_product_are_documented() -> None:

@@ -35,7 +35,7 @@ SHELLS: tuple[ShellName, ...] = get_args(ShellName)
 
 _EPILOG = """\
 The script completes options, commands, models and session IDs. Add one of these
-lines to the start-up file of your shell:
+lines to the startup file of your shell:
 
   bash  eval "$(aloop completions bash)"        ~/.bashrc
   zsh   eval "$(aloop completions zsh)"         ~/.zshrc, below compinit
@@ -269,7 +269,7 @@ def _tags(sessions_dir: Path | None) -> set[str]:
 
 def _models() -> Iterable[str]:
     """Return the names that are known without asking a server, each once."""
-    # Imported late for start-up time: few completions need it.
+    # Imported late for startup time: few completions need it.
     from aloop.llm.models.names import known_models, listed_models
 
     listed: tuple[str, ...] = ()
@@ -290,7 +290,7 @@ def _options(actions: Iterable[Action]) -> Iterator[Word]:
 
 
 def _tools() -> Iterable[str]:
-    # Imported late for start-up time: only the completion of an import needs it.
+    # Imported late for startup time: only the completion of an import needs it.
     from aloop.importers.formats import TOOLS
 
     return TOOLS

@@ -350,7 +350,7 @@ def check_git(here: Environment) -> Verdict:
 
 
 def _describe_repository(root: Path, sessions_dir: Path) -> str:
-    # Imported here for start-up time: most commands do not run git.
+    # Imported here for startup time: most commands do not run git.
     from aloop.cli.git.setup import count_untracked
 
     total = sum(1 for _ in sessions_dir.glob(f"*/{FILE_NAME}"))

@@ -69,7 +69,7 @@ def read_key(prompt: str) -> str:
     """Return a key typed without echo, or from a pipe; empty at the end of the input."""
     if not sys.stdin.isatty():
         return sys.stdin.readline().strip()
-    # Imported here for start-up time.
+    # Imported here for startup time.
     from getpass import getpass
 
     try:

@@ -80,7 +80,7 @@ def choose(settings: Settings) -> Settings | None:
 
 def _found_models(settings: Settings) -> list[str]:
     """Return one model of each server that runs on this machine."""
-    # Imported here for start-up time: each start checks whether to ask.
+    # Imported here for startup time: each start checks whether to ask.
     import asyncio
 
     from aloop.llm.models.catalog import find_servers, local_endpoints
@@ -105,7 +105,7 @@ def _ask(models: Sequence[str], obstacle: str, *, is_repeated: bool) -> None:
 
 def _obstacle(settings: Settings) -> str:
     """Return why the local model cannot be installed here, empty if it can."""
-    # Imported here for start-up time: each start checks whether to ask.
+    # Imported here for startup time: each start checks whether to ask.
     from aloop.local_model.installer import require_prerequisites
     from aloop.local_model.models import InstallPaths
 
@@ -135,7 +135,7 @@ def _answer(numbers: Sequence[str]) -> str:
 
 def _take_key() -> Outcome:
     """Read an API key into the environment of this process, and offer to store it."""
-    # Imported here for start-up time: each start checks whether to ask.
+    # Imported here for startup time: each start checks whether to ask.
     from aloop.cli.key import offer_to_store, read_key, require_key
     from aloop.stored_key import require_keyring
 
@@ -164,7 +164,7 @@ def _take_key() -> Outcome:
 
 
 def _install() -> Outcome:
-    # Imported here for start-up time: most choices need no installer.
+    # Imported here for startup time: most choices need no installer.
     from aloop.cli.local import LocalOptions, run_local
 
     sys.stderr.write("\n")

@@ -88,7 +88,7 @@ def read_config_file(path: Path) -> FileSettings:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise UsageError(f"{display_path(path)} cannot be read: {reason}.") from error
-    # Imported here for start-up time: most users have no config file.
+    # Imported here for startup time: most users have no config file.
     import tomllib
     from decimal import Decimal, InvalidOperation
 
@@ -209,7 +209,7 @@ def _folders(value: object, name: str) -> tuple[Path, ...]:
 
 
 def _keys(value: object) -> Mapping[str, str]:
-    # Imported here for start-up time: most users keep the keys.
+    # Imported here for startup time: most users keep the keys.
     from aloop.keys import DEFAULT_KEYS, WrongKey, require_key, require_keys
 
     if not isinstance(value, dict) or not all(isinstance(keys, str) for keys in value.values()):

@@ -123,7 +123,7 @@ def _file_settings(path: Path) -> FileSettings:
         return {}
     except OSError:
         pass  # reading it reports the reason
-    # Imported here for start-up time: most users have no config file.
+    # Imported here for startup time: most users have no config file.
     from aloop.config.config_file import read_config_file
 
     return read_config_file(path)

@@ -70,5 +70,5 @@ def _xdg_dir(env: Mapping[str, str], variable: str, default: Path) -> Path:
 
 
 def user_home(env: Mapping[str, str]) -> Path:
-    """Return the user's home folder."""
+    """Return the user's home directory."""
     return Path(env.get("HOME") or home_folder())

@@ -38,7 +38,7 @@ _EXPORTERS = {
 
 def render(session: Session, form: str) -> str:
     """Return ``session`` in one of DOCUMENTS, safe to print."""
-    # Imported here for start-up time: only HTML needs the Markdown parser.
+    # Imported here for startup time: only HTML needs the Markdown parser.
     if form == "html":
         from aloop.export.page.html import to_html
 

@@ -12,7 +12,7 @@ from typing import Any
 from aloop.memory.codec.emitter import message_record
 from aloop.memory.session import Session
 
-# Characters in texts that YAML forbids or reads as line ends, and those that control a terminal.
+# Characters in texts that YAML forbids or reads as line endings, and those that control a terminal.
 _ESCAPED = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufffe\uffff]")
 
 METADATA = "aloop_session"

@@ -127,7 +127,7 @@ class Draft:
 
 
 def _storable(value: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values that are not empty; one that is nested too deep, as JSON."""
+    """Return the values that are not empty; one that is nested too deeply, as JSON."""
     filled = {str(key): each for key, each in value.items() if each not in (None, "", [], {})}
     return {key: each if _is_storable(each, MAX_DEPTH - 2) else json_text(each) for key, each in filled.items()}
 

@@ -240,7 +240,7 @@ class _Elements:
                 value, length = _decode_start(self._buffer[self._start : self._start + size])
                 values = (value,)
             except RecursionError:
-                self._source.problems["values that are nested too deep"] += 1
+                self._source.problems["values that are nested too deeply"] += 1
                 return ()
             except ValueError:
                 values, length = (), size

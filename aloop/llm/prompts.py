@@ -125,7 +125,7 @@ def is_system_prompt(text: str) -> bool:
     identity, _, rest = text.partition("\n\n")
     style, _, rest = rest.partition("\n\n")
     directory, _, advice = rest.partition("\n\n")
-    # A path with white space in it could be a sentence.
+    # A path with whitespace in it could be a sentence.
     is_path = re.fullmatch(rf"{DIRECTORY}/\S{{0,300}}", directory) is not None
     return is_path and [_kind(part) for part in (identity, style, advice)] == ["identity", "style", "tools"]
 

@@ -42,14 +42,14 @@ def create_llm(model: str | None = None, settings: Settings | None = None) -> LL
     if not chosen.strip():
         raise UsageError("The model name is empty. Name a model, or use `offline`.")
     chosen = resolve_alias(chosen)
-    # Imported here for start-up time: they load asyncio, and sessions are listed without it.
+    # Imported here for startup time: they load asyncio, and sessions are listed without it.
     from aloop.llm.lazy import LazyLLM
     from aloop.llm.offline import OfflineLLM
 
     if chosen == OFFLINE_MODEL:
         return OfflineLLM()
     if is_local(chosen):
-        # Imported here for start-up time: few users run a local model.
+        # Imported here for startup time: few users run a local model.
         from aloop.llm.local import LocalLLM
 
         return LocalLLM(find_model(chosen, settings), InstallPaths(settings.data_dir))

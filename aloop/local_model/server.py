@@ -74,7 +74,7 @@ class LocalServer:
 
     async def endpoint(self) -> ServerAddress:
         """Start the server and wait until it is ready; raises LocalModelError."""
-        # Imported late for start-up time: the status of the model is shown without it.
+        # Imported late for startup time: the status of the model is shown without it.
         import asyncio
 
         # Shielded, so that loading continues when a waiting turn is cancelled.

@@ -14,7 +14,7 @@ _EPILOG = """\
 Editors start this command and talk to it over standard input and output. In
 session files, it shows the problems that `aloop sessions check` finds, folds
 messages and tool output, shows tokens, costs and times, and offers to skip a
-message, to add a note, and to fork the session. docs/editors.md has the set-up
+message, to add a note, and to fork the session. docs/editors.md has the setup
 for VS Code, Neovim and Helix.
 
 It needs the package pygls: pip install 'aloop[lsp]'"""
@@ -35,7 +35,7 @@ class LspOptions(CommandOptions):
         from aloop.lsp.server import serve
 
         if sys.stdin.isatty():
-            print_note("Waiting for an editor on standard input. Press Ctrl-C to stop; docs/editors.md has the set-up.")
+            print_note("Waiting for an editor on standard input. Press Ctrl-C to stop; docs/editors.md has the setup.")
         return serve()
 
 

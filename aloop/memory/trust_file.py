@@ -135,7 +135,7 @@ def _project(root: Path) -> bytes:
 
 
 def _text(text: str) -> bytes:
-    # Imported late for start-up time.
+    # Imported late for startup time.
     import hashlib
 
     return _line(_SYSTEM, hashlib.sha256(text.encode(errors="replace")).hexdigest())
@@ -144,7 +144,7 @@ def _text(text: str) -> bytes:
 def _line(kind: str, value: str) -> bytes:
     if value.isascii() and value.isprintable() and '"' not in value and "\\" not in value:
         return f'["{kind}", "{value}"]'.encode()
-    # Imported here for start-up time: the banner asks about an ID.
+    # Imported here for startup time: the banner asks about an ID.
     import json
 
     return json.dumps([kind, value]).encode()

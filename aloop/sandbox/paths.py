@@ -1,6 +1,6 @@
 """Folders that commands in the sandbox may change, and paths that they may not.
 
-Protected is what programs outside the sandbox run or obey without being told to: hooks and settings of git, start-up
+Protected is what programs outside the sandbox run or obey without being told to: hooks and settings of git, startup
 files of shells, settings of editors and agents, aloop itself, and its settings and sessions.
 """
 
@@ -28,7 +28,7 @@ BLANKS = (".git", ".aloop")
 _TOOLS = frozenset(
     {".vscode", ".idea", ".zed", ".cursor", ".agents", ".claude", ".codex", ".gemini", ".mcp.json", ".gitmodules"}
 )
-# Below the home directory: start-up files of shells and programs, keys, and folders from which programs are started.
+# Below the home directory: startup files of shells and programs, keys, and folders from which programs are started.
 _START_UP = (
     *(".profile", ".bashrc", ".bash_profile", ".bash_login", ".bash_logout", ".bash_aliases", ".inputrc", ".login"),
     *(".zshenv", ".zprofile", ".zshrc", ".zlogin", ".zlogout", ".kshrc", ".cshrc", ".tcshrc", ".pam_environment"),
@@ -77,7 +77,7 @@ def find_layout(folder: Path, settings: SandboxSettings, home: Path) -> Layout:
     own = {path for path in own if _is_below_any(path, roots)}
     blanks = {_first_missing(path) for path in own if not os.path.lexists(path)}
     blanks.update(here / name for name in BLANKS if here in roots and _is_blank(here / name))
-    # An empty folder in place of a start-up file would disturb the shells of the user.
+    # An empty folder in place of a startup file would disturb the shells of the user.
     blanks = {path for path in blanks if path.parent != home and os.access(path.parent, os.W_OK)}
     own = blanks | {path for path in own if path.exists()}
     kept = {path for root in roots for path in _named(root)}

@@ -72,7 +72,7 @@ def _hold(path: str) -> list[int]:
     with suppress(OSError):
         while True:
             with suppress(FileExistsError):
-                os.mkdir(path, 0o700)  # noqa: PTH102  # without pathlib, for start-up time
+                os.mkdir(path, 0o700)  # noqa: PTH102  # without pathlib, for startup time
             descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
             fcntl.flock(descriptor, fcntl.LOCK_SH)
             if os.path.exists(path) and os.path.samestat(os.fstat(descriptor), os.lstat(path)):  # noqa: PTH110
@@ -85,7 +85,7 @@ def _release(path: str, descriptor: int) -> None:
     """Remove a folder if it is empty and no other command holds it."""
     with suppress(OSError):
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.rmdir(path)  # noqa: PTH106  # without pathlib, for start-up time
+        os.rmdir(path)  # noqa: PTH106  # without pathlib, for startup time
 
 
 _has_to_stop = [False]
@@ -204,7 +204,7 @@ class _Family:
 
 def _processes() -> list[tuple[int, int]]:
     """Return the process and parent IDs of all processes."""
-    if os.path.exists("/proc/self/stat"):  # noqa: PTH110  # without pathlib, for start-up time
+    if os.path.exists("/proc/self/stat"):  # noqa: PTH110  # without pathlib, for startup time
         found = []
         for name in filter(str.isdigit, os.listdir("/proc")):  # noqa: PTH208  # the same
             with suppress(OSError), open(f"/proc/{name}/stat", "rb") as file:  # noqa: PTH123  # the same

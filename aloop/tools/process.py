@@ -194,7 +194,7 @@ def _hide_environment() -> None:
     dumpable.
     """
     if sys.platform == "linux":
-        # Imported late for start-up time.
+        # Imported late for startup time.
         import ctypes
 
         ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)

@@ -158,7 +158,7 @@ class RunShell(Tool):
         """
         if self._sandbox_settings.mode == "off":
             return None, ""
-        # Imported late for start-up time: many sessions run no command.
+        # Imported late for startup time: many sessions run no command.
         from aloop.sandbox.sandbox import find_state
 
         state = await asyncio.to_thread(find_state, self._workspace.root, self._sandbox_settings)

@@ -82,7 +82,7 @@ def warm() -> None:
 
 @cache
 def _validator_class() -> type[Draft202012Validator]:
-    # Imported late for start-up time: it takes about 200 ms, and only tool calls need it.
+    # Imported late for startup time: it takes about 200 ms, and only tool calls need it.
     from jsonschema import Draft202012Validator
 
     return Draft202012Validator

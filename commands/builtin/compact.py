@@ -19,7 +19,7 @@ _UNDO = "undo"
 
 async def compact(context: Context, argument: str) -> None:
     """Summarize the older messages, focused on ``argument``; ``undo`` reverts that."""
-    # Imported late for start-up time.
+    # Imported late for startup time.
     from aloop.agent.compaction import undo_summary
 
     agent, view = context.agent, context.view
@@ -42,7 +42,7 @@ async def compact(context: Context, argument: str) -> None:
 
 def _undone(before: Sequence[LLMMessage], after: Sequence[LLMMessage]) -> str:
     """Return what undoing a summary has changed."""
-    # Imported late for start-up time.
+    # Imported late for startup time.
     from aloop.memory.context import live
 
     skipped = [at for at, (then, now) in enumerate(zip(before, after, strict=False)) if now.skip and not then.skip]

@@ -82,7 +82,7 @@ def clipboard_program(env: Mapping[str, str]) -> tuple[str, ...]:
 
 def find_clipboard_program(programs: Iterable[tuple[str, tuple[str, ...]]], env: Mapping[str, str]) -> tuple[str, ...]:
     """Return the first command that is installed and whose variable, if any, is set."""
-    # Imported late for start-up time.
+    # Imported late for startup time.
     from aloop.sandbox.paths import find_user_program
 
     for variable, (name, *arguments) in programs:

@@ -22,7 +22,7 @@ async def delete(context: Context, argument: str) -> None:
         context.view.info("This session is new, so there is nothing to delete.")
         return
     wanted = read_session(context, argument) if argument else await memory.find_own_name()
-    # Imported late for start-up time.
+    # Imported late for startup time.
     from aloop.memory.session import require_prefix_length
 
     require_prefix_length(wanted)
@@ -44,7 +44,7 @@ async def _delete(context: Context, session_id: str) -> None:
     rows = await memory.library.list_sessions(1, prefix=session_id)
     if not rows:
         raise SessionNotFound(session_id)
-    # Imported late for start-up time.
+    # Imported late for startup time.
     from aloop.cli.sessions.output import describe
 
     if not await context.view.confirm(f"Delete {describe(rows[0])}?"):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 async def export(context: Context, argument: str) -> None:
     """Export the open session; ``argument`` is a format and optionally a path."""
-    # Imported late for start-up time.
+    # Imported late for startup time.
     from aloop.export.document import ExportExists, export_path, make_exports_folder, render, write_export
     from aloop.export.formats import TOOLS, read_format
 
@@ -59,7 +59,7 @@ def _unquoted(path: str) -> str:
 
 
 async def _to_tool(context: Context, session: Session, tool: str, wanted: Path | None) -> None:
-    # Imported late for start-up time.
+    # Imported late for startup time.
     from aloop.export.targets import deliver, to_tool
 
     exported = await asyncio.to_thread(to_tool, session, tool, Path.cwd())

@@ -27,7 +27,7 @@ async def model(context: Context, argument: str) -> None:
 
     An unknown name is refused, unless it ends with an exclamation mark.
     """
-    # Imported late for start-up time.
+    # Imported late for startup time.
     from aloop.llm.models.catalog import require_known
     from aloop.llm.models.names import resolve_alias
 
@@ -84,7 +84,7 @@ async def switch(agent: ReActAgent, name: str) -> None:
 
     The thinking of earlier models stays in the session but is not sent to the new one.
     """
-    # Imported late for start-up time.
+    # Imported late for startup time.
     from aloop.llm import create_llm
 
     before, agent.llm = agent.llm, create_llm(name)

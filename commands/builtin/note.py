@@ -19,7 +19,7 @@ _SHOWN = 60
 
 async def note(context: Context, argument: str) -> None:
     """Set, show or remove the note of a message; without a number, list all."""
-    # Imported late for start-up time.
+    # Imported late for startup time.
     from aloop.memory.annotations import note_of, with_note
 
     if not argument:
@@ -39,7 +39,7 @@ async def note(context: Context, argument: str) -> None:
 
 async def tag(context: Context, argument: str) -> None:
     """Add or remove tags of a message or the session; without words, list them."""
-    # Imported late for start-up time.
+    # Imported late for startup time.
     from dataclasses import replace
 
     from aloop.memory.annotations import read_tag, tags_of, with_tags
@@ -78,7 +78,7 @@ async def unpin(context: Context, argument: str) -> None:
 
 
 async def _pin(context: Context, argument: str, *, pinned: bool) -> None:
-    # Imported late for start-up time.
+    # Imported late for startup time.
     from aloop.memory.annotations import with_header_pin, with_pin
 
     if not argument:
@@ -105,7 +105,7 @@ class _Change:
 
 
 def _list(context: Context) -> None:
-    # Imported late for start-up time.
+    # Imported late for startup time.
     from aloop.memory.annotations import annotation_text, find_annotated, header_text
 
     memory = context.memory

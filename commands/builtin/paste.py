@@ -35,7 +35,7 @@ _APPLE_SCRIPT = (
 
 async def paste(context: Context, argument: str) -> Outcome | None:
     """Send the image with ``argument``, or keep it for the next message."""
-    # Imported here for start-up time.
+    # Imported here for startup time.
     from aloop.llm.content.images import prepare_media
     from commands.chat import chat
 
@@ -55,7 +55,7 @@ async def paste(context: Context, argument: str) -> Outcome | None:
 
 async def read_clipboard(env: Mapping[str, str]) -> bytes:
     """Return the image in the clipboard; raises AloopError if there is none."""
-    # Imported late for start-up time.
+    # Imported late for startup time.
     from aloop.sandbox.paths import find_user_program
 
     if command := find_clipboard_program(_PROGRAMS, env):

@@ -49,7 +49,7 @@ class _Marking:
     together: str = ""
 
     def __call__(self, messages: Sequence[LLMMessage]) -> Sequence[LLMMessage]:
-        # Imported late for start-up time.
+        # Imported late for startup time.
         from aloop.memory.conversation import expand_to_sendable, expand_to_tool_calls, marked
 
         require_in_range(self.asked_last, len(messages))
@@ -77,7 +77,7 @@ async def _mark(context: Context, marking: _Marking) -> None:
 
 
 async def _unskip_all(context: Context) -> None:
-    # Imported late for start-up time.
+    # Imported late for startup time.
     from aloop.memory.conversation import all_sent
 
     before, earlier = sent_tokens(context), context.memory.messages

@@ -37,7 +37,7 @@ async def restore(context: Context, argument: str) -> None:
         return
     memory = context.memory
     summary = await memory.library.restore(read_session(context, argument, "/trash"))
-    # Imported late for start-up time.
+    # Imported late for startup time.
     from aloop.memory.sessions_dir.catalog import short_name_of
 
     short = short_name_of(summary.id, summary.path.parent.name)

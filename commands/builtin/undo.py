@@ -72,7 +72,7 @@ async def retry(context: Context, _argument: str) -> None:
 
     If no new answer arrives, the previous one is restored.
     """
-    # Imported late for start-up time.
+    # Imported late for startup time.
     from aloop.memory.conversation import last_turn
 
     memory, view = context.memory, context.view

@@ -96,7 +96,7 @@ def _read(found: FoundFile, notices: list[str]) -> SkillFile:
         raise Unreadable(f"{found.shown} is not used: a skill can have {MOST_BYTES:,} bytes.")
     folder = Path(os.path.realpath(found.path)).parent
     if home_folder().is_relative_to(folder):
-        raise Unreadable(f"{found.shown} is not used, because its folder has your home folder in it.")
+        raise Unreadable(f"{found.shown} is not used, because its folder has your home directory in it.")
     front = _FRONT_MATTER.match(text)
     if front is None:
         raise Unreadable(
@@ -119,7 +119,7 @@ def _read(found: FoundFile, notices: list[str]) -> SkillFile:
 
 def _fields(front: str, path: Path) -> Mapping[str, str]:
     """Return the texts at the top of the front matter, also if it is not quite YAML."""
-    # Imported late for start-up time: most users have no skills.
+    # Imported late for startup time: most users have no skills.
     from aloop.memory.codec.serialization import parse
 
     try:

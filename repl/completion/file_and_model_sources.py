@@ -109,7 +109,7 @@ def _is_wanted(name: str, prefix: str) -> bool:
 
 def load_models() -> Sequence[str]:
     """Return the names that are known without asking a server."""
-    # Imported here for start-up time.
+    # Imported here for startup time.
     from aloop.llm.models.names import known_models
 
     return known_models()
@@ -117,7 +117,7 @@ def load_models() -> Sequence[str]:
 
 def load_endpoint_models() -> Sequence[str]:
     """Return the models of the endpoints in the settings; waits for their servers."""
-    # Imported here for start-up time: few users have endpoints.
+    # Imported here for startup time: few users have endpoints.
     from aloop.config.settings import Settings
     from aloop.llm.models.catalog import ask_endpoints
 

@@ -77,7 +77,7 @@ class Actions(Protocol):
 
 
 def unix_lines(text: str) -> str:
-    """Return ``text``, which a terminal has sent, with line feeds as line ends."""
+    """Return ``text``, which a terminal has sent, with line feeds as line endings."""
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 

@@ -1,6 +1,6 @@
 """Lines edited by readline, with history and completion.
 
-Not imported elsewhere at start-up: loading readline changes how ``input`` behaves, and some Pythons lack it.
+Not imported elsewhere at startup: loading readline changes how ``input`` behaves, and some Pythons lack it.
 """
 
 from __future__ import annotations

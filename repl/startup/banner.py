@@ -63,7 +63,7 @@ def expected_model(model: str | None, settings: Settings) -> str:
     """Return the name of the model that will answer, without loading it."""
     chosen = model or settings.model or default_model(settings)
     if chosen.isalpha() and chosen not in (OFFLINE_MODEL, LOCAL_MODEL):
-        # Imported here for start-up time: only an alias is a single word.
+        # Imported here for startup time: only an alias is a single word.
         from aloop.llm.models.names import resolve_alias
 
         return resolve_alias(chosen)
@@ -134,7 +134,7 @@ def _read() -> str:
     found = [*instructions, *skills]
     if not found:
         return ""
-    # Imported here for start-up time: most folders have no such files.
+    # Imported here for startup time: most folders have no such files.
     from aloop.memory.trust_file import TrustFile
 
     project = next((file.project for file in found if file.project), None)
@@ -148,7 +148,7 @@ def _last(options: ShellOptions, indent: int, width: int) -> list[Span]:
     latest = _latest(options) if options.resume is None else None
     if latest is None:
         return [(Style.QUIET, f"{'help':<{indent}}"), (Style.PLAIN, fit_parts(_HELP, width - indent))]
-    # Imported here for start-up time: needed only if there is a session.
+    # Imported here for startup time: needed only if there is a session.
     from datetime import UTC, datetime
 
     when = age(datetime.fromtimestamp(latest.changed, UTC), datetime.now(UTC))
@@ -161,7 +161,7 @@ def _last(options: ShellOptions, indent: int, width: int) -> list[Span]:
 
 
 def _latest(options: ShellOptions) -> Latest | None:
-    # Imported here for start-up time: needed only for a new session.
+    # Imported here for startup time: needed only for a new session.
     from aloop.memory.sessions_dir.header import peek_latest
     from aloop.memory.sessions_dir.location import resolve_sessions_dir
     from aloop.memory.trust_file import TrustFile
@@ -181,7 +181,7 @@ def greeting(options: ShellOptions, width: int) -> list[Line]:
 
 def _sessions_folder(options: ShellOptions) -> str:
     """Return the sessions folder, which may be in a parent folder, as users write it."""
-    # Imported here for start-up time: needed only at the first start.
+    # Imported here for startup time: needed only at the first start.
     from aloop.memory.sessions_dir.location import FOLDER, resolve_sessions_dir
 
     try:

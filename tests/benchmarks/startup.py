@@ -1,4 +1,4 @@
-"""Start-up time, compared with bare scripts and with ``python -c pass``.
+"""Startup time, compared with bare scripts and with ``python -c pass``.
 
 ``python -m tests.benchmarks.startup`` prints the table; ``--quick`` measures two runs of each.
 """

@@ -1,4 +1,4 @@
-"""Keys typed during start-up."""
+"""Keys typed during startup."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def test_valid_conversation_has_no_complaint(turns: list[Turn]) -> None:
         ([assistant(text())], "alternate"),
         ([user(text()), user(text())], "alternate"),
         ([user()], "empty"),
-        ([user(text(" \n"))], "white space"),
+        ([user(text(" \n"))], "whitespace"),
         ([user(text()), assistant(text("so far "))], "trailing"),
         ([user(text()), assistant(call())], "without tool_result"),
         ([user(text()), assistant(call()), user(text())], "were called"),

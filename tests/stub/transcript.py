@@ -63,7 +63,7 @@ def _complaints(
     if last["role"] == "assistant" and isinstance(last["content"], list):
         text = last["content"][-1].get("text", "")
         if text != text.rstrip():
-            yield "the final assistant message must not end with trailing white space"
+            yield "the final assistant message must not end with trailing whitespace"
 
 
 def _in_block(place: int, block: dict[str, Any], role: str, foreign: Collection[str]) -> Iterator[str]:
@@ -72,7 +72,7 @@ def _in_block(place: int, block: dict[str, Any], role: str, foreign: Collection[
     if kind not in (asked if role == "user" else answered):
         yield f"messages.{place}: a {kind} block cannot be sent by the {role}"
     if kind == "text" and not block["text"].strip():
-        yield f"messages.{place}: text must hold more than white space"
+        yield f"messages.{place}: text must hold more than whitespace"
     if kind == "tool_use":
         if not (_WORD.fullmatch(block["id"]) and _WORD.fullmatch(block["name"])):
             yield f"messages.{place}: the id or name of a tool_use block has characters that it may not have"

@@ -35,7 +35,7 @@ class ExportOptions(CommandOptions):
     sessions_dir: Path | None = None
 
     def run(self) -> int:
-        # Imported here for start-up time: completion needs the arguments only.
+        # Imported here for startup time: completion needs the arguments only.
         from aloop.cli.exchange.export_actions import run_export
 
         return run_export(self)

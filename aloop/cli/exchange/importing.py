@@ -50,7 +50,7 @@ class ImportOptions(CommandOptions):
     sessions_dir: Path | None = None
 
     def run(self) -> int:
-        # Imported here for start-up time: completion needs the arguments only.
+        # Imported here for startup time: completion needs the arguments only.
         from aloop.cli.exchange.import_actions import run_import
 
         return run_import(self)

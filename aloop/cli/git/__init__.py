@@ -1,1 +1,1 @@
-"""Sessions in git: the merge driver, and its set-up."""
+"""Sessions in git: the merge driver, and its setup."""

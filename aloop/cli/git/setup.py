@@ -80,7 +80,7 @@ def _put_attributes(sessions_dir: Path) -> list[str]:
     if _ATTRIBUTE in text.splitlines():
         return []
     write_atomic(SYSTEM, path, [_extended(text, [_ATTRIBUTE]).encode() if text else f"{_ATTRIBUTE}\n".encode()])
-    return [f"{display_path(path)}: git merges session files with aloop, and leaves their line ends as they are."]
+    return [f"{display_path(path)}: git merges session files with aloop, and leaves their line endings as they are."]
 
 
 def _configure(sessions_dir: Path) -> list[str]:

@@ -75,7 +75,7 @@ class SessionsOptions(CommandOptions):
     path: str = ""
 
     def run(self) -> int:
-        # Imported here for start-up time: completion needs the arguments only.
+        # Imported here for startup time: completion needs the arguments only.
         from aloop.cli.sessions.actions import run_sessions
 
         return run_sessions(self)

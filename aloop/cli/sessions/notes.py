@@ -40,7 +40,7 @@ class NotesOptions(CommandOptions):
 
     async def _print(self, bar: ProgressBar) -> bool:
         """Print the messages, and return True if there are none."""
-        # Imported here for start-up time: completion needs the arguments only.
+        # Imported here for startup time: completion needs the arguments only.
         from aloop.memory import SessionLibrary
         from aloop.memory.annotations import find_annotated
         from aloop.memory.projects import AllProjects
@@ -56,7 +56,7 @@ class NotesOptions(CommandOptions):
 
 
 def _print_session(session: Session, annotated: list[Annotated], *, as_json: bool) -> None:
-    # Imported here for start-up time, as above.
+    # Imported here for startup time, as above.
     from aloop.cli.sessions.output import NO_TITLE
     from aloop.errors import SHORT_ID
     from aloop.formatting import format_time
@@ -85,7 +85,7 @@ def _print_session(session: Session, annotated: list[Annotated], *, as_json: boo
 
 
 def _record(each: Annotated) -> dict[str, Any]:
-    # Imported here for start-up time, as above.
+    # Imported here for startup time, as above.
     from aloop.memory.annotations import is_pinned, note_of, tags_of
 
     message = each.message

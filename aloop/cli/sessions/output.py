@@ -112,7 +112,7 @@ _LEAST_WITH_ORIGIN = 80  # columns
 
 
 def project_name(sessions_dir: Path) -> str:
-    """Return the path of a project as the user would type it, from the home folder on."""
+    """Return the path of a project as the user would type it, with ``~``."""
     return display_path(project_of(sessions_dir))
 
 

@@ -247,7 +247,7 @@ def _append(turns: list[_Turn], role: str, blocks: list[_Sent]) -> None:
 def _strip_end(blocks: list[_Sent]) -> None:
     """Strip the end of an assistant turn that the model continues.
 
-    The API rejects white space there.
+    The API rejects whitespace there.
     """
     last = blocks[-1]
     if last.block["type"] == "text":

@@ -2,7 +2,7 @@
 
 The YAML has the layout of the specification's sample. Multi-line text becomes a literal block, one-line text a quoted
 scalar, and an identifier a plain scalar. Text that a literal block cannot represent (control characters, line breaks
-other than LF) is double-quoted and broken at its line ends. The output is YAML 1.1, as read by libyaml and PyYAML, and
+other than LF) is double-quoted and broken at line ends. The output is YAML 1.1, as read by libyaml and PyYAML, and
 means the same in YAML 1.2.
 
 Functions return complete lines with their newlines. ``column`` is the column of a list item's dash; the item's keys are
@@ -115,7 +115,7 @@ def emit_value(value: Any, column: int) -> str:
     """
     margin = " " * (column + 2)
     if isinstance(value, Plain):
-        # A plain text of several lines is folded, so only quotes keep its line ends.
+        # A plain text of several lines is folded, so only quotes keep its line endings.
         return f" {value or 'null'}" if value.isprintable() else f" {emit_text(value, column + 2)}"
     if isinstance(value, str):
         return f" {emit_text(value, column + 2)}"

@@ -15,7 +15,7 @@ from aloop.memory.codec.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 # All bytes that a canonical file may contain: not the control characters except tab and LF.
 _PLAIN_BYTES = bytes(byte for byte in range(256) if byte in (9, 10) or (byte >= 32 and byte != 127))
-# Characters that YAML rejects or treats as line ends, in UTF-8: C1 controls, LS and PS, the byte order mark, U+FFFE and
+# Characters that YAML rejects or treats as line breaks, in UTF-8: C1 controls, LS, PS, the byte order mark, U+FFFE and
 # U+FFFF. Each pattern starts with a fixed byte, which makes the search fast.
 _REJECTED = tuple(
     re.compile(pattern)

@@ -134,7 +134,7 @@ _LINE_START = re.compile(r"^(?=[^\n])", re.MULTILINE)
 class VerbatimMessages:
     """Messages with their original ``lines``, which include comments and unknown keys.
 
-    The dashes of the lines are at ``column``; line ends are line feeds.
+    The dashes of the lines are at ``column``; line endings are line feeds.
     """
 
     messages: tuple[LLMMessage, ...]

@@ -229,7 +229,7 @@ def _located(path: Path, source: Source, invalid: InvalidValue) -> SessionFileEr
             "unless `aloop sessions check` finds that the versions can be joined"
         )
         return SessionFileError(path, line, 1, reason)
-    # Not the line of libyaml, which treats more characters as line ends than editors do.
+    # Not the line of libyaml, which treats more characters as line endings than editors do.
     line, column = source.place(invalid.offset)
     return invalid.kind(path, line, column, invalid.reason)
 

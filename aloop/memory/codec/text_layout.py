@@ -43,7 +43,7 @@ class TextLayout:
         return self._blocks[block] + len(self.text[block * _BLOCK : offset].encode())
 
     def edit(self, start: int, end: int, new: str) -> Edit:
-        """Return an edit with the text's line ends."""
+        """Return an edit with the text's line endings."""
         return Edit(self.at(start), self.at(end), self.native(new).encode())
 
     def native(self, text: str) -> str:

@@ -64,7 +64,7 @@ def split_versions(text: str) -> Versions | None:
 
 
 def _lines(text: str) -> list[str]:
-    """Split at the line ends of YAML, not those of ``str.splitlines``."""
+    """Split at the line endings of YAML, not those of ``str.splitlines``."""
     return re.findall(r"[^\n]*\n|[^\n]+\Z", text)
 
 

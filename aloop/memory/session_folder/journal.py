@@ -232,7 +232,7 @@ def _proof(name: str, session_id: str) -> str:
 
     It is empty if the state directory cannot be used.
     """
-    # Imported late for start-up time.
+    # Imported late for startup time.
     import hmac
 
     key = _load_key(state_dir() / "aloop" / "journal-key")

@@ -53,7 +53,7 @@ def make_own_folder(fs: FileSystem, folder: Path, name: str) -> Path:
 def shorten(text: str, note: str) -> str:
     """Return the beginning and the end of ``text``, about MAX_RESULT_BYTES in all.
 
-    Between them are the sizes and ``note``. The cuts are at line ends if there are any nearby.
+    Between them are the sizes and ``note``. The cuts are at line endings if there are any nearby.
     """
     data = text.encode()
     half = MAX_RESULT_BYTES // 2

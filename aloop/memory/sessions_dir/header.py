@@ -86,7 +86,7 @@ def _newest(
     The time in a header decides, because a copy writes old sessions now. It is hardly ever later than that of the
     folder, so that normally one header is enough. Raises OSError, ValueError and OverflowError.
     """
-    # Imported here for start-up time: needed only if there is a session.
+    # Imported here for startup time: needed only if there is a session.
     from datetime import datetime
 
     latest: re.Match[bytes] | None = None

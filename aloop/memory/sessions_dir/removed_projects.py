@@ -36,7 +36,7 @@ def describe_newer_copies(fs: FileSystem, session: Session, sessions_dir: Path) 
     newer = [each for each in _folders(fs, _parent()) if each != sessions_dir and _has_newer(fs, each, session)]
     if not newer:
         return ()
-    # Imported late for start-up time.
+    # Imported late for startup time.
     from shlex import quote
 
     return tuple(

@@ -36,7 +36,7 @@ def make_diff(before: str | None, after: str, name: str) -> Diff:
 
 
 def with_kept_line_ends(before: str, after: str, line_end: str) -> str:
-    """Return ``after``, whose lines end with LF, with the line ends of ``before``.
+    """Return ``after``, whose lines end with LF, with the line endings of ``before``.
 
     Lines that ``before`` does not have end with ``line_end``.
     """

@@ -83,7 +83,7 @@ def _openat2() -> Any:
     """Return a function from a path and flags to a descriptor and an error code."""
     if not hasattr(os, "O_PATH"):
         return None
-    # Imported late for start-up time.
+    # Imported late for startup time.
     import ctypes
 
     library = ctypes.CDLL(None, use_errno=True)

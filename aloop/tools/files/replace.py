@@ -39,7 +39,7 @@ def replace_text(text: str, old: str, new: str, line_end: str, *, everywhere: bo
 
     Raises ToolError unless ``old`` occurs exactly once; ``everywhere`` replaces every occurrence. The model sees all
     files with ``\\n``, so a line end in ``old`` matches either kind, and in ``new`` it becomes ``line_end``. Lines at
-    the start and the end of ``old`` that ``new`` repeats keep their line ends, and so does every other byte.
+    the start and the end of ``old`` that ``new`` repeats keep their line endings, and so does every other byte.
     """
     old, new = old.replace("\r\n", "\n"), new.replace("\r\n", "\n")
     if not old:
@@ -117,7 +117,7 @@ def _with_line_ends(before: str, after: str, line_end: str) -> str:
 
 
 def _count_same(old: list[str], new: list[str], most: int) -> int:
-    """Return the number of equal lines at the start, apart from their line ends."""
+    """Return the number of equal lines at the start, apart from their line endings."""
     pairs = zip(old[:most], new[:most], strict=True)
     return next((number for number, (a, b) in enumerate(pairs) if a.removesuffix("\r") != b), most)
 

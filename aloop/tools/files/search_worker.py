@@ -106,7 +106,7 @@ class _Selection:
     """A run of ripgrep on some files."""
 
     def __init__(self, command: list[str], files: list[str], most_bytes: int) -> None:
-        # Imported late for start-up time: few searches need it.
+        # Imported late for startup time: few searches need it.
         import subprocess
 
         self._given = [path for path in files if _is_usual(path, most_bytes)]

@@ -43,7 +43,7 @@ _MOST_FOLDERS = 32  # that a new file may need
 
 
 class WritingFileTool(Tool):
-    """Changes the text file in the argument ``path``, keeping mode and line ends."""
+    """Changes the text file in the argument ``path``, keeping mode and line endings."""
 
     headline = "path"
 

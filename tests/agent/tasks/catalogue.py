@@ -21,7 +21,7 @@ class Mean(unittest.TestCase):
 
 
 def holds(name: str, text: str) -> Check:
-    """Return a check that a file equals ``text``, except for line ends at its end."""
+    """Return a check that a file equals ``text``, except for line endings at its end."""
 
     def check(folder: Path, _answer: str) -> None:
         assert (folder / name).read_bytes().decode().rstrip("\r\n") == text.rstrip("\r\n")

@@ -1,4 +1,4 @@
-"""Sessions in real git repositories: set-up, merge, rebase and cherry-pick."""
+"""Sessions in real git repositories: setup, merge, rebase and cherry-pick."""
 
 from __future__ import annotations
 

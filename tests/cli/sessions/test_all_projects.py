@@ -14,7 +14,7 @@ from tests.saved_sessions import FIRST, SECOND, save
 
 @pytest.fixture
 def projects(private_home: Path) -> list[Path]:
-    """Two projects in the home folder, one of them the working directory."""
+    """Two projects in the home directory, one of them the working directory."""
     found = [private_home / "work", private_home / "other"]
     for day, (project, identity) in enumerate(zip(found, (FIRST, SECOND), strict=True), 1):
         folder = project / ".aloop" / "sessions"

@@ -196,7 +196,7 @@ def test_skill_in_a_folder_around_home_is_refused(private_home: Path, project: P
     (private_home / ".agents" / "skills" / "all").symlink_to(private_home)
     loaded = load(project)
     assert not loaded.files
-    assert "has your home folder in it" in loaded.notices[0]
+    assert "has your home directory in it" in loaded.notices[0]
 
 
 async def test_skills_of_a_project_need_trust(bench: SetUp, project: Path) -> None:

@@ -1,4 +1,4 @@
-"""Source: encodings, line ends, and positions in the text."""
+"""Source: encodings, line endings, and positions in the text."""
 
 from __future__ import annotations
 

@@ -415,7 +415,7 @@ def test_half_of_a_surrogate_pair_in_json_is_read_as_a_replacement_character(fs:
 
 
 LINE_ENDS = ("\n", "\r\n", "\r", "\x85", "\u2028", "\u2029")
-"""The line ends of YAML 1.1."""
+"""The line endings of YAML 1.1."""
 
 
 @pytest.mark.parametrize("ends", [*((end,) for end in LINE_ENDS), LINE_ENDS], ids=repr)

@@ -1,4 +1,4 @@
-"""Replacing a text: hostile sizes, line ends, and explanations."""
+"""Replacing a text: hostile sizes, line endings, and explanations."""
 
 from __future__ import annotations
 
