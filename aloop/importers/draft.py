@@ -21,6 +21,8 @@ from aloop.llm.layout import default_layout
 from aloop.llm.message_types import LLMMessage, Role, ThinkingBlock, ToolCall, Usage
 from aloop.memory.codec.size_bound import bound_of_lengths
 
+OUTPUT_FILE = "output_file"
+"""The key of ``foreign`` for a long result that the other tool has in a file, which it removes after some days."""
 INJECTED = "injected"
 """The key of ``foreign`` for text that the other tool wrote in the name of the user."""
 

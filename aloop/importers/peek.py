@@ -26,7 +26,7 @@ from aloop.importers.json_decoder import decode
 from aloop.importers.places import as_noted, files_of, folders_here, is_here
 from aloop.importers.run import Scan, Selection
 from aloop.importers.source import Source
-from aloop.importers.storing.compare import untouched_count
+from aloop.importers.storing.compare import has_output_file, untouched_count
 from aloop.importers.transcript import session_id_of, title_of
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.session import FILE_NAME
@@ -365,6 +365,7 @@ def _is_in(last: Sequence[LLMMessage], own: Sequence[LLMMessage]) -> bool:
     """Return True if the last message of an export or original is one of ``own``."""
     # A long result is shortened here.
     shortened = {each.tool_call_id for each in own if each.output_file}
+    shortened |= {each.tool_call_id for each in last if has_output_file(each)} & {each.tool_call_id for each in own}
     known = {_essence(each) for each in own}
     return all(each.tool_call_id in shortened or _essence(each) in known for each in last)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from aloop.importers.run import Scan, Selection
 from aloop.importers.source import BROKEN_LINES, CUT_OFF
+from aloop.importers.storing.store import ImportStore
 from tests.importers.reading import outline, read_all, read_one, write_lines
 from tests.memory.test_parts import PIXEL
 
@@ -252,6 +253,26 @@ def test_long_result_is_read_from_the_folder_of_the_session_only(tmp_path: Path)
     assert results[0] == "the whole output"
     assert "private" not in results[1]
     assert "Preview" in results[1]
+
+
+def test_import_is_the_same_after_the_file_of_a_long_result_is_gone(tmp_path: Path) -> None:
+    saved = tmp_path / SESSION / "tool-results" / "x.txt"
+    saved.parent.mkdir(parents=True)
+    saved.write_text("".join(f"{number}\n" for number in range(9_000)))
+    make = Lines()
+    mark = f"<persisted-output>\nOutput too large. Full output saved to: {saved}\n\nPreview"
+    lines = [
+        make.user("u1", None, "One"),
+        make.answer("a1", "u1", "m1", call(1)),
+        make.user("r1", "a1", result(1, content=mark)),
+    ]
+    path = write_lines(tmp_path / f"{SESSION}.jsonl", *lines)
+    store = ImportStore(tmp_path / "sessions")
+    assert store.put(read_one(path, FORM)).action == "imported"
+    saved.unlink()
+    assert store.put(read_one(path, FORM)).action == "unchanged"
+    write_lines(path, *lines, make.user("u2", "r1", "Two"))
+    assert store.put(read_one(path, FORM)).action == "updated"
 
 
 def test_broken_and_torn_lines_are_counted(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
@@ -14,6 +15,7 @@ import pytest
 
 from aloop.errors import StorageError
 from aloop.importers.databases.sqlite import opened
+from aloop.importers.storing.store import ImportStore
 from tests.importers.reading import database, outline, read_all, read_one
 
 
@@ -45,6 +47,42 @@ def test_opencode_database_is_read_with_its_log_while_the_program_runs(tmp_path:
     assert imported.messages[2].is_error
     assert path.read_bytes() == before
     connection.close()
+
+
+@pytest.mark.parametrize("end", ["", "\n\n<shell_metadata>\nUser aborted the command\n</shell_metadata>"])
+def test_opencode_long_result_is_read_from_its_file(end: str, tmp_path: Path) -> None:
+    saved = tmp_path / "tool-output/tool_1"
+    whole = "".join(f"{number}\n" for number in range(9_000))
+    shown = f"...output truncated...\n\nFull output saved to: /other/home/{saved.name}\n\n{whole[-40_000:]}{end}"
+    metadata = {"outputPath": f"/other/home/{saved.name}", "truncated": True}
+    state = {"status": "completed", "output": shown, "metadata": metadata}
+    part = json.dumps({"type": "tool", "callID": "c1", "tool": "bash", "state": state})
+    question = json.dumps({"type": "text", "text": "Count"})
+    database(
+        tmp_path / "opencode.db",
+        "CREATE TABLE session (id, parent_id, title, directory, version, revert, time_created, time_updated);"
+        "CREATE TABLE message (id, session_id, time_created, data);"
+        "CREATE TABLE part (id, message_id, session_id, data);"
+        "INSERT INTO session VALUES ('ses_1', NULL, 'T', '/work', '1', NULL, 1795905871465, 1795905881103);"
+        """INSERT INTO message VALUES ('m1', 'ses_1', 1795905871465, '{"role": "user"}');"""
+        """INSERT INTO message VALUES ('m2', 'ses_1', 1795905871466, '{"role": "assistant"}');""",
+        ("INSERT INTO part VALUES ('p1', 'm1', 'ses_1', ?), ('p2', 'm2', 'ses_1', ?)", (question, part)),
+    ).close()
+
+    def import_again() -> tuple[str, str | None, str]:
+        imported = read_one(tmp_path / "opencode.db", "opencode")
+        action = ImportStore(tmp_path / "sessions").put(imported).action
+        return action, imported.messages[-1].content, ", ".join(imported.losses)
+
+    # An import before the file existed is the same as one by a version that did not read it.
+    assert import_again() == ("imported", shown, "long results whose file is gone")
+    saved.parent.mkdir()
+    saved.write_text(whole)
+    assert import_again() == ("unchanged", whole + end, "")
+    shutil.rmtree(tmp_path / "sessions")
+    assert import_again() == ("imported", whole + end, "")
+    saved.unlink()  # opencode does it after a week
+    assert import_again() == ("unchanged", shown, "long results whose file is gone")
 
 
 def test_opencode_messages_without_a_time_keep_their_place(tmp_path: Path) -> None:

@@ -200,6 +200,26 @@ def test_opencode_parts_outside_the_storage_are_not_read(tmp_path: Path) -> None
     assert "a secret" not in json.dumps([message.content for one in found for message in one.messages])
 
 
+def test_opencode_outputs_outside_their_folder_are_not_read(tmp_path: Path) -> None:
+    storage, secret = tmp_path / "opencode/storage", tmp_path / "opencode/secret"
+    path = write_json(
+        storage / "session/p/ses_1.json", {"id": "ses_1", "directory": "/w", "version": "1", "title": "T"}
+    )
+    write_json(storage / "message/ses_1/m.json", {"id": "m", "role": "assistant", "sessionID": "ses_1"})
+    write_json(secret, "a secret")
+    link = tmp_path / "opencode/tool-output/tool_link"
+    link.parent.mkdir()
+    link.symlink_to(secret)
+    names = (str(secret), "../secret", "..", "tool_link", "tool_gone")
+    for number, name in enumerate(names):
+        state = {"status": "completed", "output": "part", "metadata": {"outputPath": name}}
+        part = {"type": "tool", "callID": f"c{number}", "tool": "bash", "state": state}
+        write_json(storage / f"part/m/{number}.json", part)
+    [imported] = Scan(Selection(form="opencode", branches=True)).read([path])
+    assert [message.content for message in imported.messages if message.role == "tool"] == ["part"] * len(names)
+    assert imported.losses == {"long results whose file is gone": len(names)}
+
+
 def test_computed_column_of_a_database_has_a_limit(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     with sqlite3.connect(path) as connection:

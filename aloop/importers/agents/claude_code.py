@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from aloop.importers.blocks import add_answer_blocks, add_user_content, content_text, texts_of, usage_of
-from aloop.importers.draft import INJECTED, Builder
+from aloop.importers.draft import INJECTED, OUTPUT_FILE, Builder
 from aloop.importers.imported import Imported
 from aloop.importers.json_decoder import decode
 from aloop.importers.source import Source, read_below
@@ -27,6 +27,7 @@ _LOCAL = ("<local-command-", "Caveat: The messages below were generated")
 _COMMAND = ("<command-name>", "<command-message>", "<bash-input>", "<bash-stdout>", "<bash-stderr>")
 _SYNTHETIC = "<synthetic>"
 _ENDINGS = frozenset({"max_tokens", "refusal"})
+_IS_SAVED = "<persisted-output>"
 _PERSISTED = re.compile(r"Full output saved to: (.+?)\s*\n")
 _IGNORED = {
     "file-history-snapshot": "snapshots of files",
@@ -312,14 +313,22 @@ def _add_user(builder: Builder, line: _Line, found: _Transcript, folder: Path | 
     if words.startswith(_INTERRUPTED) and answer and not any(map(_is_result, items(content))):
         answer.interrupted = True
         return
+    saved = set()
     for part in filter(_is_result, items(content)):
-        part["content"] = _with_saved_output(builder, part.get("content"), folder)
+        whole = _with_saved_output(builder, part.get("content"), folder)
+        if text(part.get("content")).startswith(_IS_SAVED):
+            saved.add(text(part.get("tool_use_id")))
+        part["content"] = whole
+    start = len(builder.drafts)
     is_meta = data.get("isMeta") is True
     foreign = {"queued": line.type != "user" and not is_meta, INJECTED: is_meta}
     facts: dict[str, Any] = {"foreign": {key: True for key, is_true in foreign.items() if is_true}}
     facts["summary"] = data.get("isCompactSummary") is True
     facts["skip"] = words.startswith(_LOCAL)
     add_user_content(builder, content, line.at, **facts)
+    for draft in builder.drafts[start:] if saved else ():
+        if draft.call_id in saved:
+            draft.foreign[OUTPUT_FILE] = True
 
 
 def _is_result(part: object) -> bool:
@@ -329,7 +338,7 @@ def _is_result(part: object) -> bool:
 def _with_saved_output(builder: Builder, content: object, folder: Path | None) -> object:
     """Return a result with its full text, if a file of the session has that."""
     words = content_text(builder, content) if isinstance(content, str) else ""
-    if not words.startswith("<persisted-output>") or not (saved := _PERSISTED.search(words)):
+    if not words.startswith(_IS_SAVED) or not (saved := _PERSISTED.search(words)):
         return content
     if folder is None:
         return content

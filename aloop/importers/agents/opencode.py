@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from operator import itemgetter
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 from aloop.export.tools.opencode import SLUG
 from aloop.importers.blocks import content_json, data_url
 from aloop.importers.databases.sqlite import SQLITE, WANTED, loaded, opened, rows
-from aloop.importers.draft import INJECTED, Builder, Draft
+from aloop.importers.draft import INJECTED, OUTPUT_FILE, Builder, Draft
 from aloop.importers.imported import Imported
 from aloop.importers.json_decoder import decode
 from aloop.importers.source import Source, read_below
@@ -18,6 +19,11 @@ from aloop.importers.values import arguments_text, items, mapping, moment, numbe
 from aloop.llm.message_types import Usage
 
 TOOL = "opencode"
+_OUTPUTS = "tool-output"
+"""The folder of long results, beside the database."""
+_OUTPUT_PATH = "outputPath"
+_METADATA = re.compile(r"\n\n<(?:shell|bash)_metadata>\n.*\Z", re.DOTALL)
+"""The end of the output of a command that was stopped."""
 _READ = "Called the "
 """The start of the text before the content of a file or folder that the user has named."""
 Message = tuple[Mapping[str, Any], list[dict[str, Any]]]
@@ -37,7 +43,8 @@ def read(source: Source) -> Iterator[Imported]:
             ]
             yield _build(info, messages, source.path)
         elif source.path:
-            yield _build(document, _from_files(source, text(document.get("id"))), source.path)
+            outputs = source.file.absolute().parents[2].with_name(_OUTPUTS)
+            yield _build(document, _from_files(source, text(document.get("id"))), source.path, outputs)
 
 
 def _from_database(source: Source) -> Iterator[Imported]:
@@ -65,7 +72,7 @@ def _from_database(source: Source) -> Iterator[Imported]:
                 "revert": loaded(session.get("revert")),
                 "time": {"created": session.get("time_created"), "updated": session.get("time_updated")},
             }
-            yield _build(info, _by_time(messages), source.path)
+            yield _build(info, _by_time(messages), source.path, source.file.parent / _OUTPUTS)
 
 
 def _by_time(messages: Sequence[Message]) -> list[Message]:
@@ -107,7 +114,10 @@ def _load(source: Source, path: Path) -> Any:
         return None
 
 
-def _build(info: Mapping[str, Any], messages: Sequence[Message], path: Path | None) -> Imported:
+def _build(
+    info: Mapping[str, Any], messages: Sequence[Message], path: Path | None, outputs: Path | None = None
+) -> Imported:
+    """Return a session; ``outputs`` is the folder of its long results, if any."""
     builder = Builder(TOOL, text(info.get("id")), path)
     imported = builder.imported
     imported.title, imported.cwd = text(info.get("title")), text(info.get("directory"))
@@ -123,7 +133,8 @@ def _build(info: Mapping[str, Any], messages: Sequence[Message], path: Path | No
         start = len(builder.drafts)
         is_reverted = is_reverted or bool(reverted and message.get("id") == reverted)
         if message.get("role") == "assistant":
-            _add_answer(builder, message, parts, is_summary=is_summary_next or message.get("summary") is True)
+            is_summary = is_summary_next or message.get("summary") is True
+            _add_answer(builder, message, parts, outputs, is_summary=is_summary)
             is_summary_next = False
         else:
             is_summary_next = _add_user(builder, message, parts)
@@ -168,7 +179,12 @@ def _file(builder: Builder, part: Mapping[str, Any]) -> str:
 
 
 def _add_answer(
-    builder: Builder, message: Mapping[str, Any], parts: Sequence[Mapping[str, Any]], *, is_summary: bool
+    builder: Builder,
+    message: Mapping[str, Any],
+    parts: Sequence[Mapping[str, Any]],
+    outputs: Path | None,
+    *,
+    is_summary: bool,
 ) -> None:
     at = moment(mapping(message.get("time")).get("created"))
     # A summary replaces all before it, and a request cannot start with an answer.
@@ -186,7 +202,7 @@ def _add_answer(
             if sealed := part.get("metadata"):
                 draft.foreign.setdefault("reasoning", []).append(sealed)
         elif kind == "tool":
-            _add_tool(builder, draft, part)
+            _add_tool(builder, draft, part, outputs)
         elif kind == "file":
             draft.add_text(_file(builder, part))
         elif kind in ("snapshot", "patch"):
@@ -205,7 +221,7 @@ def _add_answer(
     draft.foreign["provider"] = message.get("providerID")
 
 
-def _add_tool(builder: Builder, draft: Draft, part: Mapping[str, Any]) -> None:
+def _add_tool(builder: Builder, draft: Draft, part: Mapping[str, Any], outputs: Path | None) -> None:
     state = mapping(part.get("state"))
     call_id = text(part.get("callID")) or text(part.get("id")) or builder.new_id()
     draft.add_call(call_id, text(part.get("tool")), arguments_text(state.get("input", part.get("input"))))
@@ -213,15 +229,32 @@ def _add_tool(builder: Builder, draft: Draft, part: Mapping[str, Any]) -> None:
     if status in ("pending", "running") or (not status and "output" not in state):
         return
     ended = moment(mapping(state.get("time")).get("end"))
-    words = text(state.get("error")) if status == "error" else _output(builder, state)
+    words = text(state.get("error")) if status == "error" else _output(builder, state, outputs)
     # A command that fails is completed, with the exit code beside its output.
-    exit_code = mapping(state.get("metadata")).get("exit")
+    metadata = mapping(state.get("metadata"))
+    exit_code = metadata.get("exit")
     failed = status == "error" or (isinstance(exit_code, int) and exit_code != 0)
-    builder.result(call_id, words, ended or draft.at, is_error=failed)
+    foreign = {OUTPUT_FILE: metadata.get(_OUTPUT_PATH)}
+    builder.result(call_id, words, ended or draft.at, is_error=failed, foreign=foreign)
 
 
-def _output(builder: Builder, state: Mapping[str, Any]) -> str:
+def _output(builder: Builder, state: Mapping[str, Any], outputs: Path | None) -> str:
     output = state.get("output")
     words = output if isinstance(output, str) else content_json(builder, output) if output is not None else ""
+    words = _whole_output(builder, words, text(mapping(state.get("metadata")).get(_OUTPUT_PATH)), outputs)
     files = [_file(builder, each) for each in objects(items(state.get("attachments")))]
     return "\n\n".join([words, *files]) if files else words
+
+
+def _whole_output(builder: Builder, words: str, saved: str, outputs: Path | None) -> str:
+    """Return a result with its whole text, if the file ``saved`` still has that."""
+    if not saved or outputs is None:
+        return words
+    try:
+        # Only the folder of the program: a database must not make aloop read any other file.
+        whole = read_below(outputs, outputs / Path(saved).name).decode("utf-8", "replace")
+    except OSError:
+        builder.lose("long results whose file is gone")
+        return words
+    end = _METADATA.search(words)
+    return whole + (end[0] if end else "")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from aloop.importers.draft import INJECTED
+from aloop.importers.draft import INJECTED, OUTPUT_FILE
 from aloop.importers.json_decoder import decode
 from aloop.llm.content.parts import FILES, marked_text
 from aloop.llm.json_values import digest_of
@@ -116,6 +116,11 @@ def _facts(message: LLMMessage) -> list[Any]:
     return [message.role, message.content, message.tool_call_id, message.skip, message.summary, calls, files]
 
 
+def has_output_file(message: LLMMessage) -> bool:
+    """Return True for a result that the other tool has, or had, in a file."""
+    return message.role == "tool" and bool(message.extra) and OUTPUT_FILE in message.extra.get("foreign", {})
+
+
 def is_placeholder(message: LLMMessage) -> bool:
     """Return True for a result that was made up for a call without one."""
     return message.role == "tool" and message.content == UNANSWERED
@@ -129,6 +134,8 @@ def _is_same(kept: LLMMessage, fresh: LLMMessage) -> bool:
         return False
     if kept.role == "system" or (kept.skip and fresh.skip):
         return True  # the wording of notes may change with the version
+    if has_output_file(kept) or has_output_file(fresh):
+        return True  # one of them may have only the part that the other tool has left
     if kept.output_file:
         return (fresh.content or "").startswith((kept.content or "")[: MAX_RESULT_BYTES // 10])
     # Nearly all are equal as they are.
