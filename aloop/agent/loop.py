@@ -34,13 +34,14 @@ class ReplyOutcome:
     """The effect of an answer on its turn.
 
     ``message`` is the message to keep, None for an answer without content. ``continues`` is True if the model must be
-    asked again, after the tool calls have run. ``not_run`` are results for calls that must not run. ``early_end`` is
-    the stop reason if the turn ends before the model has finished, else None.
+    asked again, after ``calls`` have run. ``not_run`` are results for calls that must not run. ``early_end`` is the
+    stop reason if the turn ends before the model has finished, else None.
     """
 
     message: LLMMessage | None
     continues: bool
     notices: tuple[Notice, ...] = ()
+    calls: tuple[ToolCall, ...] = ()
     not_run: tuple[LLMMessage, ...] = ()
     early_end: StopReason | None = None
 
@@ -77,8 +78,9 @@ def assess_reply(reply: Reply) -> ReplyOutcome:
             notices.append(_early_end(text))
         else:
             notices.append(_problem(text))
-    continues = stop_reason == "pause_turn" or (bool(message.tool_calls) and stop_reason == "tool_use")
-    return ReplyOutcome(replace(message, stop_reason=early_end), continues, tuple(notices), not_run, early_end)
+    calls = message.tool_calls if stop_reason == "tool_use" else ()
+    continues = bool(calls) or stop_reason == "pause_turn"
+    return ReplyOutcome(replace(message, stop_reason=early_end), continues, tuple(notices), calls, not_run, early_end)
 
 
 def _problem(text: str) -> Notice:
@@ -235,10 +237,10 @@ class TurnLoop:
                 if message is None and (outcome.early_end or not texts):
                     texts.append(await self._answer_with(turn, NO_ANSWER, outcome.early_end))
                 return "".join(texts)
-            if message is not None and message.tool_calls:
+            if outcome.calls:
                 texts.clear()
-                await ToolCallRunner(self._memory, self._runner, self._emit).run(turn, message.tool_calls)
-                is_stuck = repeats.count(message.tool_calls, self._memory.messages) == MAX_REPEATS
+                await ToolCallRunner(self._memory, self._runner, self._emit).run(turn, outcome.calls)
+                is_stuck = repeats.count(outcome.calls, self._memory.messages) == MAX_REPEATS
                 if text := await self._steer():
                     # No wait between the two calls: a cancellation cannot lose the text.
                     await turn.add(LLMMessage("user", text))

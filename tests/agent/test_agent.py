@@ -114,6 +114,13 @@ async def test_calls_of_a_truncated_answer_are_not_run(make_agent: MakeAgent) ->
     assert scripted.memory.messages[-1].tool_calls == ()
 
 
+async def test_calls_of_a_paused_answer_are_not_run(make_agent: MakeAgent) -> None:
+    scripted = make_agent(calls(SUM, text="Let me see. ", stop_reason="pause_turn"), answer("I paused."))
+    assert await scripted.agent.run("17 * 23?") == "Let me see. I paused."
+    assert "ToolStarted" not in scripted.happened
+    assert scripted.roles == ["user", "assistant", "tool", "assistant"]
+
+
 async def test_empty_answer_after_a_tool_is_replaced_by_a_standard_text(make_agent: MakeAgent) -> None:
     scripted = make_agent(calls(SUM), answer(""))
     assert await scripted.agent.run("17 * 23?") == "(The model ended its turn without an answer.)"
