@@ -136,7 +136,9 @@ def read_mentioned(
         is_folder = path.is_dir()
         if is_folder and "/" not in name and " " not in name and name not in {".", ".."}:
             # It may be the name of a user.
-            found.notes.append(f"{name} was not attached. For the names in this folder, mention {mention(f'{name}/')}.")
+            found.notes.append(
+                f"{name} was not attached. To attach the names in this folder, mention {mention(f'{name}/')}."
+            )
             continue
         if not outside and not path.is_relative_to(folder.resolve()):
             found.refusals.append(f"{name} is outside the working directory and was not attached. {advice}")

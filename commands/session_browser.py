@@ -281,7 +281,7 @@ class ForeignBrowser(SessionBrowser):
             ) from error
 
     def without_messages(self, session: SessionTitle) -> Sequence[str]:  # noqa: ARG002 - as in the base class
-        return ["This session is not read yet. Press Enter to import a copy of it."]
+        return ["This session has not been read yet. Press Enter to import a copy of it."]
 
     async def rename(self, session_id: str, title: str) -> None:  # noqa: ARG002 - as in the base class
         raise UsageError("This session belongs to another tool. Open it, and rename the copy.")
@@ -304,7 +304,7 @@ class ForeignBrowser(SessionBrowser):
 
         imported = read_whole(glimpse)
         if imported is None:
-            raise SessionNotFound(glimpse.session_id, f"{display_path(glimpse.path)} does not contain it any more.")
+            raise SessionNotFound(glimpse.session_id, f"{display_path(glimpse.path)} no longer contains it.")
         outcome = ImportStore(self._memory.sessions_dir).put(imported)
         label, short = FORMATS[glimpse.tool].label, outcome.session_id[:SHORT_ID]
         if outcome.action == "in trash":

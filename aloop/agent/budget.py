@@ -82,7 +82,7 @@ class Budget:
             raise CostLimitReached(
                 f"This run has cost {cost}, and its limit is {limit}, so no further request was sent. The limit "
                 "is for one run of aloop: to continue, resume the session in a new one. --max-cost, or max_cost in the "
-                "config file, sets the limit."
+                "settings, sets the limit."
             )
         unknown = [name for name in (cost + asked).unknown_models if name not in self._unknown]
         self._unknown.update(unknown)
@@ -90,7 +90,7 @@ class Budget:
             return ""
         return (
             f"The price of {' and '.join(unknown)} is unknown, so the cost limit of {limit} cannot be checked for it. "
-            "Set the price in the [prices] table of the config file."
+            "Set the price in the [prices] table of the settings."
         )
 
     def _costs_so_far(self, model: str, provider: str) -> tuple[Cost, Cost]:

@@ -138,7 +138,7 @@ class Parser(ArgumentParser):
         actions = self.add_subparsers(dest=dest, prog=self.prog, help=SUPPRESS)
         for name, summary in summaries.items():
             self.commands[name] = actions.add_parser(name, description=summary)
-        rows = (fill(f"  {name:<12} {summary}", 79, subsequent_indent=" " * 15) for name, summary in summaries.items())
+        rows = (fill(f"  {name:<12}  {summary}", 79, subsequent_indent=" " * 16) for name, summary in summaries.items())
         self.description = "\n".join((f"{self.description}\n\ncommands:", *rows))
         return self.commands
 

@@ -196,7 +196,7 @@ def check_config(here: Environment) -> Verdict:
     except OSError as error:
         return Verdict("fail", f"{display_path(path)} cannot be read: {error.strerror}", "Check who owns its folder.")
     except AloopError as error:
-        return Verdict("fail", str(error), "Fix the file, or move it away.")
+        return Verdict("fail", str(error), "Fix the file, or move it elsewhere.")
     return Verdict("ok", display_path(path))
 
 
@@ -211,7 +211,7 @@ def check_rules(here: Environment) -> Verdict:
     try:
         count = len(RuleFile(path).read())
     except AloopError as error:
-        return Verdict("fail", str(error), "Fix the file, or move it away.")
+        return Verdict("fail", str(error), "Fix the file, or move it elsewhere.")
     return Verdict("ok", f"{quantity(count, 'rule')} in {display_path(path)}")
 
 
@@ -299,7 +299,7 @@ def check_sessions(here: Environment) -> Verdict:
     except FileNotFoundError:
         return Verdict("ok", f"{display_path(here.folder)} does not exist yet; the first conversation creates it")
     if not stat.S_ISDIR(status.st_mode):
-        return Verdict("fail", f"{display_path(here.folder)} is not a folder", f"Move it away, or {_ELSEWHERE}.")
+        return Verdict("fail", f"{display_path(here.folder)} is not a folder", f"Move it elsewhere, or {_ELSEWHERE}.")
     names = list(here.fs.folders(here.folder))
     headers = [header for name in names if (header := read_header(here.fs, str(here.folder), name))]
     text = f"{len(headers):,} in {display_path(here.folder)}"

@@ -126,7 +126,7 @@ def _install(options: LocalOptions, settings: Settings) -> int:
     except (KeyboardInterrupt, SystemExit) as stop:
         if isinstance(stop.__context__, KeyboardInterrupt):  # pressed again during cleanup
             raise
-        print_note("Stopped; nothing was installed. Run `aloop local install` to start again.")
+        print_note("Stopped. Nothing was installed. Run `aloop local install` to start again.")
         if isinstance(stop, SystemExit):
             raise
         return INTERRUPTED

@@ -213,7 +213,7 @@ def program_parser(arguments: Iterable[str] = ()) -> Parser:
         "--plain",
         action="store_const",
         const=True,
-        help="print plain lines, without colors or redrawing, as screen readers need",
+        help="print plain lines, without colors or redrawing, for screen readers",
     )
     add("--version", action="version", version=f"aloop {__version__}", help="print the version and exit")
     parser.add_help_option()

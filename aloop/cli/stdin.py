@@ -44,7 +44,7 @@ def read_piped(fd: int, notify: Notify, *, patience: float = PATIENCE, notice_af
     if not _readable(fd, min(notice_after, patience)):
         notify("Waiting for piped text. To run without it, add < /dev/null.")
         if not _readable(fd, max(0.0, patience - notice_after)):
-            notify(f"The pipe sent nothing for {patience:g} seconds; running without it. To wait for it, use --task -")
+            notify(f"The pipe sent nothing for {patience:g} seconds; running without it. Use --task - to wait for it.")
             return ""
     return _read_to_end(fd, notify, notice_after)
 

@@ -77,7 +77,7 @@ def transcript(session: Session, *, with_system: bool = False) -> Transcript:
 def left_out_text(left_out: Counter[str]) -> str:
     """Return a sentence about what an export does not contain, or an empty text."""
     listed = ", ".join(f"{what} ({count:,})" for what, count in left_out.items())
-    return f"Left out, because they are of no use elsewhere: {listed}." if listed else ""
+    return f"Left out, because the other tool cannot use them: {listed}." if listed else ""
 
 
 def resumable(session: Session) -> Transcript:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 HEAD = 262_144
 """Bytes at the start of a file by which its format is recognized."""
 BROKEN_LINES = "lines that are not JSON objects"
-CUT_OFF = "last lines that are not complete, as while a program writes them"
+CUT_OFF = "incomplete last lines, such as those that a program is still writing"
 _CHUNK = 1 << 20
 _AHEAD = 4 * _CHUNK
 """Bytes within which the start of the next element is looked for."""

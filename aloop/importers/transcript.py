@@ -125,7 +125,7 @@ def describe_origin(imported: Imported) -> str:
     """Return the message for the model about the origin of the conversation."""
     label = FORMATS[imported.tool].label
     place = f", where it took place in {imported.cwd}" if imported.cwd else ""
-    kind = {"session": "conversation", "branch": "branch of a conversation", "subagent": "run of a sub-agent"}
+    kind = {"session": "conversation", "branch": "branch of a conversation", "subagent": "run of a subagent"}
     return (
         f"This {kind[imported.kind]} was imported from {label}{place}. Its tool calls are a record: "
         "tools with other names than yours are not available here, and files may have changed since."

@@ -113,7 +113,7 @@ def read_tag(word: str) -> str:
     """Return a tag as the user typed it, without ``#``; raises UsageError."""
     tag = word.removeprefix("#")
     if not _TAG.fullmatch(tag) or len(tag) > _MAX_TAG or tag.isdecimal():
-        raise UsageError(f"{word!r} is not a tag. A tag is one word that is not a number, such as bug or to-do.")
+        raise UsageError(f"{word!r} is not a tag. A tag is one word, such as bug or to-do, and not a number.")
     return tag
 
 

@@ -122,7 +122,7 @@ class TrustFile:
             finally:
                 os.close(file)
         except OSError as error:
-            reason = f"Could not save what you trust to {display_path(self._path)}: {error.strerror or error}."
+            reason = f"Could not save your answer about trust in {display_path(self._path)}: {error.strerror or error}."
             raise StorageError(f"{reason} You will be asked again.", self._path, error) from error
 
 

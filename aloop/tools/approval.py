@@ -82,7 +82,7 @@ class PermissionGate:
         async with self._asking:
             decided = self._decide(request)
             if decided is not None and decided.verdict == "deny":
-                refusal = f"Refused by a rule of the user: {decided.reason}"
+                refusal = f"Refused by the user's rule: {decided.reason}"
                 raise Refused(refusal, _ADVICE, Permission("refused", "rule", decided.reason))
             if self.mode == "plan" and _PLAN_REFUSES & set(request.kinds):
                 raise Refused(*_PLANNING, Permission("refused", "rule", "plan mode"))

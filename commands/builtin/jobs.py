@@ -44,7 +44,7 @@ async def jobs(context: Context, argument: str) -> None:
             "/jobs N shows the last output of job N, and /jobs stop N stops it. All jobs end when you leave aloop."
         )
     else:
-        view.info("No command runs in the background. The model starts one when you ask for it.")
+        view.info("No commands are running in the background. The model starts one if you ask for it.")
 
 
 def _find(known: list[Job], text: str) -> Job:

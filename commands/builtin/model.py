@@ -55,7 +55,7 @@ def _read_row(context: Context, argument: str) -> str:
         return argument
     rows, row = context.model_rows, int(argument)
     if not rows:
-        raise UsageError(f"No models were listed yet, so there is nothing in row {row}. Run /model to list them.")
+        raise UsageError(f"No models have been listed yet, so row {row} does not exist. Run /model to list them.")
     if not 1 <= row <= len(rows):
         raise UsageError(f"The last list has {quantity(len(rows), 'row')}, so row {row} does not exist.")
     return rows[row - 1]

@@ -34,7 +34,7 @@ async def note(context: Context, argument: str) -> None:
         return
     wanted = "" if text == _REMOVE else text
     await context.memory.edit(_Change(number, lambda message: with_note(message, wanted)))
-    context.view.info(f"Message {number} {'has a note' if wanted else 'has no note any more'}.")
+    context.view.info(f"Message {number} {'has a note' if wanted else 'no longer has a note'}.")
 
 
 async def tag(context: Context, argument: str) -> None:

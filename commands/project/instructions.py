@@ -75,7 +75,7 @@ def load_instructions(folder: Path, trust: TrustFile, found: Iterable[FoundFile]
     return Loaded(Instructions(tuple(files)), tuple(notices), tuple(untrusted))
 
 
-_LIMIT = f"Instructions can have {MOST_BYTES:,} bytes in all."
+_LIMIT = f"All instructions together are limited to {MOST_BYTES:,} bytes."
 
 
 def _left_out(found: FoundFile) -> str:

@@ -93,10 +93,10 @@ def _read(found: FoundFile, notices: list[str]) -> SkillFile:
     """Return the skill in a file; raise Unreadable if it has none."""
     text, is_whole = read_text(found, MOST_BYTES)
     if not is_whole:
-        raise Unreadable(f"{found.shown} is not used: a skill can have {MOST_BYTES:,} bytes.")
+        raise Unreadable(f"{found.shown} is not used: a skill is limited to {MOST_BYTES:,} bytes.")
     folder = Path(os.path.realpath(found.path)).parent
     if home_folder().is_relative_to(folder):
-        raise Unreadable(f"{found.shown} is not used, because its folder has your home directory in it.")
+        raise Unreadable(f"{found.shown} is not used, because its folder contains your home directory.")
     front = _FRONT_MATTER.match(text)
     if front is None:
         raise Unreadable(

@@ -108,7 +108,7 @@ def load_templates(folder: Path, trust: TrustFile) -> tuple[list[Template], list
         try:
             text, is_whole = read_text(file, _MOST_BYTES)
             if not is_whole:
-                raise Unreadable(f"{file.shown} is not used: a command can have {_MOST_BYTES:,} bytes.")
+                raise Unreadable(f"{file.shown} is not used: a command is limited to {_MOST_BYTES:,} bytes.")
             templates.append(parse_template(file, text))
         except Unreadable as error:
             notices.append(str(error))

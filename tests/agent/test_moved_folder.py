@@ -118,7 +118,7 @@ async def test_rules_of_the_user_follow_a_moved_folder(project: Path, moved: Pat
     move(project, moved)
     await agent.run("Read")
     assert [result.partition("\n")[0].partition(":")[0] for result in results(agent)] == [
-        "Refused by a rule of the user"
+        "Refused by the user's rule"
     ] * 2
 
 

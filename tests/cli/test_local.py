@@ -162,7 +162,7 @@ def test_failed_or_interrupted_install_ends_with_one_line_and_an_exit_code(
     monkeypatch.setattr(local_cli, "install", fail)
     assert main(["local", "install", "--yes"]) == code
     last = capsys.readouterr().err.splitlines()[-1]
-    assert last in ("aloop: No way.", "Stopped; nothing was installed. Run `aloop local install` to start again.")
+    assert last in ("aloop: No way.", "Stopped. Nothing was installed. Run `aloop local install` to start again.")
 
 
 def test_install_terminated_by_a_signal_exits_with_its_code(
@@ -172,7 +172,7 @@ def test_install_terminated_by_a_signal_exits_with_its_code(
     with pytest.raises(SystemExit) as ended:
         main(["local", "install", "--yes"])
     assert ended.value.code == 143
-    assert capsys.readouterr().err.splitlines()[-1].startswith("Stopped; nothing was installed.")
+    assert capsys.readouterr().err.splitlines()[-1].startswith("Stopped. Nothing was installed.")
 
 
 def test_status_prints_a_sentence_or_json(data_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:

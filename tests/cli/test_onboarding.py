@@ -259,7 +259,7 @@ def test_interrupted_install_starts_the_demo_and_leaves_the_question_due(
     settings = onboarding.choose(Settings.from_env())
     assert settings is not None
     assert default_model(settings) == OFFLINE_MODEL
-    assert "Stopped; nothing was installed. Run `aloop local install`" in capsys.readouterr().err.splitlines()[-2]
+    assert "Stopped. Nothing was installed. Run `aloop local install`" in capsys.readouterr().err.splitlines()[-2]
     assert is_due()
 
 

@@ -245,7 +245,7 @@ def test_help_names_every_option() -> None:
 def test_every_sessions_command_is_in_both_helps(action: SessionsAction, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parse_arguments(["sessions", "--help"])
-    assert f"\n  {action:<12} {ACTIONS[action]}\n" in capsys.readouterr().out
+    assert f"\n  {action:<12}  {ACTIONS[action]}\n" in capsys.readouterr().out
     assert action in program_help()
 
 

@@ -187,7 +187,7 @@ def test_path_with_an_open_quotation_mark_that_does_not_exist_is_reported(tmp_pa
 @pytest.mark.parametrize("text", ["@src", "Look at @src, please."])
 def test_folder_without_a_slash_is_named_with_one(tmp_path: Path, text: str) -> None:
     (tmp_path / "src").mkdir()
-    note = "src was not attached. For the names in this folder, mention @src/."
+    note = "src was not attached. To attach the names in this folder, mention @src/."
     assert read(text, tmp_path) == MentionedFiles(notes=[note])
 
 

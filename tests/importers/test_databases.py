@@ -310,7 +310,7 @@ def test_crush_keeps_commands_attachments_images_of_tools_and_errors(tmp_path: P
     ]
     assert [part.media_type for part in imported.messages[3].parts] == ["image/png"]
     assert imported.messages[2].extra["foreign"] == {"error": "Overloaded: 529"}
-    assert imported.losses == {"parts of messages of unknown types": 1}
+    assert imported.losses == {"message parts of unknown types": 1}
 
 
 CRUSH = """

@@ -76,7 +76,7 @@ def add_arguments(parser: Parser) -> None:
     add("what", nargs="*", type=non_empty, metavar="WHAT", help="a file, a folder, a tool, or -")
     add("--from", dest="form", choices=tuple(FORMATS), metavar="FORMAT", help="the format, if it is not recognized")
     add("--session", type=non_empty, metavar="ID", help="only the conversation with this ID, here or in the other tool")
-    add("--all", action="store_true", help="sessions of every folder, with a tool or for the list")
+    add("--all", action="store_true", help="include the sessions of every folder, not only of this one")
     add("--since", type=_since, metavar="TIME", help="only those changed since a date, or 12h, 30d or 8w ago")
     add("--branches", action="store_true", help="also import other branches and subagent runs, as linked sessions")
     add("--dry-run", action="store_true", help="show what would be imported, and write nothing")

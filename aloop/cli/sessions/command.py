@@ -108,7 +108,7 @@ def _add_action_arguments(action: SessionsAction, parser: Parser) -> None:
         add("words", type=non_empty, nargs="+", metavar="WORDS", help="words to find; quote a phrase")
         add("--limit", type=positive_integer, default=50, metavar="N", help="maximum number of matches (default: 50)")
     if action in ("list", "search"):
-        add("--all", dest="all_projects", action="store_true", help="the sessions of all your projects")
+        add("--all", dest="all_projects", action="store_true", help="include the sessions of all your projects")
     if action == "export":
         add("form", choices=DOCUMENTS, metavar="FORMAT", help=", ".join(DOCUMENTS))
         add("path", nargs="?", metavar="PATH", help="the file to write (default: -, standard output)")

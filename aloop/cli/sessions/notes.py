@@ -103,7 +103,7 @@ def add_arguments(parser: Parser) -> None:
     parser.epilog = _EPILOG
     add = parser.add_argument
     add("--tag", type=non_empty, metavar="TAG", help="only messages and sessions with this tag")
-    add("--all", dest="all_projects", action="store_true", help="the sessions of all your projects")
+    add("--all", dest="all_projects", action="store_true", help="include the sessions of all your projects")
     add("--json", dest="as_json", action="store_true", help="print one JSON object per line")
     parser.add_sessions_dir()
     parser.add_help_option()

@@ -76,7 +76,7 @@ def _add(builder: Builder, entry: Mapping[str, Any]) -> None:
     elif kind == "custom_message":
         builder.user(content_text(builder, entry.get("content")), at)
     elif kind != "compaction":
-        builder.lose("changes of the model and other settings")
+        builder.lose("changes to the model and other settings")
 
 
 def _add_message(builder: Builder, message: Mapping[str, Any], at: datetime | None) -> None:

@@ -95,7 +95,7 @@ def _call_for_result(builder: Builder, name: str, at: Any) -> str:
     """Make the call of a result whose call is not in the export."""
     call_id = builder.new_id()
     builder.answer(at).add_call(call_id, name or "tool", "{}")
-    builder.lose("calls that the export lacks, made for their results")
+    builder.lose("calls that are missing in the export, added for their results")
     return call_id
 
 

@@ -83,7 +83,7 @@ def _add_part(builder: Builder, draft: Draft, kind: str, data: Mapping[str, Any]
         case "image_url":
             draft.add_text(f"[image: {text(data.get('url'))}]")
         case _:
-            builder.lose("parts of messages of unknown types")
+            builder.lose("message parts of unknown types")
 
 
 def _media(builder: Builder, data: Mapping[str, Any]) -> str:

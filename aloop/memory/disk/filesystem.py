@@ -417,13 +417,13 @@ def explain_error(cause: OSError, doing: str, path: Path, flag: str = "--session
     elif cause.errno == errno.EROFS:
         advice = f"the disk is read-only. Choose another folder{using}"
     elif cause.errno in {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}:
-        advice = f"the file system lacks a function. Choose a folder on a local disk{using}"
+        advice = f"the file system does not support this operation. Choose a folder on a local disk{using}"
     elif cause.errno == errno.ELOOP:
         advice = f"{_named(cause, 'the file')} is a link, and links are not followed. Replace it with the file itself"
     elif cause.errno == errno.ENOTDIR:
-        advice = f"a file is in place of a folder. Move it, or choose another folder{using}"
+        advice = f"there is a file in the place of a folder. Move it, or choose another folder{using}"
     elif cause.errno == errno.EISDIR:
-        advice = f"a folder is in place of {_named(cause, 'a file')}. Move it away"
+        advice = f"there is a folder in the place of {_named(cause, 'a file')}. Move it elsewhere"
     else:
         advice = cause.strerror or str(cause)
     return StorageError(f"Could not {doing} in {display_path(path)}: {advice}.", path, cause)

@@ -216,7 +216,7 @@ class Checker:
                 if fits(name):
                     yield Finding(folder / name, 0, 0, f"{what}; copy what you need from it, then delete it")
             if name.startswith("session") and name.endswith(".yaml") and not _KNOWN.fullmatch(name):
-                what = f"is perhaps a conflicting version of {FILE_NAME} by another program; aloop does not read it"
+                what = f"may be a conflicting version of {FILE_NAME} from another program; aloop does not read it"
                 yield Finding(folder / name, 0, 0, what)
 
     def _recovered(self, path: Path) -> Iterator[Finding]:

@@ -123,7 +123,9 @@ def _check_conflicts(marked: MarkedText, path: Path) -> Report:
         for first, last in marked.lines
     ]
     if marked.joined is not None and not can_join:
-        what = f"some differences can be joined, which leaves {quantity(marked.left, 'conflict')} of whole messages"
+        what = (
+            f"some differences can be joined, which leaves {quantity(marked.left, 'conflict')} between whole messages"
+        )
         findings.insert(0, Finding(path, findings[0].line, 1, what, fixable=True))
     return Report(findings, joined=marked.joined)
 

@@ -186,7 +186,7 @@ class Trash:
             return False
         if not stat.S_ISDIR(status.st_mode):
             raise StorageError(
-                f"{display_path(self.path)} is not a folder (links are not followed). Move it away.", self.path
+                f"{display_path(self.path)} is not a folder (links are not followed). Move it elsewhere.", self.path
             )
         return True
 

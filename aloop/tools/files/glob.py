@@ -171,7 +171,7 @@ class Walk:
             names = quantity(self.left_out, "name")
             notes.append(f"[Left out {names} that .gitignore excludes. Set `ignored` to include them.]")
         if self.hidden:
-            notes.append(f"[Left out {quantity(self.hidden, 'name')}, as rules of the user say.]")
+            notes.append(f"[Left out {quantity(self.hidden, 'name')}, because of the user's rules.]")
         if not self.exhausted:
             notes.append(f"[Stopped after {MOST_VISITED:,} names. Pass a deeper folder as `path`.]")
         return notes

@@ -73,7 +73,7 @@ class WritingFileTool(Tool):
         self._workspace.require_root(path)
         file = TextFile.read(path, named)
         if file.raw is not None and self.hides(path)(path):
-            raise ToolError(f"A rule of the user forbids reading {named!r}, and the result of a change shows its text.")
+            raise ToolError(f"The user's rules forbid reading {named!r}, and the result of a change shows its text.")
         if file.raw is None and (missing := _count_missing(path)) > _MOST_FOLDERS:
             raise ToolError(
                 f"This path would create {missing:,} nested folders, and at most {_MOST_FOLDERS} are allowed.",

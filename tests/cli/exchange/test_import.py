@@ -156,7 +156,7 @@ def test_files_with_lines_that_cannot_be_read_are_named(
         f"3 in {tmp_path}/3.jsonl, others in 2 more files)."
     )
     assert cut_off == (
-        "Not readable: last lines that are not complete, as while a program writes them "
+        "Not readable: incomplete last lines, such as those that a program is still writing "
         f"(1 in {tmp_path}/writing.jsonl)."
     )
 

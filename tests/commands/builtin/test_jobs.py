@@ -24,7 +24,9 @@ async def start(stage: Bench, command: str, folder: Path, *, wait: bool = True) 
 
 async def test_jobs_without_any_job_explains_where_they_come_from(stage: Bench) -> None:
     await dispatch("/jobs", stage.context)
-    assert stage.view.of("info") == ["No command runs in the background. The model starts one when you ask for it."]
+    assert stage.view.of("info") == [
+        "No commands are running in the background. The model starts one if you ask for it."
+    ]
 
 
 async def test_jobs_are_listed_with_their_state(stage: Bench, tmp_path: Path) -> None:

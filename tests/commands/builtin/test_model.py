@@ -72,7 +72,7 @@ async def test_model_lists_each_server_and_a_row_number_chooses(
     )
     stage = bench()
     await dispatch("/model 1", stage.context)
-    assert "No models were listed yet" in str(stage.view.of("error")[-1])
+    assert "No models have been listed yet" in str(stage.view.of("error")[-1])
     await dispatch("/model", stage.context)
     rows = stage.context.model_rows
     assert {"router/vendor/big", "ollama/vendor/big", "vendor/big", "offline"} <= set(rows)

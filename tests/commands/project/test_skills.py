@@ -136,7 +136,7 @@ def test_description_is_one_line(private_home: Path, project: Path, front: str, 
         ("---\n- a list\n---\nBody", "has no `description`"),
         ("---\ndescription: \u200b\n---\nBody", "has no `description`"),
         ("---\ndescription: [a, b]\n---\nBody", "has no `description`"),
-        ("---\ndescription: x\n---\n" + "x" * MOST_BYTES, "a skill can have 64,000 bytes"),
+        ("---\ndescription: x\n---\n" + "x" * MOST_BYTES, "a skill is limited to 64,000 bytes"),
         ("\0", "not a text file"),
     ],
 )
@@ -196,7 +196,7 @@ def test_skill_in_a_folder_around_home_is_refused(private_home: Path, project: P
     (private_home / ".agents" / "skills" / "all").symlink_to(private_home)
     loaded = load(project)
     assert not loaded.files
-    assert "has your home directory in it" in loaded.notices[0]
+    assert "contains your home directory" in loaded.notices[0]
 
 
 async def test_skills_of_a_project_need_trust(bench: SetUp, project: Path) -> None:

@@ -547,7 +547,7 @@ def test_conflicting_version_by_another_program_is_reported(sessions_dir: Path, 
     path.with_name(name).write_text(SOUND)
     path.with_name("session.before-20250131T123000.250000.yaml").write_text(SOUND)
     [line] = findings(sessions_dir)
-    assert line.startswith(f"2025-01-31_a1b2c3d4/{name}: is perhaps a conflicting version")
+    assert line.startswith(f"2025-01-31_a1b2c3d4/{name}: may be a conflicting version")
 
 
 async def test_interrupted_first_turn_is_reported(sessions_dir: Path) -> None:

@@ -692,7 +692,7 @@ async def test_session_of_another_tool_whose_end_cannot_be_read_alone_is_not_sho
         await open_picker(shell)
         await shell.see("1 from Claude Code here …")
         shell.type("\x1b[F\r")
-        expected = f"> {LONG}" if is_read else "This session is not read yet. Press Enter to import a copy of it."
+        expected = f"> {LONG}" if is_read else "This session has not been read yet. Press Enter to import a copy of it."
         await wait_for_row(shell, expected)
 
 

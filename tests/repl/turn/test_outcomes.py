@@ -123,10 +123,8 @@ def test_denied_call_shows_the_reason_of_the_user_and_not_the_advice_for_the_mod
 
 def test_call_that_the_permissions_refuse_shows_why_and_not_the_advice_for_the_model() -> None:
     decision = Permission("refused", "rule", "deny write .env")
-    event = failed("Refused by a rule of the user: deny write .env", ADVICE, decision)
-    assert (
-        to_text([finished_line(event, 80, "Ctrl-O")]) == "✗ write it → Refused by a rule of the user: deny write .env\n"
-    )
+    event = failed("Refused by the user's rule: deny write .env", ADVICE, decision)
+    assert to_text([finished_line(event, 80, "Ctrl-O")]) == "✗ write it → Refused by the user's rule: deny write .env\n"
     assert not has_more(event)
 
 

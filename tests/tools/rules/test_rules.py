@@ -108,13 +108,13 @@ async def test_rules_about_reading_count_inside_the_working_directory(file: Rule
         return (await runner.run(ToolCall("1", tool, json.dumps(arguments)))).text
 
     for tool, more in (("read_file", {}), ("search_files", {"pattern": "needle"}), ("list_files", {})):
-        assert "rule of the user: deny read secrets/**" in await call(tool, path="secrets/key", **more)
+        assert "the user's rule: deny read secrets/**" in await call(tool, path="secrets/key", **more)
     assert user.asked == []
     assert await call("list_files", path="notes") == "one"
     assert [request.kinds for request in user.asked] == [()]
-    assert await call("list_files") == "a.py\ndraft\n[Left out 2 names, as rules of the user say.]"
+    assert await call("list_files") == "a.py\ndraft\n[Left out 2 names, because of the user's rules.]"
     found = await call("search_files", pattern="needle")
-    assert found == "a.py:1: needle\ndraft:1: needle\n[Left out 2 names, as rules of the user say.]"
+    assert found == "a.py:1: needle\ndraft:1: needle\n[Left out 2 names, because of the user's rules.]"
     file.path.write_text("")
     assert "secrets/key" in await call("search_files", pattern="needle")
     file.path.write_text("wrong\n")
@@ -132,7 +132,7 @@ async def test_file_that_must_not_be_read_cannot_be_changed(file: RuleFile, tmp_
         ("write_file", {"path": ".env", "content": "x\n"}),
     ):
         result = await runner.run(ToolCall("1", tool, json.dumps(arguments)))
-        assert "A rule of the user forbids reading '.env'" in result.text
+        assert "The user's rules forbid reading '.env'" in result.text
         assert "12345" not in result.text
     assert (root / ".env").read_text() == "TOKEN=12345\n"
 
