@@ -63,23 +63,26 @@ class Selection:
 
     def refusal(self, imported: Imported) -> Literal["", "other", "elsewhere", "older"]:
         """Return why a conversation is not wanted; empty if it is."""
-        if self.session and not imported.foreign_id.startswith(self.session) and not self.names_own_id(imported):
+        if self.session and not self._names(imported):
             return "other"
         if self.folders and not self._is_placed(imported):
             return "elsewhere"
         return "older" if self.since and imported.updated_at and imported.updated_at < self.since else ""
 
+    def _names(self, imported: Imported) -> bool:
+        """Return True if the selected ID is one of a conversation, here or there."""
+        return any(each.startswith(self.session) for each in imported.all_ids) or self.names_own_id(imported)
+
     def _is_placed(self, imported: Imported) -> bool:
         if any(is_here(imported.tool, imported.cwd, folder) for folder in self.folders):
             return True
-        return session_id_of(imported.tool, imported.foreign_id, imported.branch) in self.known
+        return any(own in self.known for own in _own_ids(imported))
 
     def names_own_id(self, imported: Imported) -> bool:
         """Return True if the selected ID is that of a conversation here."""
         if not self._may_be_own_id:
             return False
-        own = session_id_of(imported.tool, imported.foreign_id, imported.branch)
-        return any(each.startswith(self.session.lower()) for each in (own, imported.exported_from))
+        return any(each.startswith(self.session.lower()) for each in (*_own_ids(imported), imported.exported_from))
 
     @property
     def foreign_prefix(self) -> str:
@@ -89,6 +92,11 @@ class Selection:
     @property
     def _may_be_own_id(self) -> bool:
         return not self.is_foreign and bool(_OWN_ID.fullmatch(self.session))
+
+
+def _own_ids(imported: Imported) -> Iterator[str]:
+    """Yield the IDs that a conversation may have here."""
+    return (session_id_of(imported.tool, each, imported.branch) for each in imported.all_ids)
 
 
 @dataclass(slots=True)
@@ -145,7 +153,7 @@ class Scan:
                 if reason := self.selection.refusal(imported):
                     self.refused[reason] += imported.kind == "session"
                     continue
-                is_named = imported.foreign_id == self.selection.session or self.selection.names_own_id(imported)
+                is_named = self.selection.session in imported.all_ids or self.selection.names_own_id(imported)
                 if imported.kind == "session" or self.selection.branches or is_named:
                     yield imported
                 else:

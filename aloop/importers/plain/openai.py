@@ -61,6 +61,8 @@ def new_builder(tool: str, own_id: str, messages: Sequence[Mapping[str, Any]], p
     builder = Builder(tool, own_id or next(_made_ids(messages), ""), path)
     if not own_id:
         builder.imported.other_ids = lambda: islice(_made_ids(messages), 1, None)
+        if len(messages) > 1:
+            builder.imported.single_id = next(_made_ids(messages[:1]))
     return builder
 
 

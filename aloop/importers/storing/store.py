@@ -139,7 +139,20 @@ class ImportStore:
             changed = changed or (None if outcome.is_other else outcome)
         if changed or not free:
             return changed or outcome
+        if grown := self._put_into_single(imported):
+            return grown
         return self._put_as(session_id_of(free.tool, free.foreign_id, free.branch), free, source)
+
+    def _put_into_single(self, imported: Imported) -> Outcome | None:
+        """Add to the session that a conversation has from when it had only one message.
+
+        Return None if there is none, or if that may be another conversation which starts with the same message.
+        """
+        session_id = session_id_of(imported.tool, imported.single_id, imported.branch)
+        if not imported.single_id or (session_id not in self._known and session_id not in self._planned):
+            return None
+        outcome = self._put_as(session_id, replace(imported, foreign_id=imported.single_id), "")
+        return None if outcome.is_other or outcome.action in ("continued", "in trash", "unreadable") else outcome
 
     def _put_as(self, session_id: str, imported: Imported, source: str) -> Outcome:
         """Write a session, or its new part; ``source`` is as for ``_add``."""

@@ -1,0 +1,87 @@
+"""Conversations without an ID, whose IDs are made of their first messages."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from aloop.importers.imported import Imported
+from aloop.importers.run import Scan, Selection
+from aloop.importers.storing.store import ImportStore, Outcome
+from aloop.importers.transcript import session_id_of
+from aloop.llm.message_types import LLMMessage
+from aloop.memory import MemoryManager, SessionLibrary
+
+AUTHORS = ("user", "assistant") * 9
+FIRST, SECOND = ["Hello.", "Hi!", "One"], ["Hello.", "Hi!", "Two", "2"]
+
+
+def lists(path: Path, *talks: list[str], selection: Selection | None = None) -> list[Imported]:
+    """Return conversations in a file of OpenAI's format, which have no IDs."""
+    records = ([{"role": by, "content": words} for by, words in zip(AUTHORS, talk, strict=False)] for talk in talks)
+    path.write_text("".join(json.dumps({"messages": record}) + "\n" for record in records))
+    return list(Scan(selection or Selection()).read([path]))
+
+
+def put(sessions_dir: Path, *talks: list[str]) -> list[Outcome]:
+    """Import conversations one after the other."""
+    store = ImportStore(sessions_dir)
+    return [store.put(imported) for imported in lists(sessions_dir.parents[1] / "talks.jsonl", *talks)]
+
+
+def test_every_id_that_a_conversation_may_have_selects_it(sessions_dir: Path, tmp_path: Path) -> None:
+    _, outcome = put(sessions_dir, FIRST, SECOND)
+    [second] = lists(tmp_path / "two.jsonl", SECOND)
+    [foreign] = [each for each in second.all_ids if session_id_of("openai", each) == outcome.session_id]
+    assert foreign != second.foreign_id
+    for wanted in (foreign, foreign[:8], outcome.session_id, outcome.session_id[:8]):
+        found = lists(tmp_path / "both.jsonl", FIRST, SECOND, selection=Selection(session=wanted))
+        assert [each.messages[-1].content for each in found] == ["2"]
+        assert ImportStore(sessions_dir).put(found[0]).session_id == outcome.session_id
+
+
+def test_list_that_grows_from_one_message_stays_the_same_session(sessions_dir: Path) -> None:
+    [first] = put(sessions_dir, FIRST[:1])
+    for count in (2, 3, 3):
+        [again] = put(sessions_dir, FIRST[:count])
+        assert again.session_id == first.session_id
+    assert again.action == "unchanged"
+    [short] = put(sessions_dir, FIRST[:1])
+    assert (short.action, short.session_id) == ("unchanged", first.session_id)
+    [other] = put(sessions_dir, SECOND)
+    assert (other.action, other.session_id != first.session_id) == ("imported", True)
+
+
+def test_list_of_which_an_earlier_version_has_made_two_sessions_updates_the_longer(sessions_dir: Path) -> None:
+    # As earlier versions did it, which did not look for the session of the first message.
+    [one], [two] = (lists(sessions_dir.parents[1] / "a.jsonl", FIRST[:count]) for count in (1, 2))
+    two.single_id = ""
+    short, long = (ImportStore(sessions_dir).put(each).session_id for each in (one, two))
+    assert short != long
+    [again] = put(sessions_dir, FIRST)
+    assert (again.action, again.session_id) == ("updated", long)
+
+
+@pytest.mark.parametrize("change", ["continued", "deleted"])
+async def test_other_conversation_that_starts_with_the_same_message_is_imported(
+    change: str, sessions_dir: Path
+) -> None:
+    [first] = put(sessions_dir, FIRST[:1])
+    if change == "continued":
+        memory = MemoryManager(sessions_dir=sessions_dir)
+        await memory.resume(first.session_id)
+        await memory.add_message(LLMMessage("user", "Here", at=datetime.now(UTC)))
+        await memory.save_memory()
+    else:
+        await SessionLibrary(sessions_dir).delete(first.session_id)
+    [other] = put(sessions_dir, SECOND)
+    assert (other.action, other.session_id != first.session_id) == ("imported", True)
+
+
+def test_dry_run_counts_a_list_that_grows_from_one_message_once(sessions_dir: Path, tmp_path: Path) -> None:
+    store = ImportStore(sessions_dir, dry=True)
+    outcomes = [store.put(each) for each in lists(tmp_path / "a.jsonl", FIRST[:1], FIRST, SECOND)]
+    assert [outcome.action for outcome in outcomes] == ["imported", "updated", "imported"]
