@@ -29,7 +29,7 @@ _USAGE_FIELDS = {
     "ephemeral_1h_input_tokens": "cache_creation_1h_tokens",
     "web_search_requests": "web_searches",
 }
-_MOST_TOKENS = 1_000_000_000
+MOST_TOKENS = 1_000_000_000
 """More than any model can take or give; a larger count is an error of the server."""
 _DELTA_TYPES = {"text_delta": "text", "thinking_delta": "thinking", "input_json_delta": "tool_use"}
 
@@ -183,7 +183,7 @@ class Accumulator:
         flat = {**usage, **_mapping(usage.get("cache_creation")), **_mapping(usage.get("server_tool_use"))}
         for key in _USAGE_FIELDS:
             count = flat.get(key)
-            if isinstance(count, int) and not isinstance(count, bool) and 0 <= count <= _MOST_TOKENS:
+            if isinstance(count, int) and not isinstance(count, bool) and 0 <= count <= MOST_TOKENS:
                 self._counts[key] = count
 
 

@@ -16,14 +16,15 @@ from typing import Any, TypeVar, get_args
 import anthropic
 from anthropic.types import Model
 
-from aloop.config.values import DEFAULT_MODEL, EFFORTS
-from aloop.errors import LLMError, MissingCredentials
+from aloop.config.values import DEFAULT_MODEL
+from aloop.errors import LLMError, MissingCredentials, RequestRejected
 from aloop.llm.anthropic.accumulator import Accumulator
 from aloop.llm.anthropic.adaptation import Adaptation, Offered
 from aloop.llm.anthropic.caching import CacheTtl, with_breakpoints
 from aloop.llm.anthropic.connection import credential_name, explain_failure, failures_of, open_client
 from aloop.llm.anthropic.errors import no_credentials
 from aloop.llm.anthropic.events import read_answer
+from aloop.llm.anthropic.model_records import limits_of, windows_of
 from aloop.llm.anthropic.server_profile import MAX_TOKENS, ServerProfile, may_think_adaptively
 from aloop.llm.anthropic.wire import WireRequest, bind_thinking, to_request
 from aloop.llm.base import DEFAULT_CONTEXT_WINDOW, ModelNote, Reply, StreamEvent, ToolSpec
@@ -172,11 +173,14 @@ class AnthropicLLM:
         """
         client = self._client()
         try:
-            page = await client.models.list(limit=1000)
+            listed = await client.models.with_raw_response.list(limit=1000)
+            windows = windows_of(listed.http_response.content)
         except self._failures as error:
             # No model, because none is missing if the server has no list.
             raise explain_failure(error, client, self._profile, "") from None
-        return {str(model.id): model.max_input_tokens or 0 for model in page.data}
+        if windows is None:
+            raise RequestRejected(f"{client.base_url.host} has no list of models.")
+        return windows
 
     async def aclose(self) -> None:
         """Close the connections that were made here; a client that was given is left open."""
@@ -256,22 +260,15 @@ class AnthropicLLM:
 
     async def _ask_limits(self, client: anthropic.AsyncAnthropic) -> None:
         try:
-            found = await client.models.retrieve(self.model)
+            described = await client.models.with_raw_response.retrieve(self.model)
+            limits = limits_of(described.http_response.content, self.model, time.time())
         except self._failures as error:
             _log.debug("no limits of %s: %s", self.model, type(error).__name__)
             return
-        capabilities = found.capabilities
-        efforts: tuple[str, ...] | None = None
-        thinks = may_think_adaptively(self.model)
-        if capabilities is not None:
-            levels = ((level, getattr(capabilities.effort, level, None)) for level in EFFORTS)
-            named = tuple(level for level, support in levels if support and support.supported)
-            efforts = named if named or not capabilities.effort.supported else None
-            thinks = bool(capabilities.thinking.types.adaptive.supported)
-        self._limits = ModelLimits(
-            found.max_input_tokens or 0, found.max_tokens or 0, efforts, adaptive_thinking=thinks, asked_at=time.time()
-        )
-        await asyncio.to_thread(self._cache.store, self._server, self.model, self._limits)
+        if limits is None:
+            return
+        self._limits = limits
+        await asyncio.to_thread(self._cache.store, self._server, self.model, limits)
 
     # --- the client ---
 
