@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gc
+import importlib
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -20,9 +23,31 @@ SLOW = "slow"
 # Modules and tests are never garbage: until they are loaded, collections would only take time.
 gc.disable()
 
+# Otherwise each process of pytest compiles every module.
+sys.dont_write_bytecode = False
+
 
 def pytest_configure(config: pytest.Config) -> None:
     load_profile(is_quick=config.option.markexpr != SLOW)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    """Let each worker first import a share of all tests.
+
+    It compiles these, and then finds most of the others compiled. Otherwise every worker would compile every module.
+    """
+    worker = getattr(session.config, "workerinput", None)
+    if worker is None or session.config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
+        return
+    names = sorted(
+        ".".join(path.relative_to(session.config.rootpath).with_suffix("").parts)
+        for path in Path(__file__).parent.rglob("test_*.py")
+    )
+    first = int(worker["workerid"].removeprefix("gw"))
+    for name in names[first :: worker["workercount"]]:
+        with suppress(Exception, pytest.skip.Exception):  # raised and reported again when the module is collected
+            importlib.import_module(name)
 
 
 @pytest.hookimpl(tryfirst=True)

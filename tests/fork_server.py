@@ -129,7 +129,39 @@ def _serve(control: socket.socket) -> Callable[[], None] | None:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
 
 
+class _Exit:
+    """The exit of a child, which does not free its modules.
+
+    To free what it shares with the server, it would have to copy it. Threads, exit handlers, garbage and unhandled
+    exceptions are treated as in any process.
+    """
+
+    def __init__(self) -> None:
+        self._code: int | None = None
+        # The handlers run in reverse order, so this must be the first.
+        atexit.register(self._leave)
+
+    def after(self, work: Callable[[], None]) -> None:
+        """Run ``work``, and exit with its code when the interpreter does."""
+        try:
+            work()
+        except SystemExit as end:
+            if not isinstance(end.code, int):
+                raise  # the interpreter prints it
+            self._code = end.code
+        else:
+            self._code = 0
+
+    def _leave(self) -> None:
+        if self._code is not None:
+            gc.collect()
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(self._code & 0xFF)
+
+
 def _main() -> None:
+    end = _Exit()
     for name in sys.argv[1:]:
         importlib.import_module(name)
     # The children share what is loaded, and no collection of theirs scans it.
@@ -138,7 +170,7 @@ def _main() -> None:
     with socket.socket(fileno=os.dup(sys.stdin.fileno())) as requests:
         work = _serve(requests)
     if work:
-        work()
+        end.after(work)
 
 
 if __name__ == "__main__":

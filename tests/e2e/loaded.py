@@ -33,6 +33,7 @@ _MODULES = (
     "repl.shell",
     "repl.output.renderer",
     "repl.plain.line_shell",
+    "tests.e2e.first_turn",
     "tests.e2e.loaded",
 )
 _AT_START = ("PYTHON", "LC_", "LANG")
