@@ -113,6 +113,11 @@ class MemoryManager:
         return self._writer.path
 
     @property
+    def file_size(self) -> int:
+        """The bytes of that file, 0 before the first save."""
+        return self._writer.file.size if self._writer.file else 0
+
+    @property
     def title(self) -> str:
         return self._conversation.title
 

@@ -34,6 +34,7 @@ from aloop.memory.session_folder.media import keep_media
 from aloop.memory.session_folder.outputs import KeptOutput, keep_output
 from aloop.memory.session_folder.recovery import RecoveredFile
 from aloop.memory.session_folder.session_file import TRIES, ConcurrentChange, SessionFile, time_mark
+from aloop.memory.session_folder.size_limit import SizeWarning
 from aloop.memory.sessions_dir.crash_recovery import recover_session
 from aloop.memory.sessions_dir.folders import remove_unused
 from aloop.memory.sessions_dir.preview import read_header
@@ -67,6 +68,7 @@ class SessionWriter:
     _journal: Journal | None = None
     _unsaved: list[Journal] = field(default_factory=list)
     """Journals of turns that ended without a successful save."""
+    _warning: SizeWarning = field(default_factory=SizeWarning)
     _notices: list[str] = field(default_factory=list)
     """Sentences for the user, to be reported by the next save or turn."""
 
@@ -98,7 +100,7 @@ class SessionWriter:
         except BaseException:
             other.release()
             raise
-        return other, [*self._take_notices(), *notices]
+        return other, [*self._take_notices(), *notices, *other._warning.take(other.file.size)]
 
     def find_shell(self) -> str | None:
         """Describe the process of a shell that has the session open.
@@ -269,7 +271,7 @@ class SessionWriter:
         folder = self._ensure_folder(conversation.head)
         with write_lock(self.backend.fs, folder, conversation.head.id):
             report = self._save(conversation, model, folder, amendment)
-        notices = self._take_notices()
+        notices = [*self._take_notices(), *(self._warning.take(self.file.size) if self.file else [])]
         return replace(report, notice=_joined([*notices, *filter(None, [report.notice])])) if notices else report
 
     def _keep_journal(self) -> None:
@@ -481,14 +483,14 @@ def _has_changed(file: SessionFile) -> bool:
 
 def _read_again(file: SessionFile) -> SessionFile:
     try:
-        fresh = SessionFile.read(file.fs, file.path)
+        fresh = SessionFile.read(file.fs, file.path, allowed=file.allowed)
         if not fresh.session.warnings or file.session.warnings:
             return fresh
         # The end marker is missing: an incomplete text may read as a shorter conversation.
     except (SessionFileError, FileNotFoundError):
         pass
     _wait()
-    return SessionFile.read(file.fs, file.path)
+    return SessionFile.read(file.fs, file.path, allowed=file.allowed)
 
 
 def _describe_reload(conversation: Conversation, old: SessionFile, fresh: SessionFile, *, own: bool) -> str:

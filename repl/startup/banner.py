@@ -193,6 +193,9 @@ def _sessions_folder(options: ShellOptions) -> str:
 
 def farewell_lines(context: Context, width: int | None) -> list[Line]:
     """Return how to resume the session, empty if it was never saved."""
+    # Imported here for start-up time: needed only at the end.
+    from aloop.memory.session_folder.size_limit import needed_limit
+
     memory = context.memory
     if memory.recovered_path is not None:
         where = safe_line(display_path(memory.recovered_path))
@@ -201,4 +204,6 @@ def farewell_lines(context: Context, width: int | None) -> list[Line]:
         return error_lines("Not saved: the last turn. The next start recovers as much of it as is on disk.", width)
     if memory.path is None:
         return []
-    return [line((Style.QUIET, f"Saved. Run `aloop --resume {memory.session_id[:SHORT_ID]}` to continue."))]
+    larger = needed_limit(memory.file_size)
+    setting = f"ALOOP_MAX_SESSION_MB={larger} " if larger else ""
+    return [line((Style.QUIET, f"Saved. Run `{setting}aloop --resume {memory.session_id[:SHORT_ID]}` to continue."))]

@@ -46,7 +46,7 @@ class FaultyFileSystem(FileSystem):
         attribute = super().__getattribute__(name)
         return partial(self._call, name, attribute) if name in _CALLS else attribute
 
-    def _call(self, name: str, call: Callable[..., Any], *arguments: Any) -> Any:
+    def _call(self, name: str, call: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         self.calls.append((name, arguments[0]))
         if name in self.before:
             self.before[name]()
@@ -57,7 +57,7 @@ class FaultyFileSystem(FileSystem):
             raise OSError(number, os.strerror(number), str(arguments[0]))
         if name == "write" and self.most is not None:
             return call(arguments[0], arguments[1][: self.most])
-        return call(*arguments)
+        return call(*arguments, **options)
 
 
 class _CoarseStatus:

@@ -34,9 +34,9 @@ class RecordingFileSystem(FileSystem):
     def __init__(self) -> None:
         self.paths: list[str] = []
 
-    def read(self, path: str | Path, limit: int | None = None) -> bytes:
+    def read(self, path: str | Path, limit: int | None = None, *, allowed: int = 0) -> bytes:
         self.paths.append(str(path))
-        return super().read(path, limit)
+        return super().read(path, limit, allowed=allowed)
 
 
 async def test_list_opens_only_the_newest_files(folders: list[Path]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from aloop.memory.disk import filesystem
@@ -44,7 +45,7 @@ class HookedFileSystem(FileSystem):
         attribute = super().__getattribute__(name)
         if name not in _CALLS:
             return attribute
-        return lambda *arguments: self._hook(Call(name, arguments, attribute))
+        return lambda *arguments, **options: self._hook(Call(name, arguments, partial(attribute, **options)))
 
 
 @contextlib.contextmanager

@@ -89,9 +89,9 @@ class FileTooLarge(OSError):
     """The file is larger than ``max_session_size``."""
 
 
-def _require_size(size: int) -> None:
+def _require_size(size: int, allowed: int) -> None:
     limit = max_session_size()
-    if size > limit:
+    if size > max(limit, allowed):
         size_mb = -(-size // 1_000_000)
         raise FileTooLarge(
             f"it has {size_mb:,} MB, more than the limit of {limit // 1_000_000:,} MB. "
@@ -234,15 +234,15 @@ class FileSystem:
         """Open a file for reading."""
         return os.open(path, _READING)
 
-    def read_open(self, descriptor: int, limit: int | None = None) -> bytes:
+    def read_open(self, descriptor: int, limit: int | None = None, *, allowed: int = 0) -> bytes:
         """Return all bytes of an open file from its start, or at most ``limit``.
 
-        Raises FileTooLarge.
+        Raises FileTooLarge, unless the file has at most ``allowed`` bytes.
         """
         os.lseek(descriptor, 0, os.SEEK_SET)
         if limit is not None:
             return os.read(descriptor, limit)
-        _require_size(os.fstat(descriptor).st_size)
+        _require_size(os.fstat(descriptor).st_size, allowed)
         with open(descriptor, "rb", closefd=False) as file:
             return file.read()
 
@@ -257,10 +257,10 @@ class FileSystem:
                 if not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False):
                     yield entry.name
 
-    def read(self, path: str | Path, limit: int | None = None) -> bytes:
+    def read(self, path: str | Path, limit: int | None = None, *, allowed: int = 0) -> bytes:
         """Return at most ``limit`` bytes of a regular file; raises OSError for others.
 
-        Raises FileTooLarge, unless ``limit`` is small.
+        Raises FileTooLarge, unless ``limit`` is small or the file has at most ``allowed`` bytes.
         """
         descriptor = os.open(path, _READING)
         try:
@@ -269,7 +269,7 @@ class FileSystem:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
                 raise OSError(f"{path} is not a regular file")
-            _require_size(status.st_size)
+            _require_size(status.st_size, allowed)
             if limit is not None:
                 return os.read(descriptor, limit)
             with open(descriptor, "rb", closefd=False) as file:

@@ -37,6 +37,8 @@ from aloop.memory.disk.filesystem import FileSystem, write_atomic
 from aloop.memory.session import Session
 
 _ITEM = b"\n  - "
+_GROWTH = 2
+"""The factor by which a file may have grown since it was seen, to be read again at any limit."""
 Signature = tuple[int, int, int, int, int]
 
 
@@ -148,7 +150,7 @@ class ReplacedFile:
         if now == watched.seen and watched.checksum is None:
             return None
         settled = is_settled(status)
-        data = self.fs.read_open(watched.descriptor)
+        data = self.fs.read_open(watched.descriptor, allowed=_GROWTH * watched.seen[0])
         found, before = zlib.crc32(data), (watched.seen, watched.checksum)
         watched.seen, watched.checksum = now, None if settled else found
         return None if before == (now, found) else (data, watched.base)
@@ -273,11 +275,11 @@ class SessionFile:
         return stored
 
     @classmethod
-    def read(cls, fs: FileSystem, path: Path) -> SessionFile:
-        """Read a file; raises OSError, SessionFileError."""
+    def read(cls, fs: FileSystem, path: Path, *, allowed: int = 0) -> SessionFile:
+        """Read a file, up to ``allowed`` at any limit; raises OSError, SessionFileError."""
         before = signature(fs.lstat(path))
         settled = is_settled(before)
-        stored = cls.of(fs, path, fs.read(path), before)
+        stored = cls.of(fs, path, fs.read(path, allowed=allowed), before)
         stored._is_settled = settled
         return stored
 
@@ -302,11 +304,21 @@ class SessionFile:
         if now == self.seen and self._is_settled:
             return False
         settled = is_settled(now)
-        if self.fs.read(self.path) != self._raw():
+        if self.fs.read(self.path, allowed=self.allowed) != self._raw():
             return True
         # Just written, or touched, or moved away and back, with the same content.
         self.seen, self._is_settled = now, settled
         return False
+
+    @property
+    def size(self) -> int:
+        """The number of bytes of the file as last seen."""
+        return self.seen[2]
+
+    @property
+    def allowed(self) -> int:
+        """The bytes up to which the file is read again, also beyond the limit."""
+        return _GROWTH * self.size
 
     def _raw(self) -> bytes | bytearray:
         """Return the bytes of the file as last seen."""

@@ -296,6 +296,17 @@ async def test_farewell_shows_the_command_that_resumes_the_session() -> None:
     assert f"aloop --resume {context.memory.session_id[:8]}" in to_text(farewell_lines(context, 80))
 
 
+async def test_farewell_sets_the_limit_that_opens_a_session_that_has_outgrown_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    context = Context(ReActAgent(ScriptedLLM()), RecordingView(), REGISTRY)
+    monkeypatch.setenv("ALOOP_MAX_SESSION_MB", "1")
+    await context.memory.add_message(LLMMessage("user", "x" * 1_000_000))
+    await context.memory.save_memory()
+    command = f"ALOOP_MAX_SESSION_MB=2 aloop --resume {context.memory.session_id[:8]}"
+    assert command in to_text(farewell_lines(context, 80))
+
+
 async def test_farewell_names_the_file_of_recovered_turns() -> None:
     context = Context(ReActAgent(ScriptedLLM()), RecordingView(), REGISTRY)
     await context.memory.add_message(LLMMessage("user", "Hi"))
