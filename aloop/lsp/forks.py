@@ -43,9 +43,9 @@ async def fork_session(analysis: Analysis, number: int) -> Fork:
     finally:
         memory.close()
     original, here, count = session.id[:SHORT_ID], fork.id[:SHORT_ID], len(fork.messages)
-    more = f" ({count}, to keep a tool call with its results)" if count > number else ""
+    more = f", not {number}, to keep a tool call with its results" if count > number else ""
     notice = (
-        f"Session {here} is a fork of {original} up to message {number}{more}. "
+        f"Session {here} is a fork of {original} up to message {count}{more}. "
         f"Run `aloop --resume {here}` to continue it."
     )
     try:

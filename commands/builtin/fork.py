@@ -34,9 +34,9 @@ async def fork(context: Context, argument: str) -> None:
     remember_copy(context, source, session.id)
     here, count = session.id[:SHORT_ID], len(session.messages)
     await context.view.show(Reminder(last_exchanges(session.messages, 1)))
-    more = f" ({count}, to keep a tool call with its results)" if count > number else ""
+    more = f", not {number}, to keep a tool call with its results" if count > number else ""
     context.view.info(
-        f"This is now {here}, a fork of {original} up to message {number}{more}. It is saved with its first turn or "
+        f"This is now {here}, a fork of {original} up to message {count}{more}. It is saved with its first turn or "
         f"change; /resume {original} returns to the original."
     )
 

@@ -56,9 +56,9 @@ class _Marking:
         asked = self.asked_first - 1, self.asked_last - 1
         calls = expand_to_tool_calls(messages, *asked)
         first, last = expand_to_sendable(messages, *asked, skip=self.skip)
-        self.together = " A tool call and its results are kept together." if calls != asked else ""
+        self.together = " A tool call stays with its results." if calls != asked else ""
         if (first, last) != calls:
-            self.together += " An answer is not sent without a question before it, so the two are kept together."
+            self.together += " An answer stays with its question, because it cannot be sent without one."
         self.first, self.last = first + 1, last + 1
         self.changed = sum(message.skip is not self.skip for message in messages[first : last + 1])
         return marked(messages, first, last, skip=self.skip)

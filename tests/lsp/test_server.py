@@ -231,7 +231,7 @@ async def test_fork_makes_a_session_and_reports_its_id(sessions_dir: Path) -> No
     assert fork.forked_from == ID
     assert [message.role for message in fork.messages] == ["user", "assistant", "tool", "tool"]
     assert said == (
-        f"Session {fork.id[:8]} is a fork of a1b2c3d4 up to message 3 (4, to keep a tool call with its results). "
+        f"Session {fork.id[:8]} is a fork of a1b2c3d4 up to message 4, not 3, to keep a tool call with its results. "
         f"Run `aloop --resume {fork.id[:8]}` to continue it."
     )
     assert path.read_text() == CHAT

@@ -46,7 +46,7 @@ async def test_fork_keeps_a_tool_call_with_its_result(bench: SetUp, sessions_dir
     await dispatch(f"/resume {FIRST}", stage.context)
     await dispatch("/fork 2", stage.context)
     assert stage.memory.message_count == 3
-    assert "message 2 (3, to keep a tool call with its results)" in str(stage.view.of("info")[-1])
+    assert "message 3, not 2, to keep a tool call with its results." in str(stage.view.of("info")[-1])
 
 
 async def test_fork_without_a_number_copies_all_messages(bench: SetUp, sessions_dir: Path) -> None:

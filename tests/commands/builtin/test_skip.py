@@ -53,7 +53,7 @@ async def test_skip_keeps_a_tool_call_with_its_result(stage: Bench, typed: str) 
     await dispatch(typed, stage.context)
     assert skipped(stage) == [2, 3]
     assert stage.memory.get_repairs() == ()
-    assert ("kept together" in str(stage.view.of("info")[-1])) is ("-" not in typed)
+    assert ("stays with its results" in str(stage.view.of("info")[-1])) is ("-" not in typed)
 
 
 async def test_unskip_all_leaves_out_undone_summaries(stage: Bench) -> None:
