@@ -27,7 +27,7 @@ from aloop.importers.places import as_noted, files_of, folders_here, is_here
 from aloop.importers.run import Scan, Selection
 from aloop.importers.source import Source
 from aloop.importers.storing.compare import has_output_file, untouched_count
-from aloop.importers.transcript import session_id_of, title_of
+from aloop.importers.transcript import is_empty, session_id_of, title_of
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.session import FILE_NAME
 from aloop.memory.sessions_dir.header import HEADER
@@ -261,7 +261,8 @@ def _endings(path: Path) -> Iterator[bytes]:
 
 
 def _sent(imported: Imported | None) -> tuple[LLMMessage, ...]:
-    return tuple(message for message in imported.messages if not message.skip) if imported else ()
+    messages = imported.messages if imported else ()
+    return tuple(message for message in messages if not (message.skip or is_empty(message)))
 
 
 def read_whole(glimpse: Glimpse) -> Imported | None:

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 
 from aloop.importers.formats import FORMATS
@@ -86,12 +87,16 @@ def to_session(session_id: str, imported: Imported) -> Session:
 def as_transcript(messages: Sequence[LLMMessage]) -> list[LLMMessage]:
     """Return messages that can be sent as they are.
 
-    Where the other tool was interrupted, a call gets a placeholder. A result without a call, an answer before the first
-    question and an empty message are skipped.
+    Where the other tool was interrupted, a call gets a placeholder, and a question without an answer is marked. A
+    result without a call, an answer before the first question and an empty message are skipped.
     """
+    messages = [
+        replace(message, interrupted=True) if _is_asked(message) and _is_stopped(answer) else message
+        for message, answer in pairwise([*messages, LLMMessage("user", "")])
+    ]
     first = next((number for number, message in enumerate(messages) if _is_asked(message)), len(messages))
     messages = [
-        replace(message, skip=True) if message.role != "system" and (number < first or _is_empty(message)) else message
+        replace(message, skip=True) if message.role != "system" and (number < first or is_empty(message)) else message
         for number, message in enumerate(messages)
     ]
     pairing = pair_calls(messages)
@@ -106,10 +111,16 @@ def as_transcript(messages: Sequence[LLMMessage]) -> list[LLMMessage]:
 
 
 def _is_asked(message: LLMMessage) -> bool:
-    return message.role == "user" and not _is_empty(message)
+    return message.role == "user" and not is_empty(message)
 
 
-def _is_empty(message: LLMMessage) -> bool:
+def _is_stopped(answer: LLMMessage) -> bool:
+    """Return True for an answer that was interrupted before its first word."""
+    return answer.interrupted and is_empty(answer)
+
+
+def is_empty(message: LLMMessage) -> bool:
+    """Return True for a message without content, which is not sent."""
     has_content = (message.content or "").strip() or message.tool_calls or message.parts or message.blocks
     return message.role != "tool" and not has_content
 

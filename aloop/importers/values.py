@@ -74,4 +74,9 @@ def joined(texts: Iterable[str], separator: str = "\n\n") -> str:
 
 def exported_from(record: Mapping[str, Any]) -> str:
     """Return the ID of the session that aloop exported as a record, or an empty text."""
-    return text(mapping(record.get("aloop")).get("session"))
+    return text(own_facts(record).get("session"))
+
+
+def own_facts(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what an export of aloop has in a record only for aloop."""
+    return mapping(record.get("aloop"))

@@ -144,3 +144,19 @@ def test_fork_keeps_its_own_id_and_a_sub_agent_names_its_parent(tmp_path: Path) 
     )
     imported = read_one(path, FORM)
     assert (imported.foreign_id, imported.kind, imported.parent) == ("0199-b", "subagent", "0199-p")
+
+
+def test_title_is_the_last_one_in_the_index_of_all_sessions(tmp_path: Path) -> None:
+    named = event("thread_name_updated", thread_name="Named in its file")
+    path = write_lines(tmp_path / "sessions/2026/01/22/rollout.jsonl", META, words("user", "List"), named)
+    assert read_one(path, FORM).title == "Named in its file"
+    index = tmp_path / "session_index.jsonl"
+    names = [("0199-a", "First"), ("0199-a", "Last"), ("0199-b", "Other")]
+    write_lines(index, *({"id": number, "thread_name": name} for number, name in names))
+    with index.open("a") as stream:
+        stream.write('{"id": "0199-a", "thread_na')
+    assert read_one(path, FORM).title == "Last"
+    # A link could lead to any file.
+    index.rename(tmp_path.parent / "outside.jsonl")
+    index.symlink_to(tmp_path.parent / "outside.jsonl")
+    assert read_one(path, FORM).title == "Named in its file"

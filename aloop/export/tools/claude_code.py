@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from aloop.export.transcript import Entry, resumable
 from aloop.formatting import expand_home, home_folder
 from aloop.memory.session import Session
 
+INTERRUPTED = "[Request interrupted by user]"
+"""The message after an answer that the user has stopped, as the program writes it."""
 _VERSION = "2.1.0"
 """The version of the format."""
 
@@ -30,15 +33,16 @@ def export(session: Session, folder: Path) -> ToolExport:
 
 def _lines(session: Session, entries: tuple[Entry, ...], session_id: str, folder: Path) -> Iterator[dict[str, Any]]:
     parent: str | None = None
-    for entry in entries:
-        around = {
-            "isSidechain": False,
-            "userType": "external",
-            "cwd": str(folder),
-            "sessionId": session_id,
-            "version": _VERSION,
-            "gitBranch": "",
-        }
+    stopped = False
+    around = {
+        "isSidechain": False,
+        "userType": "external",
+        "cwd": str(folder),
+        "sessionId": session_id,
+        "version": _VERSION,
+        "gitBranch": "",
+    }
+    for entry, following in zip_longest(entries, entries[1:]):
         if entry.is_summary:
             boundary = new_uuid()
             yield {
@@ -67,6 +71,14 @@ def _lines(session: Session, entries: tuple[Entry, ...], session_id: str, folder
             "timestamp": entry.stamp,
         }
         parent = uuid
+        stopped |= entry.message.interrupted
+        if stopped and (following is None or following.message.role != "tool"):
+            # Not before the results of its calls, which have to follow it.
+            stopped, uuid = False, new_uuid()
+            message = {"role": "user", "content": [{"type": "text", "text": INTERRUPTED}]}
+            line = {"type": "user", "message": message, "uuid": uuid, "timestamp": entry.stamp}
+            yield {"parentUuid": parent, **around, **line}
+            parent = uuid
     if session.title:
         yield {"type": "custom-title", "customTitle": session.title, "sessionId": session_id}
 

@@ -26,12 +26,12 @@ def export(session: Session, folder: Path) -> ToolExport:
     root = expand_home(os.environ.get("CODEX_HOME") or home_folder() / ".codex") / "sessions"
     name = f"rollout-{local:%Y-%m-%dT%H-%M-%S}-{session_id}.jsonl"
     path = root / f"{local:%Y}" / f"{local:%m}" / f"{local:%d}" / name
-    lines = list(_lines(found.entries, session_id, folder))
+    lines = list(_lines(found.entries, session_id, folder, session.title))
     text = marked_lines(session, lines, within="payload")
     return ToolExport(text, path, f"codex resume {session_id}", found.left_out)
 
 
-def _lines(entries: tuple[Entry, ...], session_id: str, folder: Path) -> Iterator[dict[str, Any]]:
+def _lines(entries: tuple[Entry, ...], session_id: str, folder: Path, title: str) -> Iterator[dict[str, Any]]:
     begun = entries[0].stamp
     # Without a provider of the model, because the program refuses to resume with another one than the recorded.
     meta = {
@@ -47,9 +47,16 @@ def _lines(entries: tuple[Entry, ...], session_id: str, folder: Path) -> Iterato
     for index, entry in enumerate(entries):
         for kind, payload in _items(entry, entries[:index]):
             yield {"timestamp": entry.stamp, "type": kind, "payload": payload}
+        if entry.message.interrupted:
+            aborted = {"type": "turn_aborted", "reason": "interrupted"}
+            yield {"timestamp": entry.stamp, "type": "event_msg", "payload": aborted}
         if entry.message.role == "assistant":
             # Also ends the answer: readers join what follows it directly.
             yield {"timestamp": entry.stamp, "type": "event_msg", "payload": _token_count(entry.message.usage)}
+    if title:
+        # Newer versions show the titles in a file of all sessions, which an export must not change.
+        named = {"type": "thread_name_updated", "thread_id": session_id, "thread_name": title}
+        yield {"timestamp": entries[-1].stamp, "type": "event_msg", "payload": named}
 
 
 def _items(entry: Entry, before: tuple[Entry, ...]) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from aloop.memory.session import Session
 
 SLUG = "aloop-"
 """The start of the slug of a session, before the ID that it has in aloop."""
+ABORTED = "MessageAbortedError"
+"""The error of an answer that the user has stopped."""
 _VERSION = "1.18.0"
 _LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _RANDOM = 14
@@ -83,6 +86,8 @@ class _Writer:
                 made.append(self._answer(entry, results))
             else:
                 made.append(self._user(entry, list(map(_part, content_of(entry, documents=True)))))
+                if message.interrupted:  # before the first word of the answer
+                    made.append(self._answer(replace(entry, message=LLMMessage("assistant", "", interrupted=True)), {}))
         return made
 
     def _parts(self, entry: Entry, message_id: str, parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -107,6 +112,7 @@ class _Writer:
 
     def _answer_info(self, entry: Entry) -> dict[str, Any]:
         usage = entry.message.usage
+        error = {"error": {"name": ABORTED, "data": {"message": "The operation was aborted."}}}
         return {
             "id": self._ids.make("msg", entry.milliseconds),
             "sessionID": self._session_id,
@@ -129,6 +135,7 @@ class _Writer:
             "providerID": "anthropic",
             "time": {"created": entry.milliseconds, "completed": entry.milliseconds},
             "finish": "tool-calls" if entry.message.tool_calls else "stop",
+            **(error if entry.message.interrupted else {}),
         }
 
     def _answer(self, entry: Entry, results: dict[str | None, Entry]) -> dict[str, Any]:
@@ -146,8 +153,9 @@ class _Writer:
                     attachments = self._parts(result, str(info["id"]), media)
                     state |= {"output": words_of(content), "attachments": attachments}
             parts.append({"type": "tool", "callID": call.id, "tool": call.name, "state": state})
-        finish = {"type": "step-finish", "reason": info["finish"], "cost": 0, "tokens": info["tokens"]}
-        return {"info": info, "parts": self._parts(entry, str(info["id"]), [*parts, finish])}
+        if len(parts) > 1:  # opencode sends an answer that was stopped if it has more than a start
+            parts.append({"type": "step-finish", "reason": info["finish"], "cost": 0, "tokens": info["tokens"]})
+        return {"info": info, "parts": self._parts(entry, str(info["id"]), parts)}
 
     def _summary(self, entry: Entry) -> list[dict[str, Any]]:
         asked = self._user(entry, [{"type": "compaction", "auto": False}])

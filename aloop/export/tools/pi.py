@@ -9,7 +9,7 @@ from typing import Any
 
 from aloop.export.tools.content import Media, content_of
 from aloop.export.tools.folders import pi_slug
-from aloop.export.tools.target import ToolExport, input_of, marked_lines, new_uuid, timed_uuid
+from aloop.export.tools.target import ORIGIN, ToolExport, input_of, marked_lines, new_uuid, timed_uuid
 from aloop.export.transcript import Entry, resumable
 from aloop.formatting import expand_home, home_folder
 from aloop.memory.session import Session
@@ -58,8 +58,10 @@ def _message(entry: Entry, session: Session) -> dict[str, Any]:
             "isError": message.is_error,
             "timestamp": entry.milliseconds,
         }
+    # Not as "aborted": pi shows such an answer, but leaves it out of its requests.
+    mark = {ORIGIN: {"interrupted": True}} if message.interrupted else {}
     if message.role != "assistant":
-        return {"role": "user", "content": parts, "timestamp": entry.milliseconds}
+        return {"role": "user", "content": parts, "timestamp": entry.milliseconds, **mark}
     usage = message.usage
     figures = {
         "input": usage.input_tokens if usage else 0,
@@ -81,6 +83,7 @@ def _message(entry: Entry, session: Session) -> dict[str, Any]:
         "usage": {**figures, "totalTokens": sum(figures.values()), "cost": free},
         "stopReason": "toolUse" if message.tool_calls else "stop",
         "timestamp": entry.milliseconds,
+        **mark,
     }
 
 

@@ -64,7 +64,7 @@ def timed_uuid(moment: datetime) -> str:
 
 
 ORIGIN = "aloop"
-"""The key in the first line of an export with the session that it was made of."""
+"""The key for what only aloop reads: in the first line of an export, the session that it was made of."""
 
 
 def marked_lines(session: Session, values: Sequence[dict[str, Any]], *, within: str = "") -> str:

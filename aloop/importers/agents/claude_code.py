@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from aloop.importers.blocks import add_answer_blocks, add_user_content, content_text, texts_of, usage_of
-from aloop.importers.draft import INJECTED, OUTPUT_FILE, Builder
+from aloop.importers.draft import INJECTED, OUTPUT_FILE, Builder, Draft
 from aloop.importers.imported import Imported
 from aloop.importers.json_decoder import decode
 from aloop.importers.source import Source, read_below
@@ -309,10 +309,11 @@ def _add_user(builder: Builder, line: _Line, found: _Transcript, folder: Path | 
     words = texts_of(content)
     if line.type == "queue-operation" and (words in found.queued or words.startswith("/")):
         return
-    answer = builder.last_answer
-    if words.startswith(_INTERRUPTED) and answer and not any(map(_is_result, items(content))):
-        answer.interrupted = True
-        return
+    if words.startswith(_INTERRUPTED) and not any(map(_is_result, items(content))):
+        stopped = next(filter(_is_said, reversed(builder.drafts)), None)
+        if stopped:
+            stopped.interrupted = True
+            return
     saved = set()
     for part in filter(_is_result, items(content)):
         whole = _with_saved_output(builder, part.get("content"), folder)
@@ -329,6 +330,12 @@ def _add_user(builder: Builder, line: _Line, found: _Transcript, folder: Path | 
     for draft in builder.drafts[start:] if saved else ():
         if draft.call_id in saved:
             draft.foreign[OUTPUT_FILE] = True
+
+
+def _is_said(draft: Draft) -> bool:
+    """Return True for an answer or a question, not for what the program has added."""
+    is_asked = draft.role == "user" and not draft.skip and not draft.foreign.get(INJECTED)
+    return draft.role == "assistant" or is_asked
 
 
 def _is_result(part: object) -> bool:

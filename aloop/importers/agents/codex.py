@@ -9,14 +9,17 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
 from typing import Any, cast
 
 from aloop.importers.blocks import content_json, content_text, texts_of
 from aloop.importers.draft import Builder, Draft
 from aloop.importers.imported import Imported
 from aloop.importers.json_decoder import decode
-from aloop.importers.source import Source
+from aloop.importers.source import Source, read_below
 from aloop.importers.values import (
     arguments_text,
     exported_from,
@@ -31,6 +34,8 @@ from aloop.importers.values import (
 from aloop.llm.message_types import Usage
 
 TOOL = "codex"
+_INDEX = "session_index.jsonl"
+_FOLDERS = ("sessions", "archived_sessions")
 _EXIT_CODE = re.compile(r"\A(?:Exit code: |(?:.*\n)*?.*\bexited with code )(-?\d+)\b")
 _CALLS = ("function_call", "custom_tool_call", "local_shell_call", "web_search_call", "tool_search_call")
 _OUTPUTS = ("function_call_output", "custom_tool_call_output", "local_shell_call_output", "tool_search_output")
@@ -48,7 +53,35 @@ def read(source: Source) -> Iterator[Imported]:
     for data in source.lines():
         reader.add(data)
     if reader.builder and not reader.builder.is_empty:
-        yield reader.finish()
+        imported = reader.finish()
+        imported.title = _title_in_index(source.path, imported.foreign_id) or imported.title
+        yield imported
+
+
+def _title_in_index(path: Path | None, session_id: str) -> str:
+    """Return the title in the file that newer versions have for all sessions."""
+    folders = path.absolute().parents if path else ()
+    home = next((folder.parent for folder in folders if folder.name in _FOLDERS), None)
+    try:
+        changed = (home / _INDEX).lstat().st_mtime_ns if home else 0
+    except OSError:
+        return ""
+    return _titles(home, changed).get(session_id, "") if home else ""
+
+
+@lru_cache(maxsize=1)
+def _titles(home: Path, _changed: int) -> dict[str, str]:
+    """Return the titles of all sessions by their IDs; the last one of each counts."""
+    found: dict[str, str] = {}
+    try:
+        lines = read_below(home, home / _INDEX).splitlines()
+    except OSError:
+        return found
+    for line in lines:
+        with suppress(ValueError, RecursionError):  # a line that is just being written
+            entry = mapping(decode(line))
+            found[text(entry.get("id"))] = text(entry.get("thread_name"))
+    return found
 
 
 class _Reader:
@@ -191,6 +224,8 @@ class _Reader:
             answer = self._answer or self._builder.answer(at, model=self._model)
             answer.interrupted = True
             self._answer = None
+        elif kind == "thread_name_updated":
+            self._builder.imported.title = text(payload.get("thread_name"))
         elif kind == "thread_rolled_back":
             self._roll_back(number(payload.get("num_turns")))
 

@@ -8,7 +8,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from aloop.export.tools.opencode import SLUG
+from aloop.export.tools.opencode import ABORTED, SLUG
 from aloop.importers.blocks import content_json, data_url
 from aloop.importers.databases.sqlite import SQLITE, WANTED, loaded, opened, rows
 from aloop.importers.draft import INJECTED, OUTPUT_FILE, Builder, Draft
@@ -213,7 +213,7 @@ def _add_answer(
         written, reading = number(cache.get("write")), number(cache.get("read"))
         draft.usage = Usage(number(tokens.get("input")), number(tokens.get("output")), written, reading)
     error = mapping(message.get("error"))
-    draft.interrupted = error.get("name") == "MessageAbortedError"
+    draft.interrupted = error.get("name") == ABORTED
     draft.foreign["error"] = dict(error) if error and not draft.interrupted else None
     if draft.foreign["error"] and not (draft.content or draft.tool_calls or draft.thoughts):
         draft.add_text(text(mapping(error.get("data")).get("message")) or text(error.get("name")))

@@ -12,7 +12,7 @@ from aloop.importers.draft import Builder
 from aloop.importers.imported import Imported
 from aloop.importers.source import Source
 from aloop.importers.tree import paths
-from aloop.importers.values import arguments_text, exported_from, mapping, moment, number, objects, text
+from aloop.importers.values import arguments_text, exported_from, mapping, moment, number, objects, own_facts, text
 from aloop.llm.message_types import Usage
 
 TOOL = "pi"
@@ -82,7 +82,7 @@ def _add(builder: Builder, entry: Mapping[str, Any]) -> None:
 def _add_message(builder: Builder, message: Mapping[str, Any], at: datetime | None) -> None:
     match message.get("role"):
         case "user":
-            builder.user(content_text(builder, message.get("content")), at)
+            builder.user(content_text(builder, message.get("content")), at, interrupted=_is_marked(message))
         case "assistant":
             _add_answer(builder, message, at)
         case "toolResult":
@@ -95,6 +95,11 @@ def _add_message(builder: Builder, message: Mapping[str, Any], at: datetime | No
             builder.user(words, at, skip=skip, foreign={"exit_code": message.get("exitCode")})
         case _:
             builder.user(content_text(builder, message.get("content")), at)
+
+
+def _is_marked(message: Mapping[str, Any]) -> bool:
+    """Return True for a message of an export that was interrupted in aloop."""
+    return own_facts(message).get("interrupted") is True
 
 
 def _add_answer(builder: Builder, message: Mapping[str, Any], at: datetime | None) -> None:
@@ -118,7 +123,7 @@ def _add_answer(builder: Builder, message: Mapping[str, Any], at: datetime | Non
     if usage:
         keys = ("input", "output", "cacheWrite", "cacheRead")
         draft.usage = Usage(*(number(usage.get(key)) for key in keys))
-    draft.interrupted = message.get("stopReason") == "aborted"
+    draft.interrupted = message.get("stopReason") == "aborted" or _is_marked(message)
     if message.get("stopReason") == "length":
         draft.stop_reason = "max_tokens"
     draft.foreign["provider"] = message.get("provider")

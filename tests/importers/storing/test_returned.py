@@ -181,7 +181,7 @@ async def test_call_that_ran_during_the_import_gets_its_result_later(sessions_di
     session = await make_session(sessions_dir)
     path = tmp_path / "rollout.jsonl"
     lines = to_tool(continued(session, (*MORE[:2], replace(MORE[2], content="listed"))), "codex", tmp_path).text
-    *rest, result = lines.splitlines(keepends=True)
+    *rest, result, _title = lines.splitlines(keepends=True)
     for text, expected in (("".join(rest), "[No result: "), (lines, "listed")):
         assert "listed" in result
         path.write_text(text)
