@@ -11,7 +11,7 @@ from aloop.memory.conversation import is_question
 from commands.attachments import split_attachments
 from commands.builtin.clear import clear
 from commands.builtin.fork import fork
-from commands.builtin.undo import as_typed, keep_images, unrestored_files
+from commands.builtin.undo import as_typed, keep_images, remaining_changes
 from commands.pages import Question, Questions
 from commands.registry import Argument, Command, Outcome
 from commands.selection import numbered, read_number, require_in_range
@@ -68,7 +68,7 @@ async def _go_back(context: Context, number: int) -> Outcome:
     count = memory.message_count
     turns = sum(map(is_question, memory.messages[number - 1 :]))
     text, asked = "", memory.messages[number - 1]
-    unrestored = unrestored_files(memory.messages[number - 1 :])
+    unrestored = remaining_changes(memory.messages[number - 1 :])
     for _ in range(turns):
         asked = (await memory.undo())[0]
         text = as_typed(asked.content or "")

@@ -19,24 +19,35 @@ if TYPE_CHECKING:
     from aloop.llm.message_types import LLMMessage
     from commands.context import Context
 
+_MOST_NAMES = 5  # of changed files in a message
+_COMMAND = "run_shell"
+
 
 async def undo(context: Context, _argument: str) -> Outcome:
     """Remove the last turn and put its text on the prompt; raise UsageError."""
     taken = await context.memory.undo()
     left = context.memory.message_count
     removed = numbered(left + 1, left + len(taken))
-    context.view.info(f"Removed the last turn ({removed}). /redo restores it.{unrestored_files(taken)}")
+    context.view.info(f"Removed the last turn ({removed}). /redo restores it.{remaining_changes(taken)}")
     await keep_images(context, taken[0])
     return Outcome(prefill=as_typed(taken[0].content or ""))
 
 
-def unrestored_files(messages: Sequence[LLMMessage]) -> str:
-    """Return a sentence, after a space, if tools changed files in ``messages``."""
-    count = len({change.path for message in messages for change in message.files})
-    if not count:
-        return ""
-    stays = "stays as it is" if count == 1 else "stay as they are"
-    return f" {quantity(count, 'changed file')} {stays}."
+def remaining_changes(messages: Sequence[LLMMessage]) -> str:
+    """Return a sentence, after a space, about files that ``messages`` changed.
+
+    It is empty if they changed none. Which files a command has changed is not known.
+    """
+    changed = list(dict.fromkeys(change.path for message in messages for change in message.files))
+    more = len(changed) - _MOST_NAMES
+    names = [*changed[:_MOST_NAMES], *([quantity(more, "other file")] if more > 0 else [])]
+    # Without a run time, the command was not allowed.
+    has_run = any(message.name == _COMMAND and message.duration_ms is not None for message in messages)
+    if not names:
+        return " Files that commands changed are not restored." if has_run else ""
+    names += ["those that commands changed"] if has_run else []
+    listed = " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+    return f" Changed files are not restored: {listed}."
 
 
 def as_typed(content: str) -> str:
@@ -81,6 +92,8 @@ async def retry(context: Context, _argument: str) -> None:
     question, *_ = taken = await memory.undo()
     before = memory.message_count
     await view.show(Reminder([question]))
+    if unrestored := remaining_changes(taken).strip():
+        view.info(unrestored)
     pending = context.pending_output.media
     waiting, pending[:] = list(pending), await memory.load_media(question)
     try:

@@ -2,9 +2,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from aloop.errors import RateLimited
 from aloop.llm.content.provenance import FileChange
 from aloop.llm.message_types import LLMMessage, ToolCall
+from aloop.memory import MemoryManager
 from commands.attachments import Attachment, with_attachments
 from commands.dispatch import dispatch
 from tests.agent.scripted import answer
@@ -25,21 +28,50 @@ async def test_undo_returns_the_text_and_redo_shows_the_restored_turn(bench: Set
     assert stage.memory.message_count == 4
 
 
-async def test_undo_reports_that_changed_files_stay(bench: SetUp, sessions_dir: Path) -> None:
+FIVE = "0.txt, 1.txt, 2.txt, 3.txt, 4.txt"
+
+
+async def change_files(memory: MemoryManager, count: int, *, command_ms: int | None = None) -> None:
+    """Add a turn that changed so many files; without a time, its command was refused."""
+    files = tuple(FileChange(f"{number}.txt") for number in range(count)) * 2
+    calls = ToolCall("call_1", "write_file"), ToolCall("call_2", "run_shell")
+    await memory.add_message(LLMMessage("user", "three"))
+    await memory.add_message(LLMMessage("assistant", tool_calls=calls))
+    await memory.add_message(LLMMessage("tool", "Done.", tool_call_id="call_1", name="write_file", files=files))
+    await memory.add_message(LLMMessage("tool", "", tool_call_id="call_2", name="run_shell", duration_ms=command_ms))
+
+
+@pytest.mark.parametrize("line", ["/undo", "/rewind 5"])
+@pytest.mark.parametrize(
+    ("count", "command_ms", "said"),
+    [
+        (0, None, ""),
+        (1, None, " Changed files are not restored: 0.txt."),
+        (2, None, " Changed files are not restored: 0.txt and 1.txt."),
+        (
+            7,
+            5,
+            f" Changed files are not restored: {FIVE}, 2 other files and those that commands changed.",
+        ),
+        (0, 5, " Files that commands changed are not restored."),
+    ],
+)
+async def test_undo_names_the_changed_files_that_it_does_not_restore(
+    bench: SetUp, sessions_dir: Path, line: str, count: int, command_ms: int | None, said: str
+) -> None:
     session_id = await store(sessions_dir, "one", "two")
     stage = bench()
     await dispatch(f"/resume {session_id}", stage.context)
-    for count, said in (
-        (1, "1 changed file stays as it is."),
-        (2, "2 changed files stay as they are."),
-    ):
-        question, call = LLMMessage("user", "three"), ToolCall("call_1", "write_file")
-        files = tuple(FileChange(f"{number}.txt") for number in range(count)) * 2
-        await stage.memory.add_message(question)
-        await stage.memory.add_message(LLMMessage("assistant", tool_calls=(call,)))
-        await stage.memory.add_message(LLMMessage("tool", "Done.", tool_call_id="call_1", files=files))
-        await dispatch("/undo" if count == 1 else "/rewind 5", stage.context)
-        assert f"/redo restores it. {said}" in str(stage.view.of("info")[-1])
+    await change_files(stage.memory, count, command_ms=command_ms)
+    await dispatch(line, stage.context)
+    assert str(stage.view.of("info")[-1]).endswith(f"/redo restores it.{said}")
+
+
+async def test_retry_names_the_changed_files_that_it_does_not_restore(bench: SetUp) -> None:
+    stage = bench(answer("Uno."))
+    await change_files(stage.memory, 1)
+    await dispatch("/retry", stage.context)
+    assert "Changed files are not restored: 0.txt." in map(str, stage.view.of("info"))
 
 
 async def test_undo_returns_mentions_without_the_attached_files(bench: SetUp, sessions_dir: Path) -> None:
