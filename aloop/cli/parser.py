@@ -92,7 +92,8 @@ Without credentials such as ANTHROPIC_API_KEY, the local model answers if it is
 installed (aloop local install), otherwise a built-in offline demo.
 
 Exit codes: 0 success, 1 failure, 2 wrong usage, 143 or 129 terminated (SIGTERM,
-SIGHUP). Ctrl-C ends aloop by SIGINT, which a shell reports as 130."""
+SIGHUP). Ctrl-C ends aloop by SIGINT, which a shell reports as 130; pressed
+twice at the prompt, it exits with 0."""
 
 _CLEAR = 0.75  # similarity of a misspelled word
 _LATEST = object()  # the value of --resume without an ID; "" is what an unset variable in a script leaves
