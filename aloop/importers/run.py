@@ -63,22 +63,25 @@ class Selection:
 
     def refusal(self, imported: Imported) -> Literal["", "other", "elsewhere", "older"]:
         """Return why a conversation is not wanted; empty if it is."""
-        if self.session and not self._names(imported):
+        if self.session and not self._starts_like(imported) and not self._names_own_id(imported):
             return "other"
         if self.folders and not self._is_placed(imported):
             return "elsewhere"
         return "older" if self.since and imported.updated_at and imported.updated_at < self.since else ""
 
-    def _names(self, imported: Imported) -> bool:
-        """Return True if the selected ID is one of a conversation, here or there."""
-        return any(each.startswith(self.session) for each in imported.all_ids) or self.names_own_id(imported)
+    def _starts_like(self, imported: Imported) -> bool:
+        return any(each.startswith(self.session) for each in imported.all_ids)
 
     def _is_placed(self, imported: Imported) -> bool:
         if any(is_here(imported.tool, imported.cwd, folder) for folder in self.folders):
             return True
         return any(own in self.known for own in _own_ids(imported))
 
-    def names_own_id(self, imported: Imported) -> bool:
+    def names(self, imported: Imported) -> bool:
+        """Return True if the selected ID is that of a conversation, here or there."""
+        return bool(self.session) and (self.session in imported.all_ids or self._names_own_id(imported))
+
+    def _names_own_id(self, imported: Imported) -> bool:
         """Return True if the selected ID is that of a conversation here."""
         if not self._may_be_own_id:
             return False
@@ -153,8 +156,7 @@ class Scan:
                 if reason := self.selection.refusal(imported):
                     self.refused[reason] += imported.kind == "session"
                     continue
-                is_named = self.selection.session in imported.all_ids or self.selection.names_own_id(imported)
-                if imported.kind == "session" or self.selection.branches or is_named:
+                if imported.kind == "session" or self.selection.branches or self.selection.names(imported):
                     yield imported
                 else:
                     self.left_out[imported.kind] += 1

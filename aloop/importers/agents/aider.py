@@ -13,6 +13,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 
@@ -65,10 +66,10 @@ def _moment(started: str) -> datetime | None:
 def _build(started: str, text: str, path: Path | None) -> Imported:
     lines = text.split("\n")
     first = next((line for line in lines if line.startswith(_USER)), "")
-    ids = iter([_digest(f"{started}\n{first}")]) if started else _ids_of_cut(lines)
-    builder = Builder(TOOL, next(ids), path)
+    own_id = _digest(f"{started}\n{first}") if started else next(_ids_of_cut(lines))
+    builder = Builder(TOOL, own_id, path)
     imported = builder.imported
-    imported.other_ids = None if started else lambda: ids
+    imported.other_ids = None if started else lambda: islice(_ids_of_cut(lines), 1, None)
     imported.created_at = _moment(started)
     imported.cwd = str(path.absolute().parent) if path and path.name.startswith(".aider") else ""
     model: str | None = None
