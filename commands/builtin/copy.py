@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
-from collections.abc import Iterable, Mapping
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from textwrap import dedent
 from typing import TYPE_CHECKING
@@ -63,6 +67,7 @@ def code_blocks(text: str) -> list[str]:
 
 
 _SECONDS = 5.0
+_INTERVAL = 0.05  # seconds between two looks whether the user has cancelled the command
 
 # Each program with its arguments, after the variable that it needs.
 _PROGRAMS = (
@@ -94,25 +99,47 @@ def find_clipboard_program(programs: Iterable[tuple[str, tuple[str, ...]]], env:
 async def copy_with_program(text: str) -> str:
     """Copy ``text`` and return the name of the program, empty if none could."""
     command = clipboard_program(os.environ)
-    if not command:
+    if not command or await exchange(command, text.encode(errors="replace")) is None:
         return ""
+    return Path(command[0]).name
+
+
+async def exchange(command: Sequence[str], given: bytes | None = None) -> bytes | None:
+    """Give a program its input, or without one return its output; None if it fails.
+
+    If it takes too long, or the caller is cancelled, it is killed with everything that it started.
+    """
+    # Imported late for start-up time.
+    from aloop.tools.base import in_thread
+
+    return await in_thread(lambda stop: _communicate(command, given, stop))
+
+
+def _communicate(command: Sequence[str], given: bytes | None, stop: threading.Event) -> bytes | None:
     try:
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            stdin=asyncio.subprocess.PIPE,
-            # xclip stays in the background, and would keep a pipe open.
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
+        process = subprocess.Popen(  # noqa: S603 - a program that the user has installed
+            command,
+            stdin=subprocess.DEVNULL if given is None else subprocess.PIPE,
+            # A program that gets the text may stay in the background, as xclip does, and would keep a pipe open.
+            stdout=subprocess.PIPE if given is None else subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            process_group=0,
         )
     except OSError:
-        return ""
-    try:
-        async with asyncio.timeout(_SECONDS):
-            await process.communicate(text.encode(errors="replace"))
-    except TimeoutError:
-        process.kill()
-        await process.wait()
-    return Path(command[0]).name if process.returncode == 0 else ""
+        return None
+    ends_at = time.monotonic() + _SECONDS
+    with process:
+        while True:
+            try:
+                output, _ = process.communicate(given, _INTERVAL)
+            except subprocess.TimeoutExpired:
+                given = None  # is taken only once, and remembered
+                if stop.is_set() or time.monotonic() > ends_at:
+                    with suppress(PermissionError):  # macOS: only zombies are left
+                        os.killpg(process.pid, signal.SIGKILL)
+                    return None
+            else:
+                return (output or b"") if process.returncode == 0 else None
 
 
 COMMAND = Command(

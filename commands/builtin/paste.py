@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aloop.errors import AloopError
-from commands.builtin.copy import find_clipboard_program
+from commands.builtin.copy import exchange, find_clipboard_program
 from commands.registry import Argument, Command, Outcome
 
 if TYPE_CHECKING:
     from commands.context import Context
 
-_SECONDS = 5.0
 _NAME = "clipboard.png"
 
 # Each program with its arguments, after the variable that it needs. All write the image to their output.
@@ -59,7 +58,7 @@ async def read_clipboard(env: Mapping[str, str]) -> bytes:
     from aloop.sandbox.paths import find_user_program
 
     if command := find_clipboard_program(_PROGRAMS, env):
-        data = await _output(*command)
+        data = await exchange(command)
     elif program := find_user_program("osascript", env):
         data = await _from_apple_script(program)
     else:
@@ -69,35 +68,14 @@ async def read_clipboard(env: Mapping[str, str]) -> bytes:
     return data
 
 
-async def _from_apple_script(program: str) -> bytes:
+async def _from_apple_script(program: str) -> bytes | None:
     with tempfile.TemporaryDirectory(prefix="aloop-") as folder:
         path = Path(folder, _NAME)
-        await _output(program, "-e", _APPLE_SCRIPT.format(path=path))
+        await exchange((program, "-e", _APPLE_SCRIPT.format(path=path)))
         try:
             return await asyncio.to_thread(path.read_bytes)
         except FileNotFoundError:  # no image in the clipboard
-            return b""
-
-
-async def _output(*command: str) -> bytes:
-    """Return what a program writes; empty if it fails."""
-    try:
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-        )
-    except OSError:
-        return b""
-    try:
-        async with asyncio.timeout(_SECONDS):
-            output, _ = await process.communicate()
-    except TimeoutError:
-        process.kill()
-        await process.wait()
-        return b""
-    return output if process.returncode == 0 else b""
+            return None
 
 
 COMMAND = Command(

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from commands.builtin import copy as copy_module
+from commands.builtin import paste as paste_module
 from commands.builtin.copy import clipboard_program, code_blocks
 from commands.dispatch import dispatch
 from tests.agent.scripted import answer
 from tests.commands.conftest import Bench, SetUp
+from tests.processes import wait_until_gone
 
 ANSWER = "See:\n\n```sh\nls -l\ncd\n```\n\n- a\n\n  ~~~\n  x\n    y\n  ~~~\n"
 
@@ -38,9 +41,9 @@ async def test_last_answer_or_a_code_block_is_copied(bench: SetUp) -> None:
     )
 
 
-async def test_program_gets_the_text(bench: SetUp, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+async def test_slow_program_gets_the_text(bench: SetUp, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     program = tmp_path / "copy-program"
-    program.write_text('#!/bin/sh\ncat > "$CLIPBOARD_FILE"\n')
+    program.write_text('#!/bin/sh\nsleep 0.3\ncat > "$CLIPBOARD_FILE"\n')
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     monkeypatch.setenv("CLIPBOARD_FILE", str(tmp_path / "copied"))
@@ -81,3 +84,32 @@ def test_clipboard_program_needs_its_display(monkeypatch: pytest.MonkeyPatch, tm
     (tmp_path / "xclip").touch(0o755)
     assert clipboard_program({"PATH": str(tmp_path)}) == ()
     assert clipboard_program({"PATH": str(tmp_path), "DISPLAY": ":0"})[0] == str(tmp_path / "xclip")
+
+
+@pytest.mark.parametrize("command", ["/copy", "/paste"])
+async def test_cancelled_program_ends_with_what_it_started(
+    bench: SetUp, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: str
+) -> None:
+    monkeypatch.setattr(paste_module, "_PROGRAMS", [("CLIPBOARD_FILE", ("copy-program",))])
+    monkeypatch.setattr(copy_module, "_SECONDS", 600.0)
+    program, started = tmp_path / "copy-program", tmp_path / "started"
+    lines = (
+        "#!/bin/sh",
+        "sleep 60 &",
+        'echo $$ $! > "$CLIPBOARD_FILE.new"',
+        'mv "$CLIPBOARD_FILE.new" "$CLIPBOARD_FILE"',
+    )
+    program.write_text("\n".join([*lines, "wait", ""]))
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setenv("CLIPBOARD_FILE", str(started))
+    stage = await answered(bench)
+    running = asyncio.create_task(dispatch(command, stage.context))
+    async with asyncio.timeout(20):
+        while not started.exists():  # noqa: ASYNC110 - another process has no event to wait for
+            await asyncio.sleep(0.01)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    for number in started.read_text().split():
+        wait_until_gone(int(number))
