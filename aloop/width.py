@@ -12,7 +12,8 @@ _NARROW = re.compile(r"[\x20-\x7e\xa1-\xac\xae-\u02ff\u2010-\u2027\u2030-\u205e]
 _CJK = "\u2e80-\u3021\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff01-\uff9f\U00020000-\U0003ffff"
 # Chinese and Japanese are broken between characters, but not before or after these.
 _OPENING = "「『（［｛〈《【〔〘〖“‘"
-_CLOSING = "、。，．・：；？！ー〜～」』）］｝〉》】〕〙〗”’々ゝゞヽヾ…‥％ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ"
+CLOSING = "、。，．・：；？！ー〜～」』）］｝〉》】〕〙〗”’々ゝゞヽヾ…‥％ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ"
+"""Characters of Chinese and Japanese that never begin a row."""
 _JOINERS = dict.fromkeys((0x200D, 0xFE0E, 0xFE0F, *range(0x1F3FB, 0x1F400)))
 FLAG_LETTERS = "".join(map(chr, range(0x1F1E6, 0x1F200)))
 """The regional indicators; two of them are a flag."""
@@ -113,7 +114,7 @@ def last_rows(lines: list[str], width: int, count: int) -> list[str]:
 @cache  # it takes 2 ms to compile, and the prompt is drawn without it
 def _piece() -> re.Pattern[str]:
     """Return the pattern of what is never broken: a word, or a CJK character."""
-    return re.compile(rf" *(?:[{_OPENING}]*[{_CJK}][{_CLOSING}]*|[^ {_CJK}]+[{_CLOSING}]*)| +")
+    return re.compile(rf" *(?:[{_OPENING}]*[{_CJK}][{CLOSING}]*|[^ {_CJK}]+[{CLOSING}]*)| +")
 
 
 def rows(text: str, width: int) -> Iterator[str]:

@@ -131,7 +131,7 @@ class Prompt:
         """Fired when the process has been stopped and resumed."""
         self.app.key_processor.before_key_press += lambda _: self.paste_guard.key()
         self.app.key_processor.before_key_press += lambda _: self._count_key()
-        screen.attach(self.app, live.rows)
+        screen.attach(self.app, live.rows, live.keep)
 
     async def run(self, on_first_paint: Callable[[], None], typed: str = "", *, is_pasted: bool = False) -> None:
         """Read ``typed`` and then keys until ``leave``; raises EOFError at the end.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import NamedTuple
 
 from aloop.sanitize import safe_line, safe_text
 from aloop.width import fit, last_rows, text_width, unjoined
@@ -13,6 +14,21 @@ from repl.output.theme import Style
 
 Tail = Callable[[int, int], list[Line]]
 """Returns the last rows of unfinished text, for a width and at most a number of rows."""
+
+
+class LiveRows(NamedTuple):
+    """Rows of unfinished text, and the rows below them."""
+
+    text: list[Line]
+    below: list[Line]
+
+    @property
+    def all(self) -> list[Line]:
+        return [*self.text, *self.below]
+
+
+Keep = Callable[[Sequence[Line]], None]
+"""Gets the first rows of unfinished text if they stay on the screen, as if they had been printed."""
 
 SPIN_SECONDS = 0.25
 """The time between two frames of the spinner."""
@@ -50,6 +66,7 @@ class Live:
         self._clock = clock
         self._stops = f" · {stop_key} stops"
         self._tail: Tail | None = None
+        self._keep: Keep | None = None
         self._steps: Tail | None = None
         self._status: Status = ""
         self._since = self._shown_from = 0.0
@@ -84,9 +101,17 @@ class Live:
         finally:
             self.set_status(status, is_late=True)
 
-    def set_tail(self, tail: Tail | None) -> None:
-        """Show ``tail`` above the status; None for nothing."""
-        self._tail = tail
+    def set_tail(self, tail: Tail | None, keep: Keep | None = None) -> None:
+        """Show ``tail`` above the status; None for nothing.
+
+        ``keep`` gets the rows of it that a smaller terminal has moved into its scrollback.
+        """
+        self._tail, self._keep = tail, keep
+
+    def keep(self, rows: Sequence[Line]) -> None:
+        """Leave ``rows`` of the text, the first that were shown, on the screen."""
+        if self._keep is not None:
+            self._keep(rows)
 
     def set_steps(self, steps: Tail | None) -> None:
         """Show the list of steps between the text and the status; None for nothing."""
@@ -144,7 +169,7 @@ class Live:
         most = 1 if height < _LOW else min(height // _STEPS_SHARE, _MOST_STEPS)
         return self._steps(width, most) if self._steps else []
 
-    def rows(self, width: int, height: int, room: int) -> list[Line]:
+    def rows(self, width: int, height: int, room: int) -> LiveRows:
         """Return the last rows of the text and the status, at most ``room`` rows."""
         status: list[Line] = []
         if self._text(width):
@@ -155,5 +180,6 @@ class Live:
         free = min(self.tail_rows(height), room - len(status) - len(steps))
         newest = self._tail(width - 1, free) if self._tail and free > 0 else []
         tail = [(), *newest] if newest and self.leave_gap else newest
-        rows = [*tail, *steps, *status]
-        return rows[max(len(rows) - room, 0) :]
+        below = [*steps, *status]
+        below = below[max(len(below) - room, 0) :]
+        return LiveRows(tail[max(len(tail) + len(below) - room, 0) :], below)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TextIO
 
@@ -22,22 +22,31 @@ from prompt_toolkit.renderer import Renderer
 from prompt_toolkit.styles import BaseStyle
 
 from aloop.width import text_width
+from repl.output.live import Keep, LiveRows
 from repl.output.styled import Line, to_ansi, to_text
 from repl.output.theme import Theme
 
 
-def rows_when_narrower(above: Iterable[str], x: int, columns: int) -> int:
-    """Return the number of rows above the cursor on a narrower terminal.
-
-    These are the rows of ``above``, and those of the cursor's line before column ``x``.
-    """
-    return sum(max(1, -(-text_width(row) // columns)) for row in above) + x // columns
+def rows_when_narrower(row: str, columns: int) -> int:
+    """Return the number of rows that a terminal of ``columns`` cells makes of ``row``."""
+    if text_width(row) <= columns:
+        return 1
+    # A wide character that does not fit at the margin leaves a cell empty.
+    rows, used = 1, 0
+    for character in row:
+        width = text_width(character)
+        if used + width > columns:
+            rows, used = rows + 1, 0
+        used += width
+    return rows
 
 
 _RESIZING_SECONDS = 0.5
 """The time after a change of the size in which another is likely."""
 
 _SHORT_ROW = 20  # cells
+
+_NO_ROWS = LiveRows([], [])
 
 _PUSH_KITTY_KEYS, _POP_KITTY_KEYS = "\x1b[>1u", "\x1b[<u"
 """Use the kitty protocol for keys that are ambiguous otherwise, and stop using it."""
@@ -169,33 +178,46 @@ def has_alternate_screen(env: Mapping[str, str]) -> bool:
     return env.get("TERM") != "linux" and ("STY" not in env or "TMUX" in env)
 
 
-LiveRows = Callable[[int, int, int], list[Line]]
+DrawRows = Callable[[int, int, int], LiveRows]
 """Returns the live rows for the width and height of the screen, at most as many as the third number."""
 
 
 class LiveRenderer(Renderer):
     """The renderer of the prompt, with live rows on top."""
 
-    def __init__(self, style: BaseStyle, output: Output, rows: LiveRows, theme: Callable[[], Theme]) -> None:
+    def __init__(
+        self, style: BaseStyle, output: Output, rows: DrawRows, keep: Keep, theme: Callable[[], Theme]
+    ) -> None:
         self._live_rows = rows
+        self._keep = keep
         self._theme = theme
         self._resized_at = 0.0
-        self._drawn: list[Line] = []
+        self._drawn = _NO_ROWS
+        self._height = 0  # of all that is drawn
+        self._spare = 0  # the most rows that may be empty below it
         super().__init__(style, output)
 
     def render(self, app: Application[Any], layout: Layout, is_done: bool = False) -> None:
-        size = self.output.get_size()
-        if self._last_size not in (None, size):
-            # The size has changed, but the signal for it has not arrived yet.
+        wanted = self._rows_above(layout)
+        if self.is_outdated:
+            # The size has changed, maybe just now, but the signal for it has not arrived yet.
             self.erase(leave_alternate_screen=not self.full_screen)
+            wanted = self._rows_above(layout)
         with in_one_piece(self.output):
-            if not self.full_screen and (self._drawn or self._rows(size.columns, size.rows, size.rows)):
-                # The prompt must not grow beyond the top of the screen, where nothing can be erased.
-                wanted = layout.container.preferred_height(size.columns, size.rows).preferred
-                self._draw(size, size.rows - max(wanted, self._prompt_height()))
+            self._draw(wanted)
             super().render(app, layout, is_done)
+            self._measure()
 
-    def _rows(self, columns: int, height: int, room: int) -> list[Line]:
+    def _rows_above(self, layout: Layout) -> LiveRows:
+        """Return the live rows for which ``layout`` has room."""
+        size = self.output.get_size()
+        if self.full_screen or not (self._drawn.all or self._rows(size.columns, size.rows, size.rows).all):
+            return _NO_ROWS
+        # The prompt must not grow beyond the top of the screen, where nothing can be erased.
+        wanted = layout.container.preferred_height(size.columns, size.rows).preferred
+        return self._rows(size.columns, size.rows, max(0, size.rows - max(wanted, self._prompt_height())))
+
+    def _rows(self, columns: int, height: int, room: int) -> LiveRows:
         """Return the live rows, or only the status while the window is being resized.
 
         A terminal may have another size than it has told, and then wraps or cuts long rows in a way that is not known.
@@ -204,24 +226,54 @@ class LiveRenderer(Renderer):
             return self._live_rows(min(columns, _SHORT_ROW), height, min(room, 1))
         return self._live_rows(columns, height, room)
 
+    @property
+    def is_outdated(self) -> bool:
+        """True if the terminal was resized after the last drawing."""
+        return self._last_size not in (None, self.output.get_size())
+
     def refresh(self) -> None:
         """Draw the changed rows above the prompt, if there is a prompt."""
+        if self._last_screen is None or self.full_screen:
+            return
         size = self.output.get_size()
-        if self._last_screen is not None and self._last_size == size and not self.full_screen:
+        wanted = self._rows(size.columns, size.rows, max(0, size.rows - self._prompt_height()))
+        # After the rows, which may take a while: for another size, everything is drawn again.
+        if self._last_size == self.output.get_size():
             with in_one_piece(self.output):
-                self._draw(size, size.rows - self._prompt_height())
+                self._draw(wanted)
+                self._measure()
+
+    def print(self, text: str) -> None:
+        """Send safe ``text`` to the screen, from which everything was erased."""
+        self.output.write_raw(text)
+        self._spare = max(0, self._spare - text.count("\n"))
+
+    def reset(self, _scroll: bool = False, leave_alternate_screen: bool = True) -> None:
+        super().reset(_scroll, leave_alternate_screen)
+        # Another program may have used the terminal.
+        self._drawn, self._height, self._spare = _NO_ROWS, 0, self.output.get_size().rows
+
+    def clear(self) -> None:
+        super().clear()
+        self._spare = self.output.get_size().rows
+
+    def _measure(self) -> None:
+        """Update the height, and with it the room below."""
+        height = len(self._drawn.all) + self._prompt_height()
+        self._height, self._spare = height, max(0, self._spare + self._height - height)
 
     def erase(self, leave_alternate_screen: bool = True) -> None:
         """Remove the live rows and the prompt, even if a resize has wrapped them."""
-        if self._last_size not in (None, self.output.get_size()):
+        size, last = self.output.get_size(), self._last_size
+        if last not in (None, size):
             self._resized_at = time.monotonic()
-        output, up = self.output, self._rows_above_cursor()
+        output, spare = self.output, self._spare + self._height
         if self._in_alternate_screen:
             output.cursor_goto(1, 1)
             self._cursor_pos = Point(0, 0)
         else:
             output.cursor_backward(self._cursor_pos.x)
-            output.cursor_up(up)
+            output.cursor_up(self._rows_to_erase(size))
             # Never erase from the top left corner: tmux would keep the erased text in its history.
             output.erase_end_of_line()
             # A terminal that has become less high may have no row below, so the way back is not one row up.
@@ -230,16 +282,33 @@ class LiveRenderer(Renderer):
             output.erase_down()
             output.write_raw(_RESTORE_CURSOR)
             self._cursor_pos = Point(0, 0)
-        self._drawn = []
         super().erase(leave_alternate_screen)
+        if last is not None and size.columns <= last.columns:
+            self._spare = spare + max(0, size.rows - last.rows)
 
-    def _rows_above_cursor(self) -> int:
-        """Return the number of rows, of those drawn here, above the row of the cursor."""
-        above = [*(to_text([row]).rstrip("\n") for row in self._drawn), *self._prompt_rows()]
-        columns = self.output.get_size().columns
-        if self._last_size and columns < self._last_size.columns and _rewraps():
-            return rows_when_narrower(above, self._cursor_pos.x, columns)
-        return len(above)
+    def _rows_to_erase(self, size: Size) -> int:
+        """Return the number of rows above the row of the cursor that must be erased.
+
+        A smaller terminal moves rows that no longer fit into its scrollback, where nothing can be erased. Live rows
+        that are there, even if only in part, stay as they are: the rest of a row that it has wrapped is on the screen.
+        """
+        above = [*(to_text([row]).rstrip("\n") for row in self._drawn.all), *self._prompt_rows()]
+        last, x = self._last_size or size, self._cursor_pos.x
+        if size == last or not _rewraps():
+            return len(above)
+        rows = [rows_when_narrower(row, size.columns) if size.columns < last.columns else 1 for row in above]
+        up = sum(rows) + x // size.columns
+        # The cursor is at least in this row, counted from 0. Rows below it may have been removed or not, and tmux
+        # moves a row away for each one that it adds, even if there are empty ones at the end of the screen.
+        below = self._prompt_height() - self._cursor_pos.y
+        cursor = min(size.rows - below, max(len(above), last.rows - below - self._spare))
+        gone = 0
+        while gone < len(self._drawn.text) and up > cursor:
+            up -= rows[gone]
+            gone += 1
+        if gone:
+            self._keep(self._drawn.text[:gone])
+        return up
 
     def _prompt_height(self) -> int:
         return self._last_screen.height if self._last_screen else 1
@@ -252,17 +321,16 @@ class LiveRenderer(Renderer):
             rows.append("".join(row[x].char for x in sorted(row)).rstrip())
         return rows
 
-    def _draw(self, size: Size, room: int) -> None:
-        """Draw the current rows; the prompt and the cursor move with them, unchanged."""
-        wanted = self._rows(size.columns, size.rows, max(room, 0))
+    def _draw(self, wanted: LiveRows) -> None:
+        """Draw the live rows; the prompt and the cursor move with them, unchanged."""
         if wanted == self._drawn:
             return
         output, (x, y) = self.output, self._cursor_pos
         output.hide_cursor()
         output.disable_autowrap()
-        self._resize(len(wanted) - len(self._drawn))
-        for number, row in enumerate(wanted):
-            if row != self._drawn[number]:
+        drawn = self._resized(self._drawn.all, len(wanted.all))
+        for row, old in zip(wanted.all, drawn, strict=True):
+            if row != old:
                 output.write_raw("\r" + to_ansi([row], self._theme()).rstrip("\n"))
                 output.erase_end_of_line()
             output.cursor_down(1)
@@ -273,22 +341,21 @@ class LiveRenderer(Renderer):
         output.enable_autowrap()
         output.show_cursor()
 
-    def _resize(self, more: int) -> None:
-        """Insert ``more`` rows, or remove some if negative; leave the cursor on the first."""
-        output, y = self.output, self._cursor_pos.y
+    def _resized(self, drawn: list[Line], count: int) -> list[Line]:
+        """Insert or remove rows to get ``count``, and leave the cursor on the first."""
+        output, y, more = self.output, self._cursor_pos.y, count - len(drawn)
         if more > 0:
             # Line feeds end the same number of rows below even if the terminal is less high by now.
             below = self._prompt_height() - y - 1 + more
             output.write_raw("\n" * below)
             output.cursor_up(below + y)
             output.write_raw(f"\x1b[{more}L")
-            output.cursor_up(len(self._drawn))
-            self._drawn = self._drawn + [()] * more
-        else:
-            output.cursor_up(y + len(self._drawn))
-            if more < 0:
-                output.write_raw(f"\x1b[{-more}M")
-                self._drawn = self._drawn[-more:]
+            output.cursor_up(len(drawn))
+            return drawn + [()] * more
+        output.cursor_up(y + len(drawn))
+        if more < 0:
+            output.write_raw(f"\x1b[{-more}M")
+        return drawn[-more:]
 
 
 def _rewraps() -> bool:

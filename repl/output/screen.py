@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
@@ -18,8 +18,14 @@ from prompt_toolkit.styles import Style as PromptStyle
 
 from aloop.sanitize import safe_line, safe_text
 from aloop.width import wrap
-from repl.output.live import SPIN_SECONDS
-from repl.output.renderer import LiveRenderer, LiveRows, TerminalOutput, has_alternate_screen, in_one_piece
+from repl.output.live import SPIN_SECONDS, Keep
+from repl.output.renderer import (
+    DrawRows,
+    LiveRenderer,
+    TerminalOutput,
+    has_alternate_screen,
+    in_one_piece,
+)
 from repl.output.styled import Line, line, to_ansi
 from repl.output.terminal_reports import (
     has_kitty_keys,
@@ -49,6 +55,7 @@ class Screen:
         self.theme = Theme.from_env(os.environ, background)
         self._is_background_set = bool(background)
         self._app: Application[Any] | None = None
+        self._renderer: LiveRenderer | None = None
         self._title: str | None = None
         self.has_focus = True
         """False while the terminal reports that another window has the focus."""
@@ -76,10 +83,16 @@ class Screen:
         """The styles of the prompt, which change with the theme."""
         return DynamicStyle(lambda: _prompt_style(self.theme))
 
-    def attach(self, app: Application[Any], live_rows: LiveRows) -> None:
+    def attach(self, app: Application[Any], live_rows: DrawRows, keep: Keep) -> None:
         """Print above ``app`` from now on, with ``live_rows`` between text and prompt."""
+
+        def kept(rows: Sequence[Line]) -> None:
+            keep(rows)
+            self._ends_blank = False
+
         self._app, self._has_ended = app, False
-        app.renderer = LiveRenderer(app.renderer.style, self.output, live_rows, lambda: self.theme)
+        self._renderer = LiveRenderer(app.renderer.style, self.output, live_rows, kept, lambda: self.theme)
+        app.renderer = self._renderer
 
     @property
     def has_kitty_keys(self) -> bool:
@@ -180,15 +193,15 @@ class Screen:
         prompt_toolkit's run_in_terminal would leave raw mode, and keys typed at that moment would be echoed into the
         text. The three steps here do the same in raw mode.
         """
-        app = self._app
+        app, renderer = self._app, self._renderer
         self._ends_blank = safe.endswith("\n\n") or safe == "\n" or (self._ends_blank and not safe)
         with in_one_piece(self.output):
-            if app is None or not app.is_running or app.context is None:
+            if app is None or renderer is None or not app.is_running or app.context is None:
                 self.output.write_raw(safe)
                 self.output.flush()
                 return
-            app.renderer.erase()
-            self.output.write_raw(safe)
+            renderer.erase()
+            renderer.print(safe)
             self._render(app)
 
     def separate(self) -> None:
@@ -217,8 +230,13 @@ class Screen:
 
     def refresh(self) -> None:
         """Draw the changed live rows above the prompt."""
-        if self._app is not None and isinstance(self._app.renderer, LiveRenderer):
-            self._app.renderer.refresh()
+        if self._renderer is not None:
+            self._renderer.refresh()
+
+    def adapt(self) -> None:
+        """Draw everything again if the terminal has another size than at the last drawing."""
+        if self._renderer is not None and self._renderer.is_outdated:
+            self.write("")
 
     def redraw(self) -> None:
         """Draw the prompt and the live rows again, soon."""

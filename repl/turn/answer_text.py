@@ -8,14 +8,14 @@ block is. Of a block that is taller than the screen, the first rows are finished
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from itertools import pairwise
 
 from rich.text import Text
 
 from aloop.sanitize import safe_text
-from aloop.width import last_rows
+from aloop.width import CLOSING, last_rows
 from repl.output.diff import DiffLines, is_diff_language
 from repl.output.highlight import Highlighter
 from repl.output.markdown import blocks_of, markdown_lines
@@ -26,6 +26,7 @@ from repl.output.table import Cells
 _MARKS = re.compile(r"`+|\*\*|~~")
 _UNSURE = re.compile(r"\s*(?:```|~~~|#|\||[-=*_:\s]*$)")
 _LONG_LINE = 200  # characters after which the start of a line is taken as text, unless it is unsure
+_ALL = 1 << 20  # rows
 _LONGEST_RENDERED = 20_000  # characters of an unfinished block that is rendered at each change
 
 
@@ -103,11 +104,18 @@ class AnswerText:
         if self._code:
             self._source += "\n" if self._source else ""
             lines = self._add_code()
-            lines += self._lead(self._code.end()) if self._code else []
+            lines += self._lead(self._unprinted(self._code.end())) if self._code else []
         else:
             lines = self._add_blocks(self._source.split("\n"), "", is_end=True)
         self._start_over()
         return lines
+
+    def keep(self, rows: Iterable[Line]) -> None:
+        """Take ``rows`` as printed if they are the first ones of the rest."""
+        letters = _letters(rows)
+        if _letters(self._rest(self._width(), _ALL)).startswith(letters):
+            self._printed += letters
+        self._is_joined = True
 
     def rest(self, width: int, count: int) -> list[Line]:
         """Return the last ``count`` rows of what is not finished, for ``width`` cells."""
@@ -117,17 +125,17 @@ class AnswerText:
 
     def _rest(self, width: int, count: int) -> list[Line]:
         if self._code:
-            return self._code.rest(self._source, width)
+            return self._after_printed(self._code.rest(self._source, width))
         text = self._source.strip("\n")
         if self._in_table:
             complete, _, partial = text.rpartition("\n")
             text = text if partial.strip(" |") else complete
         if self._columns is not None:
             cells = blocks_of(text)[0].cells
-            return cells.body(self._columns, width) if cells else []
+            return self._after_printed(cells.body(self._columns, width)) if cells else []
         if len(text) > _LONGEST_RENDERED:
             return [line(row) for row in last_rows(safe_text(text).split("\n"), width, count // 2)]
-        return self._shown(_closed(text), width)[0]
+        return self._after_printed(self._rendered(_closed(text), width))
 
     def _add_code(self) -> list[Line]:
         """Take the complete lines of code from the source."""
@@ -136,9 +144,9 @@ class AnswerText:
             row, _, self._source = self._source.partition("\n")
             row = row.removesuffix("\r")
             if not self._code.is_end(row):
-                lines += self._lead(self._code.add(row))
+                lines += self._lead(self._unprinted(self._code.add(row)))
                 continue
-            lines += self._lead(self._code.end())
+            lines += self._lead(self._unprinted(self._code.end()))
             self._code, self._is_joined = None, False
         return lines
 
@@ -158,7 +166,7 @@ class AnswerText:
                 if self._code and is_open:
                     continue
                 if self._code:
-                    lines += self._lead(self._code.end())
+                    lines += self._lead(self._unprinted(self._code.end()))
                     self._code = None
             elif block.cells and (is_open or self._columns is not None):
                 lines += self._add_rows(block.cells, is_open=is_open)
@@ -192,8 +200,7 @@ class AnswerText:
 
     def _take(self, rows: list[str]) -> list[Line]:
         """Return a finished block, without what is printed of it."""
-        shown, self._printed = self._shown("\n".join(rows).strip("\n"), self._width())
-        return self._lead(shown)
+        return self._lead(self._unprinted(self._rendered("\n".join(rows).strip("\n"), self._width())))
 
     def _add_rows(self, cells: Cells, *, is_open: bool) -> list[Line]:
         """Return the rows of a table if it is too tall to wait for its end."""
@@ -203,7 +210,7 @@ class AnswerText:
         if self._columns is None or self._fixed_for != width:
             self._columns, self._fixed_for = cells.fixed_widths(width), width
         head = cells.head(self._columns, width) if is_first else []
-        return self._lead([*head, *cells.body(self._columns, width)])
+        return self._lead(self._unprinted([*head, *cells.body(self._columns, width)]))
 
     def _overflow(self) -> list[Line]:
         """Return rows at the start of the block that no longer fit into the room."""
@@ -212,20 +219,28 @@ class AnswerText:
         # Most texts are short; a row needs a character.
         if self._code or self._in_table or is_unsure or not room <= len(text) <= _LONGEST_RENDERED:
             return []
-        rows = self._shown(_closed(text), self._width())[0]
+        rows = self._after_printed(self._rendered(_closed(text), self._width()))
         if len(rows) <= room:
             return []
         done = rows[: len(rows) - room // 2]
-        self._printed += "".join(
-            filter(str.isalnum, (character for row in done for _, text in row for character in text))
-        )
+        self._printed += _letters(done)
         return self._lead(done)
 
-    def _shown(self, text: str, width: int) -> tuple[list[Line], str]:
-        """Return the rows of ``text`` that are not printed, and what is printed after it."""
-        if not text.strip():
-            return [], self._printed
-        return _after_text(list(_rendered(text, width, self._number)), self._printed)
+    def _rendered(self, text: str, width: int) -> list[Line]:
+        return list(_rendered(text, width, self._number)) if text.strip() else []
+
+    def _after_printed(self, lines: list[Line]) -> list[Line]:
+        """Return the rows of an unfinished block that are not printed."""
+        rows, before = _after_text(lines, self._printed)
+        if rows:
+            self._printed = self._printed[:before]
+        return rows
+
+    def _unprinted(self, lines: list[Line]) -> list[Line]:
+        """Return the rows of a finished part that are not printed; from now on, they are."""
+        rows, before = _after_text(lines, self._printed)
+        self._printed = "" if rows else self._printed[before:]
+        return rows
 
     def _lead(self, lines: list[Line]) -> list[Line]:
         """Return lines of the block, after a blank one if they are its first."""
@@ -241,28 +256,46 @@ def _rendered(text: str, width: int, number: int | None) -> tuple[Line, ...]:
     return tuple(markdown_lines(text, width, number=number))
 
 
-def _after_text(lines: list[Line], printed: str) -> tuple[list[Line], str]:
-    """Return the part of ``lines`` after the text ``printed``, and the rest of that.
+def _letters(rows: Iterable[Line]) -> str:
+    """Return the letters and digits of ``rows``, by which printed text is recognized."""
+    return "".join(character for row in rows for _, text in row for character in text if character.isalnum())
 
-    That may have been wrapped for another width. Only letters and digits are compared, because the marks of Markdown
-    may have changed. From the first difference on, everything counts as not printed.
+
+def _after_text(lines: list[Line], printed: str) -> tuple[list[Line], int]:
+    """Return the part of ``lines`` after the text ``printed``.
+
+    The second value is the number of letters and digits before that part. The text may have been wrapped for another
+    width. Only letters and digits are compared, because the marks of Markdown may have changed. From the first
+    difference on, everything counts as not printed.
     """
     if not printed:
-        return lines, ""
+        return lines, 0
     at = 0
     for number, row in enumerate(lines):
         text = "".join(part for _, part in row)
+        end = 0  # of what is printed
         for place, character in enumerate(text):
             if not character.isalnum():
                 continue
-            if at == len(printed) or character != printed[at]:
-                # A period or the like after the last word belongs to it.
-                first = text.rfind(" ", 0, place) + 1 if place else 0
-                return [spans_from(row, first), *lines[number + 1 :]], ""
-            at += 1
+            if at == len(printed):
+                return [spans_from(row, _next_word(text, end, place)), *lines[number + 1 :]], at
+            if character != printed[at]:
+                first = text.rfind(" ", 0, place) + 1
+                return [spans_from(row, first), *lines[number + 1 :]], at - sum(map(str.isalnum, text[first:place]))
+            at, end = at + 1, place + 1
         if at == len(printed):
-            return lines[number + 1 :], ""
-    return [], printed[at:]
+            return lines[number + 1 :], at
+    return [], at
+
+
+def _next_word(text: str, end: int, place: int) -> int:
+    """Return where text begins that is not printed, between ``end`` and ``place``."""
+    # A period or the like after the last word belongs to it.
+    if space := text.rfind(" ", end, place) + 1:
+        return space
+    while end < place and text[end] in CLOSING:
+        end += 1
+    return end
 
 
 def _closed(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from aloop.sanitize import safe_text
 from aloop.width import last_rows, unjoined
@@ -61,29 +61,42 @@ class LiveStream(ABC):
 
 
 class AnswerStream(LiveStream):
-    """An answer: ``show`` prints its finished lines, at least one per call."""
+    """An answer: ``show`` prints its finished lines, at least one per call.
 
-    def __init__(self, screen: Screen, live: Live, show: Callable[[list[Line]], None]) -> None:
+    ``begin`` is called if its first lines are on the screen although they were not finished.
+    """
+
+    def __init__(
+        self, screen: Screen, live: Live, show: Callable[[list[Line]], None], begin: Callable[[], None]
+    ) -> None:
         super().__init__(screen, live)
         self._show = show
+        self._begin = begin
         self._answer = AnswerText(lambda: screen.text_width, lambda: self._tail_rows)
 
     def finish(self) -> None:
         """Print the rest at once."""
         self._stop_timer()
+        self._screen.adapt()
         lines = [*self._take(), *self._answer.finish()]
         self._live.set_tail(None)
         if lines:
             self._show(lines)
 
     def _update(self) -> None:
+        # First, because rows of the text as it was may stay on a smaller screen.
+        self._screen.adapt()
         lines = self._take()
         # The tail changes before lines are printed, because printing draws both: nothing appears twice.
-        self._live.set_tail(self._answer.rest)
+        self._live.set_tail(self._answer.rest, self._keep)
         if lines:
             self._show(lines)
         else:
             self._screen.refresh()
+
+    def _keep(self, rows: Sequence[Line]) -> None:
+        self._answer.keep(rows)
+        self._begin()
 
     def _take(self) -> list[Line]:
         text, self._text = self._text, ""

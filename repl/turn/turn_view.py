@@ -108,7 +108,7 @@ class TurnDisplay:
         self._thinking = ThinkingStream(screen, live)
         self._screen = screen
         self._live = live
-        self._answer = AnswerStream(screen, live, self._print_answer)
+        self._answer = AnswerStream(screen, live, self._print_answer, self._begin_answer)
         self._last: Literal["", "turn", "answer", "block", "step"] = ""
         self._tools = RunningTools(screen, live)
         self._block: ToolFinished | None = None
@@ -267,9 +267,12 @@ class TurnDisplay:
 
     def _print_answer(self, lines: list[Line]) -> None:
         gap: list[Line] = [()] if self._last not in {"", "answer"} else []
+        self._begin_answer()
+        self._screen.show([*gap, *lines])
+
+    def _begin_answer(self) -> None:
         self._last = "answer"
         self._live.leave_gap = False
-        self._screen.show([*gap, *lines])
 
     def _end_answer(self) -> None:
         self._answer.finish()

@@ -2,7 +2,7 @@
 
 ``tests.benchmarks.streaming`` runs it as a program. The model sends token by token, or with ``whole`` waits as long and
 sends everything at once, which is the floor for showing it. The ``measures`` file gets the processor time from the
-question to the end of the shell, and the time of each token.
+question to the end of the shell, and the time of each token. With ``paragraph``, the answer is a single one.
 """
 
 from __future__ import annotations
@@ -58,6 +58,11 @@ def answer(tokens: int) -> list[str]:
     return list(itertools.islice(pieces, tokens))
 
 
+def paragraph(tokens: int) -> list[str]:
+    """Return the tokens of a paragraph of numbered words."""
+    return [f"word{number:04} " for number in range(tokens)]
+
+
 class _PacedLLM:
     model = "paced"
     provider = "benchmark"
@@ -91,9 +96,10 @@ class _PacedLLM:
 
 
 def main() -> int:
-    """Run ``paced.py whole|streamed TOKENS MEASURES``."""
+    """Run ``paced.py whole|streamed|paragraph TOKENS MEASURES``."""
     manner, tokens, measures = sys.argv[1:]
-    llm = _PacedLLM(answer(int(tokens)), Path(measures), whole=manner == "whole")
+    pieces = paragraph if manner == "paragraph" else answer
+    llm = _PacedLLM(pieces(int(tokens)), Path(measures), whole=manner == "whole")
     engine.build_agent = lambda _options: ReActAgent(llm, tools=())  # type: ignore[assignment]
     return run_shell(ShellOptions(Settings.from_env(), "paced", None, None))
 

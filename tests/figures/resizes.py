@@ -1,6 +1,8 @@
 """Words lost or doubled while an answer streams into a window that is resized.
 
-    python -m tests.figures.resizes [--resizes 200] [--seed 1] [--narrowest 30] [--widest 120]
+    python -m tests.figures.resizes [--resizes 200] [--seed 1] [--narrowest 30] [--widest 120] [--paragraph]
+
+With ``--paragraph``, the answer is a single paragraph, and there is time to draw it between two resizes.
 
 tmux is the terminal, because it wraps the rows of a window again when its width changes, as most terminals do.
 """
@@ -17,18 +19,19 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from aloop.config.settings import Settings
 from repl.startup.banner import remember_start
-from tests.benchmarks.paced import PER_SECOND, answer
+from tests.benchmarks.paced import PER_SECOND, answer, paragraph
 from tests.homes import settle
 
 ROOT = Path(__file__).parents[2]
 _WORD = re.compile(r"word\d{4}")
 _EVERY = 0.1  # seconds
+_SLOWEST = 1.0  # seconds
 _HEIGHTS = (10, 50)
 _PATIENCE = 60.0  # seconds
 _CONFIG = "set -g history-limit 100000\nset -g default-terminal xterm-256color\n"
@@ -58,14 +61,14 @@ class Tmux:
 
 
 @contextmanager
-def streaming(tokens: int) -> Iterator[Tmux]:
-    """Run the shell in a window while it streams an answer."""
+def streaming(tokens: int, manner: str) -> Iterator[Tmux]:
+    """Run the shell in a window while it streams an answer, as ``paced.py`` does."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
         settle(Path(home))
         remember_start(Settings.from_env({"HOME": home}))
         tmux = Tmux(Path(home))
         env = {"HOME": home, "ALOOP_SESSIONS_DIR": home, "PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
-        command = [sys.executable, "-m", "tests.benchmarks.paced", "streamed", str(tokens), f"{home}/measures.json"]
+        command = [sys.executable, "-m", "tests.benchmarks.paced", manner, str(tokens), f"{home}/measures.json"]
         tmux.run("new-session", "-d", "-x", "100", "-y", "40", *command, env=env)
         try:
             tmux.wait_for("0 messages")
@@ -76,25 +79,28 @@ def streaming(tokens: int) -> Iterator[Tmux]:
             tmux.run("kill-server")
 
 
-def measured(resizes: int, seed: int, widths: tuple[int, int]) -> Counter[str]:
+def measured(resizes: int, seed: int, widths: tuple[int, int], *, is_paragraph: bool = False) -> Counter[str]:
     """Return how often each word of the answer is in the scrollback."""
-    # The answer takes longer than the resizing.
-    tokens = int(resizes * _EVERY * PER_SECOND * 1.3)
     chance = random.Random(seed)
-    with streaming(tokens) as tmux:
-        for _ in range(resizes):
-            time.sleep(_EVERY)
-            tmux.run(
-                "resize-window",
-                "-x",
-                str(chance.randint(*widths)),
-                "-y",
-                str(chance.randint(*_HEIGHTS)),
-            )
+    pauses = [chance.uniform(_EVERY, _SLOWEST) if is_paragraph else _EVERY for _ in range(resizes)]
+    sizes = [(chance.randint(*widths), chance.randint(*_HEIGHTS)) for _ in range(resizes)]
+    # The answer takes longer than the resizing.
+    return shown(sizes, pauses, int(sum(pauses) * PER_SECOND * 1.3), is_paragraph=is_paragraph)
+
+
+def shown(
+    sizes: Sequence[tuple[int, int]], pauses: Sequence[float], tokens: int, *, is_paragraph: bool
+) -> Counter[str]:
+    """Return how often each word is in the scrollback after these resizes."""
+    with streaming(tokens, "paragraph" if is_paragraph else "streamed") as tmux:
+        for (columns, rows), pause in zip(sizes, pauses, strict=True):
+            time.sleep(pause)
+            tmux.run("resize-window", "-x", str(columns), "-y", str(rows))
         tmux.run("resize-window", "-x", "120", "-y", "40")
         tmux.wait_for("2 messages")
-        shown = Counter(_WORD.findall(tmux.text()))
-    return Counter({word: shown[word] for word in _WORD.findall("".join(answer(tokens)))})
+        found = Counter(_WORD.findall(tmux.text()))
+    pieces = (paragraph if is_paragraph else answer)(tokens)
+    return Counter({word: found[word] for word in _WORD.findall("".join(pieces))})
 
 
 def main() -> None:
@@ -103,13 +109,14 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--narrowest", type=int, default=30)
     parser.add_argument("--widest", type=int, default=120)
+    parser.add_argument("--paragraph", action="store_true")
     chosen = parser.parse_args()
     if not shutil.which("tmux"):
         sys.exit("This figure needs tmux.")
-    shown = measured(chosen.resizes, chosen.seed, (chosen.narrowest, chosen.widest))
-    lost = [word for word, count in shown.items() if count == 0]
-    doubled = [word for word, count in shown.items() if count > 1]
-    print(f"{chosen.resizes} resizes, {len(shown)} words: {len(lost)} lost, {len(doubled)} doubled.")
+    words = measured(chosen.resizes, chosen.seed, (chosen.narrowest, chosen.widest), is_paragraph=chosen.paragraph)
+    lost = [word for word, count in words.items() if count == 0]
+    doubled = [word for word, count in words.items() if count > 1]
+    print(f"{chosen.resizes} resizes, {len(words)} words: {len(lost)} lost, {len(doubled)} doubled.")
     print(*lost[:20], *doubled[:20])
 
 

@@ -175,7 +175,7 @@ async def above_the_prompt(text: str) -> str:
     live = Live()
     live.begin(text)
     live.set_tail(tail_of(text.split("\n")))
-    return to_ansi(live.rows(60, 24, 24), Theme())
+    return to_ansi(live.rows(60, 24, 24).all, Theme())
 
 
 async def in_plain_lines(text: str) -> str:

@@ -15,7 +15,7 @@ class Clock:
 
 
 def shown(live: Live, width: int = 80, room: int = 24) -> list[str]:
-    return to_text(live.rows(width, 24, room)).split("\n")[:-1]
+    return to_text(live.rows(width, 24, room).all).split("\n")[:-1]
 
 
 def test_live_is_empty_before_and_after_a_turn() -> None:
@@ -53,15 +53,15 @@ def test_steps_are_between_text_and_status_and_leave_room(height: int, most: int
     live.begin("working")
     live.set_tail(tail_of([f"line {number}" for number in range(50)]))
     live.set_steps(lambda _width, count: [line(f"step {number}") for number in range(count)])
-    rows = [to_text([row]).rstrip() for row in live.rows(40, height, height - 3)]
+    rows = [to_text([row]).rstrip() for row in live.rows(40, height, height - 3).all]
     assert rows[-1].endswith("Ctrl-C stops")
     assert rows[-1 - most : -1] == [f"step {number}" for number in range(most)]
     assert rows[-2 - most] == "line 49"
     assert len(rows) == height - 3
     for room in range(4):
-        assert len(live.rows(40, height, room)) <= room
+        assert len(live.rows(40, height, room).all) <= room
     live.end()
-    assert live.rows(40, height, 20) == []
+    assert live.rows(40, height, 20).all == []
 
 
 def test_tail_rows_leave_room_for_the_prompt() -> None:

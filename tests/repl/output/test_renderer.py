@@ -17,7 +17,7 @@ from repl.output import renderer
 from repl.output.live import Live, tail_of
 from repl.output.renderer import rows_when_narrower
 from repl.output.screen import Screen
-from repl.output.styled import line, placeholder
+from repl.output.styled import line, placeholder, to_text
 from tests.repl.input.test_prompt import Owner
 from tests.repl.terminal import Terminal
 
@@ -115,6 +115,7 @@ async def test_erase_counts_rows_wrapped_by_a_resize(
     for name in ("TMUX", "XTERM_VERSION"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERM", terminal)
+    stage.screen.write("\n" * 10)
     stage.stream("a" * 30, "b" * 25, "c")
     monkeypatch.setattr(stage.terminal.output, "_get_size", lambda: Size(rows=10, columns=20))
     seen = len(stage.terminal.writes)
@@ -157,6 +158,26 @@ async def test_only_the_status_is_live_while_the_window_is_resized(
     assert stage.stream("one", "two") == ["printed", "one", "two", *PROMPT]
 
 
-def test_rows_when_narrower_counts_cells_and_the_cursor_line() -> None:
-    assert rows_when_narrower(["", "a" * 10, "日" * 6], 0, 10) == 4
-    assert rows_when_narrower(["a" * 11], 25, 10) == 4
+@pytest.mark.parametrize(
+    ("columns", "rows", "kept"),
+    [
+        (40, 10, 0),
+        (40, 6, 3),  # the cursor is in the fifth row at most
+        (20, 10, 4),  # each row takes two, and the terminal may have moved away one for each that it added
+    ],
+)
+async def test_rows_that_a_smaller_window_moves_away_stay_as_they_are(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, columns: int, rows: int, kept: int
+) -> None:
+    monkeypatch.setenv("TMUX", "1")
+    texts = [f"{name}{name * 29}" for name in "abcdefg"]
+    taken: list[str] = []
+    stage.live.set_tail(tail_of(texts), lambda lines: taken.extend(to_text(lines).splitlines()))
+    stage.screen.refresh()
+    monkeypatch.setattr(stage.terminal.output, "_get_size", lambda: Size(rows=rows, columns=columns))
+    stage.screen.adapt()
+    assert taken == texts[len(texts) - 6 :][:kept]
+
+
+def test_rows_when_narrower_counts_cells() -> None:
+    assert [rows_when_narrower(row, 10) for row in ("", "a" * 10, "日" * 6, "a" + "日" * 10)] == [1, 1, 2, 3]

@@ -6,6 +6,7 @@ import pytest
 from prompt_toolkit.application import Application
 from prompt_toolkit.input import create_pipe_input
 
+from repl.output.live import LiveRows
 from repl.output.renderer import in_one_piece
 from repl.output.screen import Screen
 from repl.output.terminal_reports import marks_pastes, queries, reported_background
@@ -68,7 +69,7 @@ def test_terminal_that_may_paste_without_marks_is_not_trusted(report: str, env: 
 def test_reports_are_used_before_the_prompt_reads_keys_and_ignored_after_it() -> None:
     with create_pipe_input() as source:
         screen = Screen(Terminal().output)
-        screen.attach(Application(input=source, output=screen.output), lambda *_: [])
+        screen.attach(Application(input=source, output=screen.output), lambda *_: LiveRows([], []), lambda _: None)
         screen.take_report("\x1b[O")
         assert not screen.has_focus
         screen.ignore_reports()

@@ -73,16 +73,55 @@ def test_paragraph_taller_than_the_room_is_finished_from_its_start() -> None:
     assert " ".join([*rows, *to_text(answer.finish()).splitlines()]).split() == words
 
 
-def test_resize_after_the_start_was_printed_neither_loses_nor_repeats_words() -> None:
+@pytest.mark.parametrize("pattern", ["**word{}**, ", "漢字、**仮名**交じり。文（{}）"])
+def test_resize_after_the_start_was_printed_neither_loses_nor_repeats_text(pattern: str) -> None:
     width = [60]
     answer = AnswerText(lambda: width[0], lambda: 4)
-    words = [f"**word{number}**," for number in range(200)]
+    pieces = [pattern.format(number) for number in range(200)]
     rows = []
-    for number, word in enumerate(words):
+    for number, piece in enumerate(pieces):
         width[0] = 20 + number * 37 % 60
-        rows += text_of(answer, f"{word} ")
+        rows += text_of(answer, piece)
     rows += to_text(answer.finish()).splitlines()
-    assert " ".join(rows).split() == [word.replace("*", "") for word in words]
+    assert _letters_of("".join(rows)) == _letters_of("".join(pieces))
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize(
+    "text",
+    [
+        " ".join(f"**word{number}**, [a{number}](b{number})" for number in range(60)),
+        "\n".join(f"- word{number} and\n  so on" for number in range(30)),
+        "```\n" + " ".join(f"word{number}" for number in range(99)) + "\n}\n```\nThe end",
+        "| a | b |\n|---|---|\n" + "\n".join(f"| {number} | x{number} |" for number in range(30)) + "\n\nThe end",
+        "漢字、**仮名**交じり。文「一」" * 30,
+    ],
+)
+def test_rows_that_stay_on_the_screen_are_not_printed_again(text: str, seed: int) -> None:
+    chance = random.Random(seed)
+    width = 60
+    answer = AnswerText(lambda: width, lambda: 12)
+    rows: list[str] = []
+    for start in range(0, len(text), 7):
+        rows += text_of(answer, text[start : start + 7])
+        if start % 5 == 0:
+            kept = answer.rest(width, 1000)[: chance.randrange(3)]
+            answer.keep(kept)
+            rows += to_text(kept).splitlines()
+            width = chance.choice([20, 33, 60])
+    rows += to_text(answer.finish()).splitlines()
+    assert _letters_of("\n".join(rows)) == _letters_of("\n".join(to_text(markdown_lines(text, 60)).splitlines()))
+
+
+def test_rows_that_stay_on_the_screen_without_those_before_them_are_printed_again(answer: AnswerText) -> None:
+    words = [f"word{number}" for number in range(99)]
+    text_of(answer, "```\n", " ".join(words))
+    answer.keep(answer.rest(WIDTH, 3)[:1])
+    assert to_text(answer.finish()).split() == words
+
+
+def _letters_of(text: str) -> str:
+    return "".join(filter(str.isalnum, text))
 
 
 def test_open_emphasis_is_shown_as_if_it_were_closed(answer: AnswerText) -> None:

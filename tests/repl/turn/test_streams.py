@@ -16,7 +16,7 @@ from aloop.agent.events import (
 from aloop.llm.message_types import LLMMessage, ToolCall, Usage
 from aloop.tools.base import ToolResult
 from commands.context import Verbosity
-from repl.output.live import Live, Tail
+from repl.output.live import Keep, Live, Tail
 from repl.output.screen import Screen
 from repl.output.styled import line, to_text
 from repl.output.theme import Style
@@ -56,7 +56,7 @@ async def test_thinking_is_shown_dim_while_it_arrives(stage: Stage) -> None:
     stage.display.show(ThoughtDelta("one\n\ntwo is not"))
     stage.display._thinking._flush()  # like the timer of the frame
     dim = [line((Style.QUIET, f"  {row}")) for row in ("one", "", "two is not")]
-    assert stage.live.rows(80, 24, 24)[:4] == [(), *dim]
+    assert stage.live.rows(80, 24, 24).all[:4] == [(), *dim]
     stage.display.show(ENDED)
     assert not stage.live.has_tail
 
@@ -105,8 +105,8 @@ class Watched(Live):
         super().__init__()
         self.tails: list[list[str]] = []
 
-    def set_tail(self, tail: Tail | None) -> None:
-        super().set_tail(tail)
+    def set_tail(self, tail: Tail | None, keep: Keep | None = None) -> None:
+        super().set_tail(tail, keep)
         self.tails.append(to_text(tail(80, 12)).splitlines() if tail else [])
 
 
@@ -157,7 +157,7 @@ async def test_output_of_a_tool_is_drawn_once_per_frame(live: Watched, tools: Ru
 
 async def test_output_of_a_tool_shows_escape_codes_as_text(live: Watched, tools: RunningTools) -> None:
     await seen(live, tools, "a\x1b[2Jb\x07")
-    assert to_text(live.rows(80, 24, 24)) == "● read a.txt\n  a^[[2Jb^G\n"
+    assert to_text(live.rows(80, 24, 24).all) == "● read a.txt\n  a^[[2Jb^G\n"
 
 
 async def test_rows_of_running_tools_disappear_at_their_end(live: Watched, tools: RunningTools) -> None:
@@ -177,7 +177,7 @@ class CommandStage:
 
     @property
     def tail(self) -> list[str]:
-        return to_text(self.live.rows(80, 24, 24)).split("\n")[:-1]
+        return to_text(self.live.rows(80, 24, 24).all).split("\n")[:-1]
 
 
 @pytest.fixture

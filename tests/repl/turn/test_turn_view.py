@@ -88,7 +88,7 @@ async def test_finished_block_is_printed_and_the_rest_is_live(stage: Stage) -> N
     stage.show(TurnStarted("m"), AnswerDelta("one\n\ntwo is not"))
     await stage.terminal.wait_for("one")
     assert stage.rows == ["one"]
-    assert to_text(stage.live.rows(80, 24, 24)).startswith("\ntwo is not\n")
+    assert to_text(stage.live.rows(80, 24, 24).all).startswith("\ntwo is not\n")
     stage.show(AnswerDelta(" whole yet"), FINISHED)
     assert stage.rows == ["one", "", "two is not whole yet"]
     assert not stage.live.has_tail

@@ -122,7 +122,7 @@ async def test_command_without_output_is_one_line(stage: Stage) -> None:
 
 def live_rows(stage: Stage, height: int = 24) -> list[str]:
     """Return the live rows above the status."""
-    return to_text(stage.live.rows(80, height, height)).splitlines()[:-1]
+    return to_text(stage.live.rows(80, height, height).all).splitlines()[:-1]
 
 
 async def test_parallel_tools_have_a_row_each(stage: Stage) -> None:
