@@ -8,6 +8,7 @@ from importlib import import_module
 from pathlib import Path
 
 from aloop.errors import SHORT_ID, StorageError
+from aloop.export.base import Document
 from aloop.formatting import display_path, expand_home
 from aloop.memory.disk import filesystem
 from aloop.memory.disk.filesystem import explained, write_atomic
@@ -36,16 +37,21 @@ _EXPORTERS = {
 }
 
 
-def render(session: Session, form: str) -> str:
+def make_document(session: Session, form: str) -> Document:
     """Return ``session`` in one of DOCUMENTS, safe to print."""
     # Imported here for startup time: only HTML needs the Markdown parser.
     if form == "html":
         from aloop.export.page.html import to_html
 
-        return to_html(session, _read_media(session))
+        return Document((to_html(session, _read_media(session)),))
     module, _, name = _EXPORTERS[form].rpartition(".")
-    export: Callable[[Session], str] = getattr(import_module(f"aloop.export.{module}"), name)
+    export: Callable[[Session], Document] = getattr(import_module(f"aloop.export.{module}"), name)
     return export(session)
+
+
+def render(session: Session, form: str) -> str:
+    """Return the text of ``session`` in one of DOCUMENTS."""
+    return make_document(session, form).text
 
 
 MAX_EMBEDDED = 20_000_000
@@ -108,7 +114,7 @@ def _require_folder(path: Path) -> None:
     )
 
 
-def write_export(path: Path, text: str, *, replace: bool = False) -> None:
+def write_export(path: Path, *pieces: str, replace: bool = False) -> None:
     """Write a private document atomically; raises ExportExists, StorageError."""
     fs = filesystem.SYSTEM
 
@@ -119,4 +125,4 @@ def write_export(path: Path, text: str, *, replace: bool = False) -> None:
     with explained("write the export", path, flag=""):
         _require_folder(path)
         require_absent()
-        write_atomic(fs, path, [text.encode()], guard=require_absent)
+        write_atomic(fs, path, (piece.encode() for piece in pieces), guard=require_absent)

@@ -7,8 +7,6 @@ from aloop.text import meant_value
 
 DOCUMENTS = ("md", "html", "json", "openai", "anthropic", "sharegpt")
 """The formats that are a document, on standard output or in a file."""
-TRANSCRIPTS = ("openai", "anthropic", "sharegpt")
-"""The documents that contain only what a model is sent."""
 TOOLS = ("claude-code", "codex", "opencode", "pi")
 """The tools in whose store a session can be put."""
 FORMATS = DOCUMENTS + TOOLS

@@ -1,14 +1,19 @@
-"""Export a session as JSON with the keys of session.yaml.
+"""Export a session as JSON with the keys of session.yaml, and the files beside it.
 
-JSON is also YAML: in a session folder, as ``session.yaml``, the document is the same session again.
+JSON is also YAML: in a session folder, as ``session.yaml``, the document is the same session again. An import of the
+document also restores the files.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
+from aloop.export.attached import ATTACHED, attached_files
+from aloop.export.base import Document
 from aloop.memory.codec.emitter import message_record
 from aloop.memory.session import Session
 
@@ -20,8 +25,13 @@ METADATA = "aloop_session"
 _OPTIONAL = ("title", "model", "forked_from", "system_digest", "tools_digest")
 
 
-def to_json(session: Session) -> str:
+def to_json(session: Session) -> Document:
     """Return ``session`` as JSON, without the optional keys that have no value."""
+    left_out: Counter[str] = Counter()
+    return Document(tuple(_pieces(session, left_out)), left_out)
+
+
+def _pieces(session: Session, left_out: Counter[str]) -> Iterator[str]:
     record: dict[str, Any] = {
         "id": session.id,
         "created_at": session.created_at.isoformat(),
@@ -32,10 +42,19 @@ def to_json(session: Session) -> str:
     record |= session.extra.as_dict()
     record["system_messages"] = [message_record(message) for message in session.system_messages]
     record["messages"] = [message_record(message) for message in session.messages]
-    return json_document(record)
+    record.pop(ATTACHED, None)
+    yield json_document(record).removesuffix("\n}\n")
+    separator = f',\n  "{ATTACHED}": {{\n    '
+    for path, file in attached_files(session, left_out):
+        yield f"{separator}{_escaped(json.dumps({path: file}, ensure_ascii=False)[1:-1])}"
+        separator = ",\n    "
+    yield "\n}\n" if ATTACHED in separator else "\n  }\n}\n"
 
 
 def json_document(value: object) -> str:
     """Return a value as JSON in which no character controls a terminal."""
-    text = json.dumps(value, ensure_ascii=False, indent=2)
-    return _ESCAPED.sub(lambda found: f"\\u{ord(found.group()):04x}", text) + "\n"
+    return _escaped(json.dumps(value, ensure_ascii=False, indent=2)) + "\n"
+
+
+def _escaped(text: str) -> str:
+    return _ESCAPED.sub(lambda found: f"\\u{ord(found.group()):04x}", text)

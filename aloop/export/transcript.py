@@ -10,6 +10,7 @@ from functools import partial
 from itertools import pairwise
 
 from aloop.errors import SHORT_ID, SessionError
+from aloop.export.base import SKIPPED
 from aloop.llm.content.parts import marked_text
 from aloop.llm.message_types import NO_REASON, LLMMessage, sendable
 from aloop.memory.context import project, with_media
@@ -61,7 +62,7 @@ def transcript(session: Session, *, with_system: bool = False) -> Transcript:
     kept = []
     for message in session.messages:
         if message.skip:
-            left_out["skipped messages"] += 1
+            left_out[SKIPPED] += 1
         elif message.role == "system" and not with_system:
             left_out["system messages"] += 1
         else:
@@ -74,17 +75,11 @@ def transcript(session: Session, *, with_system: bool = False) -> Transcript:
     return Transcript(tuple(_timed(session, found)), +left_out)
 
 
-def left_out_text(left_out: Counter[str]) -> str:
-    """Return a sentence about what an export does not contain, or an empty text."""
-    listed = ", ".join(f"{what} ({count:,})" for what, count in left_out.items())
-    return f"Left out, because the other tool cannot use them: {listed}." if listed else ""
-
-
 def resumable(session: Session) -> Transcript:
     """Return the transcript for another tool; raises SessionError if it is empty."""
     found = transcript(session)
     if not found.entries:
-        skipped = found.left_out["skipped messages"]
+        skipped = found.left_out[SKIPPED]
         reason = "all of its messages are skipped" if skipped else "it has no messages"
         raise SessionError(f"Session {session.id[:SHORT_ID]} was not exported, because {reason}.")
     return found

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 async def export(context: Context, argument: str) -> None:
     """Export the open session; ``argument`` is a format and optionally a path."""
     # Imported late for startup time.
-    from aloop.export.document import ExportExists, export_path, make_exports_folder, render, write_export
+    from aloop.export.document import ExportExists, export_path, make_document, make_exports_folder, write_export
     from aloop.export.formats import TOOLS, read_format
 
     memory, view = context.memory, context.view
@@ -40,16 +40,16 @@ async def export(context: Context, argument: str) -> None:
         return
     folder = Path.cwd() if wanted else make_exports_folder(memory.sessions_dir)
     path = export_path(session, form, wanted, folder)
-    text = await asyncio.to_thread(render, session, form)
+    document = await asyncio.to_thread(make_document, session, form)
     try:
-        await asyncio.to_thread(write_export, path, text)
+        await asyncio.to_thread(write_export, path, *document.pieces)
     except ExportExists:
         if not await view.confirm(f"{display_path(path)} already exists. Overwrite it?"):
             view.info("Nothing was written.")
             return
-        await asyncio.to_thread(write_export, path, text, replace=True)
-    hint = "" if wanted else f"\nAdd a path to write it elsewhere, as in /export {form} ~/talk."
-    view.info(f"Exported to {display_path(path)}{hint}")
+        await asyncio.to_thread(write_export, path, *document.pieces, replace=True)
+    hint = "" if wanted else f"Add a path to write it elsewhere, as in /export {form} ~/talk."
+    view.info("\n".join(filter(None, (f"Exported to {display_path(path)}", document.losses, hint))))
 
 
 def _unquoted(path: str) -> str:

@@ -315,8 +315,8 @@ async def test_exports_for_other_programs_have_the_image(sessions_dir: Path) -> 
     await memory.add_message(LLMMessage("user", "Look", parts=(part,)))
     await memory.save_memory()
     data = base64.b64encode(PIXEL.data).decode()
-    (message,) = json.loads(to_openai(memory.snapshot()))["messages"]
+    (message,) = json.loads(to_openai(memory.snapshot()).text)["messages"]
     assert message["content"][1] == {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}"}}
-    (message,) = json.loads(to_anthropic(memory.snapshot()))["messages"]
+    (message,) = json.loads(to_anthropic(memory.snapshot()).text)["messages"]
     assert message["content"][1]["source"]["data"] == data
-    assert "[image: dot.png" in to_sharegpt(memory.snapshot())
+    assert "[image: dot.png" in to_sharegpt(memory.snapshot()).text

@@ -171,14 +171,14 @@ async def test_new_session_is_written_with_unknown_keys(sessions_dir: Path) -> N
 
 def test_header_round_trips_and_is_exported() -> None:
     meant = replace(session(user("Hi"), *RICH[-1:]), title="Hi", extra=HEADER)
-    for data in (dump_session(meant), to_json(meant).encode()):
+    for data in (dump_session(meant), to_json(meant).text.encode()):
         loaded = load_session(data, NOWHERE)
         assert loaded.extra == HEADER
         assert loaded.messages[-1].extra.as_dict() == UNKNOWN.as_dict()
 
 
 def test_json_export_has_unknown_keys_of_all_records() -> None:
-    exported = json.loads(to_json(session(*RICH)))["messages"]
+    exported = json.loads(to_json(session(*RICH)).text)["messages"]
     answer = exported[1]
     assert exported[-1]["tags"] == ["a", "b c", "é", "yes"]
     assert answer["usage"]["server_tool_use"] == {"web_search_requests": 1}

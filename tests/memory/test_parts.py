@@ -77,7 +77,7 @@ def test_part_is_written_as_a_list_item() -> None:
         f'        size: {len(PIXEL.data)}\n        name: "dot.png"\n'
     )
     assert load_session(dump_session(session(LOOK)), NOWHERE).messages == (LOOK,)
-    assert load_session(to_json(session(LOOK)).encode(), NOWHERE).messages == (LOOK,)
+    assert load_session(to_json(session(LOOK)).text.encode(), NOWHERE).messages == (LOOK,)
 
 
 def test_parts_of_other_programs_are_read_kept_and_sent() -> None:

@@ -115,7 +115,7 @@ async def test_every_path_keeps_them(sessions_dir: Path) -> None:
     await memory.save_memory()
     assert await stored(memory) == talk
     exported = file_of(memory).with_name("exported.yaml")
-    assert load_session(to_json(memory.snapshot()).encode(), exported).messages == talk
+    assert load_session(to_json(memory.snapshot()).text.encode(), exported).messages == talk
 
 
 async def test_save_leaves_nonsense_as_it_is(sessions_dir: Path) -> None:

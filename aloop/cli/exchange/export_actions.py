@@ -10,10 +10,10 @@ from pathlib import Path
 from aloop.cli.console import ProgressBar, print_line, print_note
 from aloop.cli.exchange.exporting import ExportOptions
 from aloop.errors import SessionError, StorageError, UsageError
-from aloop.export.document import ExportExists, export_path, render, write_export
-from aloop.export.formats import TOOLS, TRANSCRIPTS
+from aloop.export.base import Document, left_out_text
+from aloop.export.document import ExportExists, export_path, make_document, write_export
+from aloop.export.formats import TOOLS
 from aloop.export.targets import deliver, to_tool
-from aloop.export.transcript import left_out_text, transcript
 from aloop.formatting import display_path, quantity
 from aloop.memory import Session, SessionLibrary
 from aloop.memory.disk.filesystem import explained
@@ -39,14 +39,14 @@ def run_export(options: ExportOptions) -> int:
 
 def export_document(session: Session, form: str, wanted: str) -> int:
     """Write a document to standard output, or to ``wanted`` if it is given."""
-    text = render(session, form)
-    if form in TRANSCRIPTS and (losses := left_out_text(transcript(session, with_system=True).left_out)):
-        print_note(losses)
+    document = make_document(session, form)
+    if document.losses:
+        print_note(document.losses)
     if wanted in ("", _STDOUT):
-        sys.stdout.write(text)
+        sys.stdout.writelines(document.pieces)
         return 0
     path = export_path(session, form, wanted, Path.cwd())
-    write_export(path, text)
+    write_export(path, *document.pieces)
     print_note(f"Exported to {display_path(path)}")
     return 0
 
@@ -72,6 +72,7 @@ def _export_all(options: ExportOptions, library: SessionLibrary, runner: asyncio
     with explained("write the export", folder, flag=""):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     titles = runner.run(library.list_titles())
+    left_out: Counter[str] = Counter()
     stopped: BaseException | None = None
     with ProgressBar("Exporting", "sessions") as bar:
         try:
@@ -79,13 +80,15 @@ def _export_all(options: ExportOptions, library: SessionLibrary, runner: asyncio
                 bar.show(number, len(titles))
                 try:
                     session = runner.run(library.load(title.id))
-                    path, text = export_path(session, options.to, "", folder), render(session, options.to)
+                    path = export_path(session, options.to, "", folder)
+                    document = make_document(session, options.to)
                 except SessionError as error:
                     bar.clear()
                     print_note(str(error))
                     done["not exported"] += 1
                 else:
-                    done[_written(path, text)] += 1
+                    done[_written(path, document)] += 1
+                    left_out += document.left_out
         except (KeyboardInterrupt, StorageError) as error:  # the others could not be written, either
             stopped = error
             if done:
@@ -99,6 +102,8 @@ def _export_all(options: ExportOptions, library: SessionLibrary, runner: asyncio
         print_note(f"{quantity(sum(done.values()), 'session')} to {folder}: {counts}.")
     elif not titles:
         print_note("There are no sessions.")
+    if losses := left_out_text(left_out):
+        print_note(losses)
     if done[_OUTDATED]:
         print_note("Files are not overwritten: move those that differ away, or export to another folder.")
     if stopped:
@@ -109,11 +114,11 @@ def _export_all(options: ExportOptions, library: SessionLibrary, runner: asyncio
 _OUTDATED = "different from the file there"
 
 
-def _written(path: Path, text: str) -> str:
+def _written(path: Path, document: Document) -> str:
     """Write an export and return what became of it; raises StorageError."""
     try:
-        write_export(path, text)
+        write_export(path, *document.pieces)
     except ExportExists:
         with explained("read the export", path, flag=""):
-            return "already there" if path.read_bytes() == text.encode() else _OUTDATED
+            return "already there" if path.read_bytes() == document.text.encode() else _OUTDATED
     return "exported"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from aloop.export.base import Document
 from aloop.export.json import METADATA, json_document
 from aloop.export.tools.target import input_of
 from aloop.export.transcript import Entry, transcript
@@ -11,7 +12,7 @@ from aloop.llm.content.parts import ContentPart, sendable_source, split_content
 from aloop.memory.session import Session
 
 
-def to_anthropic(session: Session) -> str:
+def to_anthropic(session: Session) -> Document:
     """Return an object with the model, the system text and the messages."""
     found = transcript(session, with_system=True)
     system = [message.content or "" for message in session.system_messages]
@@ -28,7 +29,8 @@ def to_anthropic(session: Session) -> str:
             messages.append({"role": role, "content": blocks})
     record: dict[str, Any] = {"model": session.model} if session.model else {}
     record |= {"system": "\n\n".join(filter(None, system))} if any(system) else {}
-    return json_document(record | {"messages": messages, "metadata": {METADATA: session.id}})
+    text = json_document(record | {"messages": messages, "metadata": {METADATA: session.id}})
+    return Document((text,), found.left_out)
 
 
 def _blocks(entry: Entry) -> list[dict[str, Any]]:

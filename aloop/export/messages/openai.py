@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from aloop.export.base import Document
 from aloop.export.json import METADATA, json_document
 from aloop.export.transcript import transcript
 from aloop.llm.content.parts import ContentPart, marked_text, sendable_source, split_content
@@ -11,13 +12,14 @@ from aloop.llm.message_types import LLMMessage
 from aloop.memory.session import Session
 
 
-def to_openai(session: Session) -> str:
+def to_openai(session: Session) -> Document:
     """Return an object with the model and the messages."""
     found = transcript(session, with_system=True)
     messages = [_record(message) for message in session.system_messages]
     messages += [_record(entry.message) for entry in found.entries]
     record: dict[str, Any] = {"model": session.model} if session.model else {}
-    return json_document(record | {"messages": messages, "metadata": {METADATA: session.id}})
+    text = json_document(record | {"messages": messages, "metadata": {METADATA: session.id}})
+    return Document((text,), found.left_out)
 
 
 def _record(message: LLMMessage) -> dict[str, Any]:

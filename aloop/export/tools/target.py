@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from aloop.export.transcript import left_out_text
+from aloop.export.base import left_out_text
 from aloop.formatting import display_path
 from aloop.memory.session import Session
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from aloop.errors import SHORT_ID, SessionBusy, SessionError, SessionNotFound
+from aloop.formatting import quantity
 from aloop.importers.formats import FORMATS
 from aloop.importers.imported import Imported, Outline
 from aloop.importers.storing.compare import count_same, in_stored_order, is_placeholder, marked, untouched_count
@@ -25,7 +26,6 @@ from aloop.importers.transcript import (
     session_id_of,
     to_session,
 )
-from aloop.llm.content.parts import FILES
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.codec.serialization import session_text
 from aloop.memory.disk.filesystem import explained, write_atomic
@@ -278,7 +278,7 @@ class ImportStore:
         common = count_same(kept, fresh)
         has_come = [is_placeholder(old) and not is_placeholder(new) for old, new in zip(kept, fresh, strict=False)]
         if common == len(fresh) and not any(has_come):
-            return Outcome("unchanged", session_id)
+            return self._restore_files(folder, session_id, imported)
         if imported.session:
             # One that has exactly the first messages of the original loses nothing by the others.
             if kept != fresh[: len(kept)]:
@@ -349,15 +349,30 @@ class ImportStore:
         if imported.session and imported.path:
             for message in messages:
                 for part in message.parts:
-                    copy_media(fs, imported.path.parent, folder, part)
-                if message.output_file:
+                    if part.file not in imported.files:
+                        copy_media(fs, imported.path.parent, folder, part)
+                if message.output_file and message.output_file not in imported.files:
                     copy_output(fs, imported.path.parent, folder, message.output_file)
-        if not imported.files:
-            return
-        make_own_folder(fs, folder, FILES)
         for name, data in imported.files.items():
+            make_own_folder(fs, folder, name.partition("/")[0])
             if not fs.exists(folder / name):
                 write_atomic(fs, folder / name, [data])
+
+    def _restore_files(self, folder: Path, session_id: str, imported: Imported) -> Outcome:
+        """Write the files of a session that is unchanged and lacks them here."""
+        fs = self.backend.fs
+        lacking = {} if not imported.session else imported.files
+        lacking = {name: data for name, data in lacking.items() if not fs.exists(folder / name)}
+        if not lacking:
+            return Outcome("unchanged", session_id)
+        if not self._dry:
+            with explained("write the session", folder):
+                try:
+                    with write_lock(fs, folder, session_id):
+                        self._write_files(folder, replace(imported, path=None, files=lacking), ())
+                except SessionBusy:
+                    return Outcome("in use", session_id)
+        return Outcome("updated", session_id, reason=f"restored {quantity(len(lacking), 'file')} that it lacked here")
 
     def _kept(self, folder: Path, message: LLMMessage) -> LLMMessage:
         """Return the message; a long result is shortened, and stored in full in a file."""

@@ -20,6 +20,8 @@ MAX_RESULT_BYTES = 30_000
 """Of a tool's result as sent to the model, in UTF-8."""
 FOLDER = "outputs"
 _NUMBERED = re.compile(r"(\d{4,9})-.*")
+_PATH = re.compile(rf"{FOLDER}/[0-9]{{4,9}}-[A-Za-z0-9_-]{{1,60}}\.txt")
+_DIGEST = re.compile(r"-([0-9a-f]{8})\.txt")
 _MAX_NAME = 40
 _DIGEST_LENGTH = 8
 
@@ -86,16 +88,34 @@ def keep_output(fs: FileSystem, folder: Path, tool: str, text: str) -> KeptOutpu
 def copy_output(fs: FileSystem, source: Path, target: Path, relative: str) -> None:
     """Copy the file named by ``output_file`` from one session's folder to another's.
 
-    A path that ``keep_output`` cannot have made is ignored, and so is a missing file, a link or a pipe. Raises OSError.
+    What ``read_output`` does not return is ignored. Raises OSError.
     """
-    folder, _, name = relative.partition("/")
-    if folder != FOLDER or not _NUMBERED.fullmatch(name) or "/" in name:
-        return
-    with contextlib.suppress(FileNotFoundError):
-        if FOLDER not in fs.folders(source):  # a link is not a folder
-            return
-        if not stat.S_ISREG(fs.lstat(source / FOLDER / name).st_mode):
-            return
-        data = fs.read(source / FOLDER / name)
+    data = read_output(fs, source, relative)
+    if data is not None:
         make_own_folder(fs, target, FOLDER)
-        write_atomic(fs, target / FOLDER / name, [data])
+        write_atomic(fs, target / relative, [data])
+
+
+def read_output(fs: FileSystem, folder: Path, relative: str) -> bytes | None:
+    """Return the bytes of the file in a session's folder that ``output_file`` names.
+
+    None for a path that ``keep_output`` cannot have made, a missing file, a link or a pipe. Raises OSError for others.
+    """
+    if not is_output_path(relative):
+        return None
+    with contextlib.suppress(FileNotFoundError):
+        # A link is not a folder.
+        if FOLDER in fs.folders(folder) and stat.S_ISREG(fs.lstat(folder / relative).st_mode):
+            return fs.read(folder / relative)
+    return None
+
+
+def is_output_path(relative: str) -> bool:
+    """Return True for a path that ``keep_output`` can have made."""
+    return _PATH.fullmatch(relative) is not None
+
+
+def is_unchanged(relative: str, data: bytes) -> bool:
+    """Return True unless the digest in the path of a file is not that of ``data``."""
+    found = _DIGEST.search(relative)
+    return not found or found[1] == hashlib.sha256(data).hexdigest()[:_DIGEST_LENGTH]

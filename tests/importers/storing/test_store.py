@@ -183,7 +183,7 @@ async def test_own_session_stays_as_it_is_with_its_files(sessions_dir: Path, tmp
     path = session.path
     if form == "json":
         path = session.path.parent / "talk.json"
-        path.write_text(to_json(session))
+        path.write_text(to_json(session).text)
     store = ImportStore(sessions_dir)
     [imported] = Scan(Selection()).read([path])
     assert store.put(imported).action == "imported"
@@ -224,7 +224,7 @@ async def test_own_session_that_has_grown_and_was_changed_here_becomes_a_linked_
         path = memory.snapshot().path
         if form == "json":
             path = tmp_path / "exported.json"
-            path.write_text(to_json(memory.snapshot()))
+            path.write_text(to_json(memory.snapshot()).text)
         [imported] = Scan(Selection()).read([path])
         return ImportStore(sessions_dir).put(imported)
 

@@ -249,7 +249,7 @@ def keys_in(definition: str) -> set[str]:
 
 def test_json_schema_has_every_key_of_the_header() -> None:
     # Keys that records hold in ``extra``, but that aloop writes or reads.
-    others = {"tags", "pinned", "instructions", "skills", "imported"}
+    others = {"tags", "pinned", "instructions", "skills", "imported", "attached_files"}
     assert set(SCHEMA["properties"]) == HEADER_KEYS | others
 
 
