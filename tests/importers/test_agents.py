@@ -199,7 +199,7 @@ def test_gemini_images_are_kept_in_prompts_and_results(tmp_path: Path) -> None:
     )
     imported = read_one(path, "gemini-cli")
     assert [(each.role, each.content, len(each.parts), each.is_error) for each in imported.messages] == [
-        ("user", "Look\n[image: gs://b/i.png]", 1, False),
+        ("user", "Look", 1, False),
         ("assistant", None, 0, False),
         ("tool", "One image.", 1, False),
         ("tool", "Inside.", 1, False),
@@ -208,7 +208,8 @@ def test_gemini_images_are_kept_in_prompts_and_results(tmp_path: Path) -> None:
         ("assistant", "A cat.", 0, False),
     ]
     assert len(imported.files) == 1
-    assert not imported.losses
+    assert imported.messages[0].extra["foreign"] == {"files": [remote["fileData"]]}
+    assert imported.losses == {"files elsewhere, which are only named": 1}
 
 
 def test_kimi_loop_events_make_answers_and_results(tmp_path: Path) -> None:

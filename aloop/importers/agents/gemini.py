@@ -99,7 +99,8 @@ def _add_user(builder: Builder, record: Mapping[str, Any], answered: set[str]) -
         content = [part for part in items(content) if not _is_media(part)]
     words = _text(builder, content)
     if words:
-        builder.user(words, at, skip=words.startswith("<session_context>"))
+        named = [part["fileData"] for part in objects(content) if part.get("fileData")]
+        builder.user(words, at, skip=words.startswith("<session_context>"), foreign={"files": named})
 
 
 def _add_answer(builder: Builder, record: Mapping[str, Any], answered: set[str]) -> None:
@@ -169,9 +170,8 @@ def _part(builder: Builder, part: Mapping[str, Any]) -> str:
     """Return a part as text, with a mark for its image or file."""
     if inline := mapping(part.get("inlineData")):
         return builder.image(text(inline.get("mimeType")), text(inline.get("data")))
-    if file := mapping(part.get("fileData")):
-        kind = "image" if text(file.get("mimeType")).startswith("image/") else "file"
-        return f"[{kind}: {text(file.get('fileUri'))}]"
+    if part.get("fileData"):
+        builder.lose("files elsewhere, which are only named")
     return text(part.get("text"))
 
 

@@ -227,7 +227,7 @@ class ImportStore:
 
         folder, stored = opened
         found = compare(stored.session, imported.tool, as_transcript(imported.messages))
-        if not found.common or (found.gained and found.is_behind):
+        if found.gained and (found.is_behind or not found.common):
             return None
         if not found.gained and not found.results:
             return Outcome("exported", source, reason="an export of this session, with nothing new")

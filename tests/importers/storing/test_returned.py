@@ -189,3 +189,15 @@ async def test_call_that_ran_during_the_import_gets_its_result_later(sessions_di
         assert ImportStore(sessions_dir).put(imported).session_id == session.id
         last = (await SessionLibrary(sessions_dir).load(session.id)).messages[-1]
         assert (last.content or "").startswith(expected)
+
+
+@pytest.mark.parametrize("form", ["openai", "sharegpt"])
+async def test_export_of_a_session_with_nothing_to_send_is_not_a_new_one(
+    form: str, sessions_dir: Path, tmp_path: Path
+) -> None:
+    memory = MemoryManager(sessions_dir=sessions_dir)
+    await memory.add_message(LLMMessage("user", "Never mind", skip=True))
+    await memory.add_message(LLMMessage("system", "A note"))
+    await memory.save_memory()
+    session = await SessionLibrary(sessions_dir).load(memory.snapshot().id)
+    assert bring_back(session, form, sessions_dir, tmp_path).action == "exported"
