@@ -48,15 +48,15 @@ async def show_candidates(context: Context, error: AmbiguousPrefix) -> None:
     await context.view.show(SessionList(rows))
 
 
-def read_number(argument: str) -> int:
-    """Return the number of one message; raise UsageError for anything else."""
+def read_number(argument: str, noun: str = "message") -> int:
+    """Return the number of one message, or of another ``noun``; raise UsageError for anything else."""
     match = _RANGE.fullmatch(argument)
     if match and match[2]:
-        raise UsageError(f"Type one message number instead of {argument}. Run /history ID to see the numbers.")
+        raise UsageError(f"Type one {noun} number instead of {argument}, such as {match[1]}.")
     if match is None:
-        raise UsageError(f"{argument!r} is not a message number. Type a number such as 3.")
+        raise UsageError(f"{argument!r} is not a {noun} number. Type a number such as 3.")
     if not int(argument):
-        raise UsageError("Message 0 does not exist: message numbers count from 1.")
+        raise UsageError(f"{noun.capitalize()} 0 does not exist: {noun} numbers count from 1.")
     return int(argument)
 
 
@@ -65,8 +65,9 @@ def read_range(argument: str) -> tuple[int, int]:
     match = _RANGE.fullmatch(argument)
     if match is None:
         raise UsageError(f"{argument!r} is not a message number. Type a number such as 3, or a range such as 3-5.")
-    first = int(match[1])
-    last = int(match[2] or first)
+    if match[2] is None:
+        return (only := read_number(argument)), only
+    first, last = int(match[1]), int(match[2])
     if not 1 <= first <= last:
         raise UsageError(
             f"{argument} is not a valid range. Message numbers count from 1, and the smaller number comes first."

@@ -33,7 +33,7 @@ async def copy(context: Context, argument: str) -> None:
         raise UsageError("There is no answer to copy yet.")
     what, text = "the last answer", answer
     if argument:
-        number, blocks = read_number(argument), code_blocks(answer)
+        number, blocks = read_number(argument, "code block"), code_blocks(answer)
         if number > len(blocks):
             raise UsageError(
                 f"The last answer has {quantity(len(blocks), 'code block') if blocks else 'no code block'}."
@@ -144,9 +144,9 @@ def _communicate(command: Sequence[str], given: bytes | None, stop: threading.Ev
 
 COMMAND = Command(
     name="copy",
-    summary="Copy the last answer, or its code block N, to the clipboard",
+    summary="Copy the last answer, or one of its code blocks, to the clipboard",
     handler=copy,
-    usage="[N]",
+    usage="[BLOCK]",
     argument=Argument.TEXT,
     group="Shell",
     example="/copy 2",

@@ -46,7 +46,7 @@ async def _as_rows(context: Context, sessions: AsyncIterator[SessionSummary]) ->
 
 COMMAND = Command(
     name="history",
-    summary="List all saved sessions, or show one in full",
+    summary="List your messages and all sessions, or show one session in full",
     handler=history,
     usage="[ID or ROW]",
     argument=Argument.SESSION,

@@ -41,7 +41,7 @@ async def jobs(context: Context, argument: str) -> None:
     elif table.jobs:
         await view.show(_page(table.jobs))
         view.info(
-            "/jobs N shows the last output of job N, and /jobs stop N stops it. All jobs end when you leave aloop."
+            "/jobs 1 shows the last output of job 1, and /jobs stop 1 stops it. All jobs end when you leave aloop."
         )
     else:
         view.info("No commands are running in the background. The model starts one if you ask for it.")
@@ -64,7 +64,7 @@ COMMAND = Command(
     name="jobs",
     summary="List, show or stop the commands that run in the background",
     handler=jobs,
-    usage="[N or stop N]",
+    usage="[JOB or stop JOB]",
     argument=Argument.TEXT,
     group="Model",
     example="/jobs stop 1",

@@ -19,7 +19,7 @@ async def switch_mode(context: Context, argument: str) -> None:
     if wanted:
         found = next((mode for mode in MODES if mode == wanted), None)
         if found is None:
-            raise UsageError(f"Unknown mode {argument!r}. The modes are {', '.join(MODES)}.")
+            raise UsageError(f"Unknown mode {argument!r}. The modes are {', '.join(MODES[:-1])} and {MODES[-1]}.")
         context.agent.mode = found
     mode = context.agent.mode
     context.view.info(f"The mode is {mode}. {MODE_EFFECTS[mode]} {await _sandbox(context)}".rstrip())

@@ -80,7 +80,7 @@ async def _go_back(context: Context, number: int) -> Outcome:
 
 COMMAND = Command(
     name="rewind",
-    summary="Go back to an earlier message of yours (also Esc Esc)",
+    summary="Go back to one of your earlier messages (also Esc Esc)",
     handler=rewind,
     usage="[N]",
     argument=Argument.TEXT,

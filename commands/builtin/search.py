@@ -27,7 +27,7 @@ async def search(context: Context, argument: str) -> None:
     Ctrl-C ends the search and keeps the results so far.
     """
     if not argument:
-        context.view.error('Type words to search for, with phrases in quotes: /search parser "line numbers"')
+        context.view.error('Type words to search for, with phrases in quotes, as in /search parser "line numbers".')
         return
     results, progress = _Results(context), Progress("searching", "sessions")
     memory = context.memory

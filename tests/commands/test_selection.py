@@ -19,6 +19,11 @@ def test_read_range_refuses_anything_else(typed: str) -> None:
         read_range(typed)
 
 
+def test_read_range_refuses_zero_as_a_message_that_does_not_exist() -> None:
+    with pytest.raises(UsageError, match="Message 0 does not exist"):
+        read_range("0")
+
+
 def test_read_number_refuses_a_range() -> None:
     assert read_number("4") == 4
     with pytest.raises(UsageError, match="Type one message number"):

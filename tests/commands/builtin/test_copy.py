@@ -60,9 +60,11 @@ async def test_missing_answer_block_or_clipboard_is_an_error(bench: SetUp) -> No
     stage = await answered(bench)
     stage.view.has_clipboard = False
     await dispatch("/copy 3", stage.context)
+    await dispatch("/copy all", stage.context)
     await dispatch("/copy", stage.context)
     assert stage.view.of("error")[0] == "The last answer has 2 code blocks."
-    assert str(stage.view.of("error")[1]).startswith("Cannot copy: this is a test. Install wl-clipboard, xclip")
+    assert stage.view.of("error")[1] == "'all' is not a code block number. Type a number such as 3."
+    assert str(stage.view.of("error")[2]).startswith("Cannot copy: this is a test. Install wl-clipboard, xclip")
 
 
 @pytest.mark.parametrize(

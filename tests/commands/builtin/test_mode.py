@@ -22,7 +22,7 @@ async def test_mode_is_switched_and_shown(bench: SetUp) -> None:
     await dispatch("/mode", stage.context)
     assert "The mode is edits." in str(stage.view.of("info")[-1])
     await dispatch("/mode yolo", stage.context)
-    assert stage.view.of("error") == ["Unknown mode 'yolo'. The modes are ask, edits, plan."]
+    assert stage.view.of("error") == ["Unknown mode 'yolo'. The modes are ask, edits and plan."]
 
 
 async def test_model_is_told_about_plan_mode_once_and_when_it_ends(bench: SetUp) -> None:

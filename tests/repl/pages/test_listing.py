@@ -203,7 +203,16 @@ def test_help_on_a_command_shows_aliases_and_example() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "explained"), [("resume", ["ID", "ROW"]), ("fork", ["N"]), ("skip", ["N"]), ("export", []), ("stats", [])]
+    ("name", "explained"),
+    [
+        ("resume", ["ID", "ROW"]),
+        ("fork", ["N"]),
+        ("skip", ["N"]),
+        ("export", []),
+        ("stats", []),
+        ("jobs", []),
+        ("copy", []),
+    ],
 )
 def test_help_on_a_command_explains_ids_rows_and_numbers(name: str, explained: list[str]) -> None:
     command = REGISTRY.find(name)
