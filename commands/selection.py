@@ -49,7 +49,7 @@ async def show_candidates(context: Context, error: AmbiguousPrefix) -> None:
 
 
 def read_number(argument: str, noun: str = "message") -> int:
-    """Return the number of one message, or of another ``noun``; raise UsageError for anything else."""
+    """Return the number of one message or other ``noun``; raise UsageError."""
     match = _RANGE.fullmatch(argument)
     if match and match[2]:
         raise UsageError(f"Type one {noun} number instead of {argument}, such as {match[1]}.")

@@ -72,7 +72,7 @@ _SYNONYMS = {
 
 def meant_command(name: str, commands: Collection[str]) -> str | None:
     """Return the command that ``name`` probably means, None if there is none."""
-    known = (command for command in _SYNONYMS.get(name, ()) if command in commands)
+    known = (command for command in (name, *_SYNONYMS.get(name, ())) if command in commands)
     return next(known, None) or closest_match(name, commands)
 
 

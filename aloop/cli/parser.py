@@ -310,13 +310,15 @@ def _explain_unknown(program: Parser, name: str, arguments: Sequence[str]) -> Us
         meant[command] = [command, *after]
         for action in parser.commands:  # the first command with such an action, of which sessions come first
             meant.setdefault(action, [command, action, *after])
+    meant["remove"] = meant["delete"]  # a session rather than a permission rule
     hints = [f"Unknown command {name!r}."]
     guess = meant_command(name, meant)
     if guess is not None:
         hints.append(f"Did you mean `{shlex.join(['aloop', *meant[guess]])}`?")
-    if len(after) > 1 and not any(word.startswith("-") for word in after):
+    is_far = guess is None or _is_far(name, guess)
+    if after and (len(after) > 1 or is_far) and not any(word.startswith("-") for word in after):
         hints.append(f"To ask a question, put it in quotes: `aloop {shlex.quote(' '.join([name, *after]))}`.")
-    elif guess is None or (not after and _is_far(name, guess)):
+    elif guess is None or (not after and is_far):
         hints.append(f"To run a task, use `aloop --task {shlex.quote(name)}`.")
     return UsageError(" ".join(hints))
 

@@ -163,6 +163,8 @@ def test_options_of_a_conversation_cannot_be_used_with_sessions(arguments: list[
         (["--modle", "x"], "Did you mean '--model'?"),
         (["ls", "--json"], "Did you mean `aloop sessions list --json`?"),
         (["rm", "a1b2"], "Did you mean `aloop sessions delete a1b2`?"),
+        (["remove", "a1b2"], "Did you mean `aloop sessions delete a1b2`?"),
+        (["delete", "a1b2"], "Did you mean `aloop sessions delete a1b2`?"),
         (
             ["search", "line", "numbers"],
             "Did you mean `aloop sessions search line numbers`? To ask a question, put it in",
@@ -189,6 +191,7 @@ def test_options_of_a_conversation_cannot_be_used_with_sessions(arguments: list[
         (["sessions", "trash", "a1b2"], "Run `aloop sessions trash --help` for usage."),
         (["purge"], "Did you mean `aloop sessions purge`?"),
         (["hello"], "Did you mean `aloop --help`? To run a task, use `aloop --task hello`."),
+        (["hello", "world"], "To ask a question, put it in quotes: `aloop 'hello world'`."),
         (["hi"], "Unknown command 'hi'. To run a task, use `aloop --task hi`."),
     ],
 )

@@ -659,7 +659,7 @@ async def test_session_that_git_removed_is_written_with_the_files_beside_it(
 @pytest.mark.parametrize(
     ("kind", "reason"),
     [
-        ("folder", r"there is a folder in the place of the file \.lock\. Move it elsewhere\."),
+        ("folder", r"there is a folder where the file \.lock should be\. Move it elsewhere\."),
         ("link", r"the file \.lock is a link, and links are not followed\."),
     ],
 )

@@ -171,6 +171,6 @@ def test_file_in_place_of_the_sessions_folder_is_an_error_with_advice(backend: Y
     sessions_dir.write_text("mine")
     with pytest.raises(NotADirectoryError):
         put(backend)
-    with pytest.raises(StorageError, match="there is a file in the place of a folder"):
+    with pytest.raises(StorageError, match="there is a file where a folder should be"):
         backend.list_sessions(20)
     assert sessions_dir.read_text() == "mine"

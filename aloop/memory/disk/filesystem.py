@@ -421,9 +421,9 @@ def explain_error(cause: OSError, doing: str, path: Path, flag: str = "--session
     elif cause.errno == errno.ELOOP:
         advice = f"{_named(cause, 'the file')} is a link, and links are not followed. Replace it with the file itself"
     elif cause.errno == errno.ENOTDIR:
-        advice = f"there is a file in the place of a folder. Move it, or choose another folder{using}"
+        advice = f"there is a file where a folder should be. Move it, or choose another folder{using}"
     elif cause.errno == errno.EISDIR:
-        advice = f"there is a folder in the place of {_named(cause, 'a file')}. Move it elsewhere"
+        advice = f"there is a folder where {_named(cause, 'a file')} should be. Move it elsewhere"
     else:
         advice = cause.strerror or str(cause)
     return StorageError(f"Could not {doing} in {display_path(path)}: {advice}.", path, cause)

@@ -166,7 +166,7 @@ def test_write_all_writes_every_piece(fs: FaultyFileSystem, tmp_path: Path) -> N
         (errno.EACCES, "permission denied. Check who owns the folder"),
         (errno.EROFS, "read-only"),
         (errno.ENOLCK, "Choose a folder on a local disk with --sessions-dir"),
-        (errno.ENOTDIR, "there is a file in the place of a folder"),
+        (errno.ENOTDIR, "there is a file where a folder should be"),
         (errno.EIO, "Input/output error"),
     ],
 )

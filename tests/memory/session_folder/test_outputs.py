@@ -77,7 +77,7 @@ async def test_link_in_place_of_the_outputs_is_not_followed(memory: MemoryManage
     outside = tmp_path / "outside"
     kept.path.parent.rename(outside)
     kept.path.parent.symlink_to(outside)
-    with pytest.raises(StorageError, match="there is a file in the place of a folder"):
+    with pytest.raises(StorageError, match="there is a file where a folder should be"):
         await memory.keep_output("a", "y")
     fork = MemoryManager(sessions_dir=memory.sessions_dir)
     await fork.fork(memory.session_id)
