@@ -8,11 +8,13 @@ import re
 import threading
 from collections.abc import Iterator, Set
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aloop.errors import ToolError
 from aloop.formatting import expand_home, quantity
+from aloop.text import closest_match
 from commands.attachments import MOST_FILE_BYTES, MOST_MESSAGE_BYTES, Attachment, split_attachments
 
 if TYPE_CHECKING:
@@ -27,6 +29,11 @@ _CLOSING = ".,;:!?)]}>\"'`。、，．！？）」』】"
 _MEDIA_ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".gif", ".webp", ".pdf"})
 _MOST_WORDS = 50
 """Words that a path without a closing quotation mark may have."""
+_LONGEST_NAME = 255
+_SHORTEST_NAME = 4
+"""Letters of a name that may be misspelled."""
+_SIMILAR = 0.75
+_MOST_NAMES = 10_000
 _LIKE_A_FILE = re.compile(r"\w[^()]*\.[A-Za-z0-9]{1,5}\Z")
 
 
@@ -120,15 +127,15 @@ def read_mentioned(
     """Read each file that ``text`` mentions once; relative paths start at ``folder``.
 
     Of a folder, the names in it are attached, unless its mention has no slash and is one word. A mention of a path that
-    does not exist is refused if it looks like a file, and otherwise ignored. Names in ``known``, which are already
-    attached, are ignored too. Unless ``outside`` is set, files outside ``folder`` are refused, with ``advice``. Blocks;
-    stops between two files when ``stop`` is set.
+    does not exist is refused if it looks like a file; otherwise, there is a note if a similar name exists. Names in
+    ``known``, which are already attached, are ignored. Unless ``outside`` is set, files outside ``folder`` are refused,
+    with ``advice``. Blocks; stops between two files when ``stop`` is set.
     """
     found, seen, room = MentionedFiles(), set[Path](), MOST_MESSAGE_BYTES
     for readings in find_mentions(text):
         named = next(((name, path) for name in readings if (path := _existing(name, folder))), None)
-        if named is None and _is_meant_as_path(readings, folder) and known.isdisjoint(readings):
-            found.refusals.append(f"{readings[-1]} does not exist and was not attached.")
+        if named is None and known.isdisjoint(readings):
+            _report_missing(found, readings[-1], folder)
         if stop.is_set() or named is None or named[1] in seen or named[0] in known:
             continue
         name, path = named
@@ -189,9 +196,41 @@ def _add_media(found: MentionedFiles, path: Path, name: str) -> None:
     found.notes += [note] if note else []
 
 
-def _is_meant_as_path(readings: tuple[str, ...], folder: Path) -> bool:
+def _report_missing(found: MentionedFiles, name: str, folder: Path) -> None:
+    """Report a mention of a path that does not exist, if it is meant as one."""
+    meant = _similar(name, folder)
+    advice = f" To attach {meant}, mention {mention(meant)}." if meant else ""
+    if _is_meant_as_path(name, folder):
+        found.refusals.append(f"{name} does not exist and was not attached.{advice}")
+    elif meant:
+        found.notes.append(f"{name} is not a file here.{advice}")
+
+
+def _similar(name: str, folder: Path) -> str:
+    """Return the existing path that ``name`` may stand for; empty if there is none.
+
+    It is in the same folder, with another ending, in another case or misspelled.
+    """
+    parent, slash, last = name.rstrip("/").rpartition("/")
+    above = _existing(parent + slash, folder)
+    if above is None or not last or len(last) > _LONGEST_NAME:
+        return ""
+    try:
+        with os.scandir(above) as entries:
+            names = [entry.name + "/" * entry.is_dir() for entry in islice(entries, _MOST_NAMES)]
+    except OSError:
+        return ""
+    # A name without an ending may be that of any file.
+    keys = {each.rstrip("/").casefold(): each for each in sorted(names, reverse=True)}
+    if "." not in last:
+        keys = {key.partition(".")[0]: each for key, each in keys.items() if not key.startswith(".")} | keys
+    key = last.casefold()
+    found = key if key in keys else closest_match(key, keys, cutoff=_SIMILAR) if len(key) >= _SHORTEST_NAME else None
+    return f"{parent}{slash}{keys[found]}" if found else ""
+
+
+def _is_meant_as_path(name: str, folder: Path) -> bool:
     """Return True if a mention looks like a file and not like a user or a package."""
-    name = readings[-1]
     above = name.partition("/")[0] if "/" in name else ""
     return " " in name or _LIKE_A_FILE.match(name) is not None or (above != "" and _existing(above, folder) is not None)
 

@@ -65,6 +65,35 @@ def test_mention_of_a_missing_file_is_ignored(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("readme", "README.md"),
+        ("mian", "main.py"),
+        ("makefile", "Makefile"),
+        ("srcs", "src/"),
+        ("scr/x.py", ""),
+        ("property", ""),
+        ("org/team", ""),
+        ("aa", ""),
+    ],
+)
+def test_mention_of_a_missing_name_suggests_a_similar_one(tmp_path: Path, name: str, meant: str) -> None:
+    for file in ("README.md", "main.py", "Makefile", "ab"):
+        (tmp_path / file).touch()
+    (tmp_path / "src").mkdir()
+    notes = read(f"See @{name}.", tmp_path).notes
+    assert notes == ([f"{name} is not a file here. To attach {meant}, mention @{meant}."] if meant else [])
+
+
+def test_mention_of_a_misspelled_file_suggests_it(tmp_path: Path) -> None:
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src/my notes.txt").touch()
+    assert read('@"src/my note.txt"', tmp_path).refusals == [
+        'src/my note.txt does not exist and was not attached. To attach src/my notes.txt, mention @"src/my notes.txt".'
+    ]
+
+
+@pytest.mark.parametrize(
     ("text", "name"),
     [
         ("See @notes.txt.", "notes.txt"),
