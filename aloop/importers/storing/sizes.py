@@ -48,7 +48,7 @@ class SizeLimit:
 
         Only the name of the file with the long result is not known yet.
         """
-        if not is_long(message):
+        if message.output_file or not is_long(message):
             return message
         return replace(message, content=brief(message.content or "", self._sessions_dir))
 

@@ -34,8 +34,9 @@ from aloop.memory.session import Session
 from aloop.memory.session_folder.media import copy_media
 from aloop.memory.session_folder.outputs import copy_output, keep_output, make_own_folder
 from aloop.memory.session_folder.session_file import ConcurrentChange, SessionFile
-from aloop.memory.sessions_dir.folders import date_folder
+from aloop.memory.sessions_dir.folders import date_folder, folder_names, remove_unused
 from aloop.memory.sessions_dir.location import resolve_sessions_dir
+from aloop.memory.sessions_dir.preview import read_header
 from aloop.memory.sessions_dir.yaml_backend import YamlBackend
 
 Action = Literal[
@@ -190,8 +191,10 @@ class ImportStore:
                 return Outcome("too large", session_id, reason=reason)
             if not self._dry:
                 self._on_write(session_id, "" if imported.session else describe_origin(imported))
-                self._create(session, imported)
+                is_new = self._create(session, imported)
                 self._known.add(session_id)
+                if not is_new:
+                    return self._update(session_id, imported)
         there = "elsewhere" if imported.session else f"in {FORMATS[imported.tool].label}"
         reason = f"it was continued both {there} and as {source[:SHORT_ID]}, which stays as it is"
         return Outcome("imported", session_id, len(imported.messages), reason if source else "")
@@ -248,13 +251,17 @@ class ImportStore:
             return Outcome("in use", source)
         return Outcome("updated", source, len(found.gained), reason)
 
-    def _create(self, session: Session, imported: Imported) -> None:
+    def _create(self, session: Session, imported: Imported) -> bool:
+        """Write a new session; return False if another import has just done so."""
         with explained("write the session", self.sessions_dir):
             folder = self.backend.make_folder(session)
             # Not new if a crash left it without a session.yaml, perhaps with the journal of its first turn.
             was_empty = not self.backend.fs.names(folder)
             try:
                 with write_lock(self.backend.fs, folder, session.id):
+                    if self._is_written(session):
+                        remove_unused(self.backend.fs, folder)
+                        return False
                     self._write_files(folder, imported, session.messages)
                     messages = tuple(self._kept(folder, message) for message in session.messages)
                     session = replace(session, messages=messages)
@@ -266,6 +273,12 @@ class ImportStore:
                         self.backend.fs.remove_tree(self.sessions_dir, folder.name)
                 raise
             date_folder(self.backend.fs, folder, session.updated_at)
+        return True
+
+    def _is_written(self, session: Session) -> bool:
+        """Return True if a folder for the session has its file."""
+        headers = (read_header(self.backend.fs, str(self.sessions_dir), name) for name in folder_names(session))
+        return any(header and header.id == session.id for header in headers)
 
     def _update(self, session_id: str, imported: Imported) -> Outcome:
         opened = self._open(session_id)
@@ -376,7 +389,7 @@ class ImportStore:
 
     def _kept(self, folder: Path, message: LLMMessage) -> LLMMessage:
         """Return the message; a long result is shortened, and stored in full in a file."""
-        if not is_long(message):
+        if message.output_file or not is_long(message):
             return message
         text = message.content or ""
         kept = keep_output(self.backend.fs, folder, message.name or "tool", text)

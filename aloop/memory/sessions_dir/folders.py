@@ -106,8 +106,7 @@ def make_private(fs: FileSystem, sessions_dir: Path) -> list[str]:
 
 def make_session_folder(fs: FileSystem, sessions_dir: Path, session: Session) -> Path:
     """Make the folder of a new session, or return an unused one; raises OSError."""
-    day = session.created_at.strftime("%Y-%m-%d")
-    for name in (f"{day}_{session.id[:SHORT_ID]}", f"{day}_{session.id}"):
+    for name in folder_names(session):
         folder = sessions_dir / name
         with contextlib.suppress(FileExistsError):
             fs.mkdir(folder)
@@ -115,6 +114,12 @@ def make_session_folder(fs: FileSystem, sessions_dir: Path, session: Session) ->
         if _is_unused(fs, folder):
             return folder
     raise FileExistsError(errno.EEXIST, "already exists", str(folder))
+
+
+def folder_names(session: Session) -> tuple[str, str]:
+    """Return the name of a session's folder, and that for an ID which starts the same."""
+    day = session.created_at.strftime("%Y-%m-%d")
+    return f"{day}_{session.id[:SHORT_ID]}", f"{day}_{session.id}"
 
 
 def date_folder(fs: FileSystem, folder: Path, changed: datetime) -> None:

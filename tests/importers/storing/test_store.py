@@ -86,6 +86,43 @@ def test_session_whose_files_are_in_an_archive_is_left_for_an_import_of_the_fold
     assert not scan.empty
 
 
+def test_session_that_another_import_has_just_written_is_not_written_again(sessions_dir: Path) -> None:
+    first, second = ImportStore(sessions_dir), ImportStore(sessions_dir)
+    assert [first.put(talk(1)).action, second.put(talk(1)).action] == ["imported", "unchanged"]
+    assert len(list(sessions_dir.glob("*/"))) == 1
+
+
+def test_messages_that_another_import_lacks_are_added_to_its_session(sessions_dir: Path) -> None:
+    first, second = ImportStore(sessions_dir), ImportStore(sessions_dir)
+    first.put(talk(1))
+    assert (second.put(talk(2)).action, second.put(talk(2)).action) == ("updated", "unchanged")
+
+
+def test_folder_that_two_imports_use_gets_one_session(sessions_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = ImportStore(sessions_dir), ImportStore(sessions_dir)
+    make_folder = second.backend.make_folder
+
+    def make_folder_slowly(session: Session) -> Path:
+        folder = make_folder(session)
+        assert first.put(talk(1)).action == "imported"
+        return folder
+
+    monkeypatch.setattr(second.backend, "make_folder", make_folder_slowly)
+    assert second.put(talk(1)).action == "unchanged"
+    assert len(list(sessions_dir.glob("*/session.yaml"))) == 1
+
+
+def test_shortened_result_of_a_session_of_aloop_keeps_its_output(sessions_dir: Path, tmp_path: Path) -> None:
+    there = ImportStore(tmp_path / "there")
+    there.put(talk(1, result="line\n" * 20_000))
+    (before,) = (tmp_path / "there").glob("*/session.yaml")
+    (imported,) = Scan(Selection()).read([before])
+    assert ImportStore(sessions_dir).put(imported).action == "imported"
+    (after,) = sessions_dir.glob("*/session.yaml")
+    assert after.read_bytes() == before.read_bytes()
+    assert [path.read_bytes() for path in after.parent.glob("outputs/*")] == [b"line\n" * 20_000]
+
+
 def test_import_that_fails_leaves_no_folder(sessions_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = ImportStore(sessions_dir)
     monkeypatch.setattr(store.backend, "create", raise_full)
