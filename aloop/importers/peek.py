@@ -131,14 +131,15 @@ def glimpses_of(
     *,
     unplaced: bool = False,
     paths: Sequence[Path] | None = None,
+    on_error: Callable[[OSError], None] = lambda _error: None,
 ) -> Iterator[Glimpse]:
     """Yield a tool's sessions for ``folder``, from its newest ``limit`` files.
 
     With ``unplaced``, yield also those that do not name their folder; with ``paths``, look only into these files.
-    Raises OSError, StorageError, sqlite3.Error.
+    ``on_error`` is called for each folder that cannot be read. Raises OSError, StorageError, sqlite3.Error.
     """
     dated = []
-    for path in files_of(tool, folder) if paths is None else paths:
+    for path in files_of(tool, folder, on_error=on_error) if paths is None else paths:
         try:
             dated.append((path.stat().st_mtime, path))
         except OSError:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
+import fnmatch
 import glob
 import hashlib
 import json
 import os
+import re
+import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +19,8 @@ from aloop.importers.values import mapping
 from aloop.memory.sessions_dir.registry import project_of
 from aloop.text import clean_text
 
-_TRIES = 3
+_WILD = re.compile(r"[*?\[]")
+_OnError = Callable[[OSError], None]
 _KIMI_FILES = ("context*.jsonl", "subagents/*/context.jsonl")
 
 
@@ -133,27 +136,62 @@ def places_of(tool: str, folder: Path) -> list[Place]:
     return []
 
 
-def files_of(tool: str, folder: Path, *, everywhere: bool = False) -> list[Path]:
+def files_of(
+    tool: str, folder: Path, *, everywhere: bool = False, on_error: _OnError = lambda _error: None
+) -> list[Path]:
     """Return the files in which a tool keeps conversations of ``folder``, or of all.
 
-    They may also hold others, unless the paths tell.
+    They may also hold others, unless the paths tell. ``on_error`` is called for each folder that cannot be read.
     """
     found: dict[Path, None] = {}
     for place in places_of(tool, folder):
         patterns = place.patterns if everywhere or place.here is None else place.here(folder)
         for pattern in patterns:
-            # A folder that cannot be read has nothing to import. Path.is_dir raises an error before Python 3.14.
-            if os.path.isdir(place.root):  # noqa: PTH112 - see above
-                found.update(dict.fromkeys(sorted(path for path in _glob(place.root, pattern) if path.is_file())))
+            found.update(dict.fromkeys(sorted(_matches(place.root, pattern.split("/"), on_error))))
     return list(found)
 
 
-def _glob(root: Path, pattern: str) -> list[Path]:
-    for _ in range(_TRIES):
-        # Raised for a folder that its tool removes before it is listed.
-        with contextlib.suppress(FileNotFoundError):
-            return list(root.glob(pattern))
-    return list(root.glob(pattern))
+def _matches(folder: Path, parts: list[str], on_error: _OnError) -> Iterator[Path]:
+    """Yield the files below ``folder`` that match a pattern, which is given by its parts.
+
+    ``Path.glob`` does not tell which folders cannot be read.
+    """
+    first, *rest = parts
+    if first == "**":
+        yield from _matches(folder, rest, on_error)
+    for path in _entries(folder, first, on_error):
+        mode = _mode(path, on_error)
+        if first == "**":
+            if stat.S_ISDIR(mode) and not path.is_symlink():
+                yield from _matches(path, parts, on_error)
+        elif stat.S_ISDIR(mode) and rest:
+            yield from _matches(path, rest, on_error)
+        elif stat.S_ISREG(mode) and not rest:
+            yield path
+
+
+def _entries(folder: Path, pattern: str, on_error: _OnError) -> list[Path]:
+    if not _WILD.search(pattern):
+        return [folder / pattern]
+    try:
+        paths = list(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []  # the tool may have removed it
+    except OSError as error:
+        on_error(error)
+        return []
+    return [path for path in paths if pattern == "**" or fnmatch.fnmatchcase(path.name, pattern)]
+
+
+def _mode(path: Path, on_error: _OnError) -> int:
+    """Return the type of a path; 0 if it is gone."""
+    try:
+        return path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return 0
+    except OSError as error:
+        on_error(error)
+        return 0
 
 
 def folders_here(sessions_dir: Path) -> tuple[Path, ...]:

@@ -121,12 +121,12 @@ class _Target(NamedTuple):
 
 def _target(options: ImportOptions, what: str, scan: Scan) -> _Target:
     def note(error: OSError) -> None:
-        scan.problems[f"folders that cannot be read: {error.filename}: {error.strerror or error}"] += 1
+        scan.problems[f"folders that cannot be read: {error.filename}: {error.strerror or error}"] = 1
 
     path = expand_home(what)
     if _is_tool(what):
         folders = _folders(options)
-        found = [path for folder in folders for path in files_of(what, folder, everywhere=options.all)]
+        found = [path for folder in folders for path in files_of(what, folder, everywhere=options.all, on_error=note)]
         if options.all or not notes_folders(what):
             return _Target(what, list(dict.fromkeys(found)))
         from aloop.importers.peek import Stored  # loads most formats
@@ -263,7 +263,7 @@ def _summarize(
         would = "Would be left out" if options.dry_run else "Left out"
         print_note(f"{would}, because a session has no place for it: {listed(lost)}.")
     for problem in unreadable(scan):
-        print_note(f"Not readable: {problem}.")
+        print_note(f"Skipped: {problem}.")
     if scan.empty and not done:
         name, form = next(iter(scan.empty.items()))
         label = FORMATS[form].label

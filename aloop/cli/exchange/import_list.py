@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,13 +32,25 @@ class _Row(NamedTuple):
     size: int
 
 
+class _Problems:
+    """Sentences about files and folders that could not be read, each once."""
+
+    def __init__(self) -> None:
+        self.sentences: dict[str, None] = {}
+
+    def add(self, tool: str, error: Exception) -> None:
+        reason = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else str(error).rstrip(".")
+        self.sentences[f"Could not read all sessions of {FORMATS[tool].label}: {reason}."] = None
+
+
 def list_tools(options: ImportOptions) -> int:
     """List the tools that have sessions for this project, or on this machine.
 
-    Raises StorageError if the sessions here cannot be listed.
+    Return 1 if some cannot be read. Raises StorageError if the sessions here cannot be listed.
     """
     folders = folders_here(resolve_sessions_dir(options.sessions_dir))
-    rows = list(_count_all() if options.all else _count_here(options, folders))
+    problems = _Problems()
+    rows = list(_count_all(problems) if options.all else _count_here(options, folders, problems))
     for row in rows:
         print_line(json_line(_record(row)) if options.as_json else _line(row))
     if rows and not options.as_json:
@@ -45,10 +58,13 @@ def list_tools(options: ImportOptions) -> int:
     elif not rows:
         project = f" or its project, {display_path(folders[1])}" if len(folders) > 1 else ""
         where = "on this machine" if options.all else f"for this folder{project}"
-        rest = "" if options.all or not any(_count_all()) else " `aloop import --all` lists those of all folders."
+        is_elsewhere = not options.all and any(_count_all(_Problems()))
+        rest = " `aloop import --all` lists those of all folders." if is_elsewhere else ""
         help_text = "`aloop import --help` shows what can be imported."
         print_note(f"No other tool has sessions {where}.{rest or f' {help_text}'}")
-    return 0
+    for sentence in problems.sentences:
+        print_note(sentence)
+    return int(bool(problems.sentences))
 
 
 def _advice(rows: Sequence[_Row], *, everywhere: bool) -> str:
@@ -81,22 +97,25 @@ def _size(size: int) -> str:
     return f"{size / 1e6:,.1f} MB" if size >= _MEGABYTES else f"{size / 1e3:,.1f} KB"
 
 
-def _count_all() -> Iterator[_Row]:
+def _count_all(problems: _Problems) -> Iterator[_Row]:
     """Count the files of each tool; those in projects, only of this one."""
     for tool in FORMATS:
-        if found := files_of(tool, Path.cwd(), everywhere=True):
+        if found := files_of(tool, Path.cwd(), everywhere=True, on_error=partial(problems.add, tool)):
             yield _Row(tool, None, len(found), sum(map(size_of, found)))
 
 
-def _count_here(options: ImportOptions, folders: Sequence[Path]) -> Iterator[_Row]:
+def _count_here(options: ImportOptions, folders: Sequence[Path], problems: _Problems) -> Iterator[_Row]:
     stored = Stored(resolve_sessions_dir(options.sessions_dir))
     for tool in TOOLS:
         try:
-            found = [each for folder in folders for each in glimpses_of(tool, folder, unplaced=True)]
+            found = [
+                each
+                for folder in folders
+                for each in glimpses_of(tool, folder, unplaced=True, on_error=partial(problems.add, tool))
+            ]
             found = distinct([*found, *stored.glimpses_of_moved(tool)])
         except (StorageError, sqlite3.Error, OSError) as error:
-            reason = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else error
-            print_note(f"Not readable: {FORMATS[tool].label}: {reason}")
+            problems.add(tool, error)
             continue
         if found:
             paths = {glimpse.path for glimpse in found}

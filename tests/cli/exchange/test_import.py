@@ -43,6 +43,7 @@ from tests.importers.reading import (
     write_json,
     write_lines,
 )
+from tests.importers.test_places import refusing
 
 
 def run(*arguments: str) -> int:
@@ -88,6 +89,27 @@ def test_without_a_name_the_tools_with_sessions_here_are_listed(
     assert out.split()[:5] == ["claude-code", "Claude", "Code", "1", "session,"]
     assert "aloop import claude-code" in err
     assert not Path(".aloop").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("codex",), "Skipped: folders that cannot be read: {folder}: Permission denied."),
+        ((), "Could not read all sessions of Codex: {folder}: Permission denied."),
+        (("--all",), "Could not read all sessions of Codex: {folder}: Permission denied."),
+    ],
+)
+def test_tool_whose_folder_cannot_be_read_is_not_one_without_sessions(
+    arguments: tuple[str, ...],
+    sentence: str,
+    private_home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder = codex_session(private_home, Path.cwd(), 1).parent
+    monkeypatch.setattr(Path, "iterdir", refusing(folder, Path.iterdir))
+    assert run(*arguments) == 1
+    assert sentence.format(folder=folder) in capsys.readouterr().err
 
 
 def test_list_of_tools_counts_what_is_new_and_names_each_tool_with_news(
@@ -150,13 +172,13 @@ def test_files_with_lines_that_cannot_be_read_are_named(
         (tmp_path / f"{number}.jsonl").write_text(message + "broken\n" * (number or 9))
     (tmp_path / "writing.jsonl").write_text(f'{message}{{"messages": [')
     assert run(str(tmp_path), "--sessions-dir", str(sessions_dir)) == 1
-    broken, cut_off = [line for line in capsys.readouterr().err.splitlines() if line.startswith("Not readable: ")]
+    broken, cut_off = [line for line in capsys.readouterr().err.splitlines() if line.startswith("Skipped: ")]
     assert broken == (
-        f"Not readable: lines that are not JSON objects (9 in {tmp_path}/0.jsonl, 4 in {tmp_path}/4.jsonl, "
+        f"Skipped: lines that are not JSON objects (9 in {tmp_path}/0.jsonl, 4 in {tmp_path}/4.jsonl, "
         f"3 in {tmp_path}/3.jsonl, others in 2 more files)."
     )
     assert cut_off == (
-        "Not readable: incomplete last lines, such as those that a program is still writing "
+        "Skipped: incomplete last lines, such as those that a program is still writing "
         f"(1 in {tmp_path}/writing.jsonl)."
     )
 
@@ -392,7 +414,7 @@ def test_file_that_is_removed_before_it_is_read_is_reported_and_the_others_are_i
     gone = chat(tmp_path / "gone.json")
     assert run(str(tmp_path), "--sessions-dir", str(sessions_dir)) == 1
     err = capsys.readouterr().err
-    assert "Not readable: files that cannot be read: gone.json: No such file or directory.\n" in err
+    assert "Skipped: files that cannot be read: gone.json: No such file or directory.\n" in err
     assert "1 imported" in err
 
 
@@ -607,8 +629,8 @@ def test_session_id_selects_one_conversation_and_fails_if_there_is_none(
         (("empty.jsonl",), 1, "empty.jsonl is in the format of pi, and has no messages."),
         (("notes.txt",), 1, "Not recognized: notes.txt. --from names the format of a file."),
         (("other.zip",), 1, "Not recognized: other.zip."),
-        (("broken.zip",), 1, "Not readable: archives that cannot be read: broken.zip."),
-        (("broken.json.gz",), 1, "Not readable: archives that cannot be read: broken.json.gz."),
+        (("broken.zip",), 1, "Skipped: archives that cannot be read: broken.zip."),
+        (("broken.json.gz",), 1, "Skipped: archives that cannot be read: broken.json.gz."),
         (("folder",), 0, "No conversations were found in folder."),
         (("goose",), 0, "goose has no sessions for this folder."),
         (("chatgpt",), 0, "ChatGPT has no folder that aloop knows. Give the path of the file"),
