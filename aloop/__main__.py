@@ -36,7 +36,7 @@ from aloop.errors import (
     SessionNotFound,
     UsageError,
 )
-from aloop.terminal import OutputFailed
+from aloop.terminal import OutputFailed, settle_output
 
 TYPE_CHECKING = False  # as in typing, which takes longer to import than printing the version
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         # The reader, for example `head`, has seen enough; that is not a failure.
-        _settle_stdout()
+        settle_output()
         return SUCCESS
     except SessionNotFound as error:
         command = "aloop sessions trash" if error.in_trash else "aloop sessions list"
@@ -104,7 +104,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return WRONG_USAGE if isinstance(error, (UsageError, InvalidPrefix)) else FAILURE
     except OutputFailed as error:
         _print_error(f"Standard output cannot be written: {error.strerror}.")
-        _settle_stdout()
+        settle_output()
         return FAILURE
     except OSError as error:
         # Memory raises StorageError instead, so this concerns standard input or the working directory.
@@ -349,15 +349,7 @@ def _flush(code: int) -> None:
     except OSError:
         if code <= 128:
             raise
-        _settle_stdout()
-
-
-def _settle_stdout() -> None:
-    """Flush output or drop it, so that the interpreter does not fail at exit."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        settle_output()
 
 
 if __name__ == "__main__":

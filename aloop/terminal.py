@@ -24,3 +24,11 @@ def is_terminal() -> bool:
 def is_dumb() -> bool:
     """Return True if the terminal can only print."""
     return os.environ.get("TERM", "") in DUMB_TERMINALS
+
+
+def settle_output() -> None:
+    """Flush standard output or drop it, so that the interpreter does not fail at exit."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -152,7 +152,7 @@ def files_of(
 
 
 def _matches(folder: Path, parts: list[str], on_error: _OnError) -> Iterator[Path]:
-    """Yield the files below ``folder`` that match a pattern, which is given by its parts.
+    """Yield the files below ``folder`` that match the parts of a pattern.
 
     ``Path.glob`` does not tell which folders cannot be read.
     """

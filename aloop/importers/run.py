@@ -17,7 +17,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from aloop.errors import StorageError, UsageError
+from aloop.errors import SessionFileError, StorageError, UsageError
 from aloop.importers.detect import COMPANION, recognize
 from aloop.importers.formats import FORMATS, TOOLS
 from aloop.importers.imported import Imported
@@ -30,6 +30,7 @@ _TEXTS = frozenset({".json", ".jsonl", ".md", ".yaml", ".yml"})
 """Endings of files that are read from an archive."""
 _NAMES = frozenset({"CURRENT"})  # of Mistral Vibe
 _MAGIC = {b"PK\x03\x04": ".zip", b"\x1f\x8b": ".gz", b"\x28\xb5\x2f\xfd": ".zst"}
+_TAR, _TAR_MARK_AT = ".tar", 257
 _ZIPPED = ([".json", ".gz"], [".jsonl", ".gz"])
 _MARKS = (
     *((mark, "utf-32") for mark in (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)),
@@ -107,14 +108,16 @@ class Scan:
     """Reads conversations from files.
 
     ``problems`` counts files that could not be read, with the reason; ``broken`` the parts of files that could not be
-    read, by their kind and the file. ``left_out`` counts the branches and subagents that were not asked for, and
-    ``refused`` the sessions that the selection refuses, by its reason. ``unknown`` are the names of files of no known
-    format, ``companions`` those of files that belong to a conversation in another file, ``empty`` those of files in
-    which no conversation was found, with the format that they were read as. ``on_read`` is called with the bytes read.
+    read, by their kind and the file. ``left_out`` counts the branches and subagents that were not asked for, without
+    those for which ``is_stored`` returns True, and ``refused`` the sessions that the selection refuses, by its reason.
+    ``unknown`` are the names of files of no known format, ``companions`` those of files that belong to a conversation
+    in another file, ``empty`` those of files in which no conversation was found, with the format that they were read
+    as. ``on_read`` is called with the bytes read.
     """
 
     selection: Selection
     on_read: Callable[[int], None] = lambda _size: None
+    is_stored: Callable[[Imported], bool] = lambda _imported: False
     problems: Counter[str] = field(default_factory=Counter)
     broken: dict[str, Counter[str]] = field(default_factory=dict)
     left_out: Counter[str] = field(default_factory=Counter)
@@ -158,7 +161,7 @@ class Scan:
                     continue
                 if imported.kind == "session" or self.selection.branches or self.selection.names(imported):
                     yield imported
-                else:
+                elif not self.is_stored(imported):
                     self.left_out[imported.kind] += 1
             if not count:
                 if self.selection.form:
@@ -170,7 +173,7 @@ class Scan:
             self.problems[f"files in an unexpected form: {source.name}: {error}"] += 1
         except sqlite3.Error as error:
             self.problems[f"databases that cannot be read: {source.name}: {error}"] += 1
-        except StorageError as error:
+        except (SessionFileError, StorageError) as error:
             self.problems[str(error).rstrip(".")] += 1
         finally:
             for kind, count in source.problems.items():
@@ -184,6 +187,8 @@ class Scan:
             yield from self._unzipped(path)
         elif ending == ".zst":
             yield from self._decompressed(path)
+        elif ending == _TAR:
+            self._note_tar(path)
         else:
             yield Source(path, on_read=self.on_read)
 
@@ -191,13 +196,14 @@ class Scan:
         """Yield the files of an archive; of an export, only its lists of conversations."""
         try:
             with zipfile.ZipFile(path) as archive:
-                names = {member.filename: member.filename.rpartition("/")[2] for member in archive.infolist()}
+                paths = [member.filename for member in archive.infolist()]
+                names = {path: path.rpartition("/")[2] for path in paths if not _is_in_skipped_folder(path)}
                 lists = {name for name, last in names.items() if last.startswith("conversations") and ".json" in last}
                 wanted = lists or {name for name, last in names.items() if Path(last).suffix in _TEXTS}
                 for member in archive.infolist():
-                    name = names[member.filename]
                     if member.filename not in wanted:
                         continue
+                    name = names[member.filename]
                     if member.file_size > min(_MAX_MEMBER, (member.compress_size + 1_000) * _MAX_RATIO):
                         self.problems[f"members of archives that are too large: {name}"] += 1
                     else:
@@ -219,7 +225,13 @@ class Scan:
         except (*_UNREADABLE, OSError):  # BadGzipFile is one
             self.problems[f"archives that cannot be read: {path.name}"] += 1
             return
-        yield Source(_unpacked_name(path), data, self.on_read)
+        if _is_tar(data):
+            self._note_tar(path)
+        else:
+            yield Source(_unpacked_name(path), data, self.on_read)
+
+    def _note_tar(self, path: Path) -> None:
+        self.problems[f"tar archives, which have to be unpacked first: {path.name}"] += 1
 
     def _decompressed(self, path: Path) -> Iterator[Source]:
         plain = _unpacked_name(path)
@@ -239,9 +251,19 @@ class Scan:
         yield Source(plain, data, self.on_read)
 
 
+def _is_in_skipped_folder(path: str) -> bool:
+    return not _SKIPPED_FOLDERS.isdisjoint(path.split("/")[:-1])
+
+
 def packed_as(head: bytes) -> str:
     """Return the ending of archives that start like ``head``; empty if it is not one."""
+    if _is_tar(head):
+        return _TAR
     return next((ending for mark, ending in _MAGIC.items() if head.startswith(mark)), "")
+
+
+def _is_tar(head: bytes) -> bool:
+    return head[_TAR_MARK_AT:].startswith(b"ustar")
 
 
 def _unpacked_name(path: Path) -> Path:
@@ -251,7 +273,7 @@ def _unpacked_name(path: Path) -> Path:
 def _packed_ending(path: Path) -> str:
     try:
         with path.open("rb") as stream:
-            return packed_as(stream.read(8))
+            return packed_as(stream.read(512))
     except OSError:
         return ""  # reported when it is read
 

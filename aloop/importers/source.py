@@ -212,7 +212,10 @@ class _Elements:
             yield from self._value()
             return
         self._start += 1
-        while (character := self._next_character()) not in (b"", b"]"):
+        while (character := self._next_character()) != b"]":
+            if not character:
+                self._source.problems["lists that are cut off"] += 1
+                return
             if character == b",":
                 self._start += 1
                 continue

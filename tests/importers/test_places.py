@@ -17,7 +17,7 @@ from tests.importers.test_round_trip import session_of
 
 
 def refusing(folder: Path, real: Callable[[Path], Iterator[Path]]) -> Callable[[Path], Iterator[Path]]:
-    """Return ``real`` for other folders; ``folder`` cannot be listed, not even by root."""
+    """Return ``real``, but for ``folder``, which cannot be listed even by root."""
 
     def list_folder(path: Path) -> Iterator[Path]:
         if path == folder:

@@ -31,6 +31,12 @@ def test_list_that_is_cut_off_yields_what_is_whole() -> None:
     assert source.problems == {"values that are cut off or not JSON": 1}
 
 
+def test_list_without_its_end_is_reported() -> None:
+    source = Source(None, b'[{"n": 1}, {"n": 2}, ')
+    assert list(source.elements()) == [{"n": 1}, {"n": 2}]
+    assert source.problems == {"lists that are cut off": 1}
+
+
 def test_single_object_is_the_only_element_and_reading_is_counted() -> None:
     read: list[int] = []
     data = b'\xef\xbb\xbf {"n": 1}\n'

@@ -29,10 +29,12 @@ from aloop.importers.storing.store import ImportStore, Outcome
 from aloop.interrupts import INTERRUPTED, DelayedInterrupt
 from aloop.memory.sessions_dir.location import resolve_sessions_dir
 from aloop.memory.trust_file import TrustFile
+from aloop.terminal import settle_output
 from aloop.text import closest_match
 
 _STDIN = "-"
 _STOPPED = "Stopped. All conversations imported so far are complete; run the same command again for the rest."
+_SHORTEST_ID = 4
 _SLOW = 5_000_000
 """Bytes from which on an import shows at once that it is at work."""
 _FOR_ALL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
@@ -85,7 +87,7 @@ def _nothing_at(options: ImportOptions, what: str) -> str:
         return f"No conversations were found in {what}."
     label = FORMATS[what].label
     if not places_of(what, Path.cwd()):
-        return f"{label} has no folder that aloop knows. Give the path of the file, as in `aloop import talk.json`."
+        raise UsageError(f"Conversations of {label} are imported from a file: give its path instead of `{what}`.")
     if options.all or what not in PROJECT_TOOLS:
         return f"{label} has no sessions on this machine."
     return _none_here(options, label, more=bool(files_of(what, Path.cwd(), everywhere=True)))
@@ -164,7 +166,7 @@ def _import(options: ImportOptions, scan: Scan, found: Iterable[Imported], total
             read += size
             bar.show(read, total)
 
-        scan.on_read = show
+        scan.on_read, scan.is_stored = show, store.has
         try:
             for imported in found:
                 try:
@@ -228,11 +230,16 @@ class _Acceptance:
 
 def _report(options: ImportOptions, table: ImportTable, imported: Imported, outcome: Outcome) -> None:
     """Print the lines of a conversation."""
-    if options.as_json:
-        print_line(json_line(import_record(imported, outcome, dry=options.dry_run)))
-        return
-    for line in table.lines(imported, outcome):
-        print_line(line)
+    try:
+        if options.as_json:
+            print_line(json_line(import_record(imported, outcome, dry=options.dry_run)))
+        else:
+            for line in table.lines(imported, outcome):
+                print_line(line)
+    except BrokenPipeError:
+        if options.dry_run:
+            raise
+        settle_output()  # the reader, such as `head`, has seen enough, and the rest is imported
 
 
 def _summarize(
@@ -258,7 +265,8 @@ def _summarize(
         is_are = "is" if older == 1 else "are"
         print_note(f"{quantity(older, 'conversation')} {is_are} older than {format_time(options.since)}.")
     if left := [f"{count:,} {KINDS[kind][count != 1]}" for kind, count in scan.left_out.items()]:
-        print_note(f"Left out: {' and '.join(left)}. Add --branches to import them too.")
+        them = "it" if scan.left_out.total() == 1 else "them"
+        print_note(f"Left out: {' and '.join(left)}. Add --branches to import {them} too.")
     if lost:
         would = "Would be left out" if options.dry_run else "Left out"
         print_note(f"{would}, because a session has no place for it: {listed(lost)}.")
@@ -298,7 +306,8 @@ def _none_found(options: ImportOptions, scan: Scan) -> str:
         return ""
     if options.session:
         where = " in this folder. Add --all to look in others" if scan.refused["elsewhere"] else ""
-        return f"No conversation has the ID {options.session}{where}."
+        short = " The start of an ID here has at least 4 characters." if len(options.session) < _SHORTEST_ID else ""
+        return f"No conversation has the ID {options.session}{where}.{short}"
     if scan.refused["elsewhere"]:
         labels = " and ".join(FORMATS[what].label for what in options.what if _is_tool(what))
         return _none_here(options, labels, more=True)

@@ -65,7 +65,7 @@ class ImportTable:
             outcome.session_id[:SHORT_ID],
             _date(imported.updated_at),
             f"{outcome.added:+,}" if outcome.action == "updated" else f"{len(imported.messages):,}",
-            f"{imported.call_count:,}" if imported.call_count else "-",
+            _number_of_calls(imported, outcome),
             _title(imported),
         )
         if reason := reason_for(outcome):
@@ -142,6 +142,12 @@ def unreadable(scan: Scan) -> Iterator[str]:
         if len(files) > _NAMED:
             named.append(f"others in {quantity(len(files) - _NAMED, 'more file')}")
         yield f"{kind} ({', '.join(named)})"
+
+
+def _number_of_calls(imported: Imported, outcome: Outcome) -> str:
+    if outcome.action == "updated":
+        return f"{outcome.calls:+,}" if outcome.calls else "-"
+    return f"{imported.call_count:,}" if imported.call_count else "-"
 
 
 def _date(moment: datetime | None) -> str:

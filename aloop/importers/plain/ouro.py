@@ -16,6 +16,7 @@ from aloop.importers.source import Source
 from aloop.importers.values import mapping, objects, text
 
 TOOL = "ouro"
+NOT_YAML = "files that are not YAML"
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MAX_VALUES = 2_000_000
 
@@ -28,7 +29,7 @@ def read(source: Source) -> Iterator[Imported]:
         document = mapping(json.loads(whole) if whole.lstrip().startswith("{") else yaml.load(whole, _LOADER))  # noqa: S506
         _require_few_values(document, _MAX_VALUES)
     except (ValueError, RecursionError, yaml.YAMLError):
-        source.problems["files that are not YAML"] += 1
+        source.problems[NOT_YAML] += 1
         return
     builder = Builder(TOOL, text(document.get("id")), source.path)
     imported = builder.imported

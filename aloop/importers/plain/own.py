@@ -30,7 +30,8 @@ _MISSING = "images, documents or long results that are not beside the session fi
 def read(source: Source) -> Iterator[Imported]:
     """Yield the session of a file, with all that it contains.
 
-    Raises StorageError for a session whose other files are in an archive.
+    Raises SessionFileError for a file that is not YAML, and StorageError for a session whose other files are in an
+    archive.
     """
     with source.open() as stream:
         raw = stream.read()
@@ -41,7 +42,10 @@ def read(source: Source) -> Iterator[Imported]:
         session = load_session(data, source.path or Path("standard input"))
     except SessionFileError:
         # Of the same shape, but with what session files may not have, such as anchors.
-        yield from ouro.read(source)
+        found = list(ouro.read(source))
+        if source.problems.pop(ouro.NOT_YAML, 0):
+            raise
+        yield from found
         return
     source.on_read(size)
     kept = session.extra.get(ATTACHED)

@@ -49,7 +49,7 @@ _DIGITS = 10
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The result for one conversation; ``added`` is the number of new messages.
+    """The result for one conversation; ``added`` is the number of new messages, and ``calls`` that of their calls.
 
     ``is_other`` is True if the session with its ID is certainly that of another conversation.
     """
@@ -59,17 +59,19 @@ class Outcome:
     added: int = 0
     reason: str = ""
     is_other: bool = False
+    calls: int = 0
 
 
 class _Plan(NamedTuple):
     """The messages of a session that a dry run would have written.
 
     ``hashes`` are of those that are the same in every copy: system messages are about its origin, and results may be
-    shortened. ``size`` includes the results.
+    shortened. ``size`` includes the results; ``calls`` is the number of tool calls.
     """
 
     hashes: list[int]
     size: int
+    calls: int
 
 
 class ImportStore:
@@ -97,6 +99,10 @@ class ImportStore:
     @property
     def sessions_dir(self) -> Path:
         return self.backend.sessions_dir
+
+    def has(self, imported: Imported) -> bool:
+        """Return True if the conversation has a session here, or in the trash."""
+        return self._is_stored(session_id_of(imported.tool, imported.foreign_id, imported.branch))
 
     def put(self, imported: Imported) -> Outcome:
         """Write a conversation, or the part that is new.
@@ -244,12 +250,13 @@ class ImportStore:
         added = [LLMMessage("system", note), *found.gained] if found.gained else []
         if refusal := self._refusal(stored, kept, added):
             return refusal
+        updated = Outcome("updated", source, len(found.gained), reason, calls=_count_calls(found.gained))
         if self._dry:
-            return Outcome("updated", source, len(found.gained), reason)
+            return updated
         self._on_write(source, note)
         if not self._append(folder, stored, imported, kept, added):
             return Outcome("in use", source)
-        return Outcome("updated", source, len(found.gained), reason)
+        return updated
 
     def _create(self, session: Session, imported: Imported) -> bool:
         """Write a new session; return False if another import has just done so."""
@@ -308,13 +315,14 @@ class ImportStore:
         newer = [result if is_new else old for old, result, is_new in zip(kept, fresh, has_come, strict=False)]
         if refusal := self._refusal(stored, newer, added):
             return refusal
+        updated = Outcome("updated", session_id, len(added), calls=_count_calls(added))
         if self._dry:
-            return Outcome("updated", session_id, len(added))
+            return updated
         note = "" if imported.session else describe_origin(imported)
         self._on_write(session_id, note)
         if not self._append(folder, stored, imported, newer, added, is_copy=True):
             return Outcome("in use", session_id)
-        return Outcome("updated", session_id, len(added))
+        return updated
 
     def _append(
         self,
@@ -407,10 +415,14 @@ class ImportStore:
         return Outcome("too large", session_id, reason=excess) if excess else None
 
 
+def _count_calls(messages: Sequence[LLMMessage]) -> int:
+    return sum(len(message.tool_calls) for message in messages)
+
+
 def _plan_of(imported: Imported) -> _Plan:
     texts = (each for each in imported.outlines if each.role in ("user", "assistant"))
     size = sum(each.role != "system" for each in imported.outlines)
-    return _Plan([_quick_hash(each) for each in texts], size)
+    return _Plan([_quick_hash(each) for each in texts], size, imported.call_count)
 
 
 def _quick_hash(message: Outline) -> int:
@@ -422,7 +434,7 @@ def _quick_hash(message: Outline) -> int:
 def _planned(session_id: str, old: _Plan, new: _Plan) -> Outcome:
     """Return the outcome for a session that a dry run would have written before."""
     if old.hashes == new.hashes[: len(old.hashes)] and new.size > old.size:
-        return Outcome("updated", session_id, new.size - old.size)
+        return Outcome("updated", session_id, new.size - old.size, calls=new.calls - old.calls)
     if new.hashes == old.hashes[: len(new.hashes)]:
         return Outcome("unchanged", session_id)
     return Outcome("continued", session_id, reason="its messages here and there differ", is_other=True)

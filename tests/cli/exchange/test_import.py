@@ -10,6 +10,7 @@ import os
 import re
 import signal
 import sys
+import tarfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import closing
@@ -597,17 +598,52 @@ def test_full_disk_at_the_first_conversation_counts_nothing(
     assert capsys.readouterr().err == ""
 
 
-def test_standard_output_that_is_closed_is_an_error_below_the_number_of_conversations(
+def test_import_goes_on_if_standard_output_is_closed(
     tmp_path: Path, sessions_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def closed(_line: str) -> None:
         raise BrokenPipeError
 
     monkeypatch.setattr(import_actions, "print_line", closed)
-    with pytest.raises(BrokenPipeError):
-        run(str(chat(tmp_path / "c.json", 3)), "--json", "--sessions-dir", str(sessions_dir))
-    assert "1 conversation: 1 imported (1 message)." in capsys.readouterr().err
-    assert len(list(sessions_dir.glob("2*"))) == 1
+    arguments = (str(chat(tmp_path / "c.json", 3)), "--json", "--sessions-dir", str(sessions_dir))
+    with pytest.raises(BrokenPipeError):  # which ends aloop without a message
+        run(*arguments, "--dry-run")
+    assert run(*arguments) == 0
+    assert "3 conversations: 3 imported (3 messages)." in capsys.readouterr().err
+    assert len(list(sessions_dir.glob("2*"))) == 3
+
+
+def test_session_file_that_is_not_yaml_is_reported_with_its_line(
+    sessions_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(str(chat(tmp_path / "talk.json")), "--sessions-dir", str(sessions_dir)) == 0
+    (path,) = sessions_dir.glob("*/session.yaml")
+    path.write_text(f"{path.read_text()}bad: [\n")
+    line = len(path.read_text().splitlines())
+    capsys.readouterr()
+    assert run(str(path), "--sessions-dir", str(tmp_path / "other")) == 1
+    (sentence,) = capsys.readouterr().err.splitlines()
+    assert sentence.startswith(f"Skipped: {path}:{line}:")
+
+
+def test_branches_that_are_here_are_not_offered_again(
+    private_home: Path, sessions_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    node = {"message": {"author": {"role": "user"}, "content": {"parts": ["Hi"]}}}
+    nodes = {"a": {**node, "parent": None}, "b": {**node, "parent": "a"}, "c": {**node, "parent": "a"}}
+    path = str(write_json(private_home / "c.json", [{"id": "x", "mapping": nodes, "current_node": "b"}]))
+    offer = "Left out: 1 branch. Add --branches to import it too."
+    assert run(path, "--sessions-dir", str(sessions_dir)) == 0
+    assert offer in capsys.readouterr().err
+    assert run(path, "--branches", "--sessions-dir", str(sessions_dir)) == 0
+    capsys.readouterr()
+    assert run(path, "--sessions-dir", str(sessions_dir)) == 0
+    assert offer not in capsys.readouterr().err
+
+
+def test_format_without_a_folder_needs_a_file() -> None:
+    with pytest.raises(UsageError, match="Conversations of ChatGPT are imported from a file: give its path"):
+        run("chatgpt")
 
 
 def test_session_id_selects_one_conversation_and_fails_if_there_is_none(
@@ -619,7 +655,7 @@ def test_session_id_selects_one_conversation_and_fails_if_there_is_none(
     record = json.loads(capsys.readouterr().out)
     assert (record["foreign_id"], record["dry_run"]) == ("21111111-2222-4333-8444-555555555555", True)
     assert run("claude-code", "--session", "3", "--sessions-dir", str(sessions_dir)) == 1
-    assert "No conversation has the ID 3." in capsys.readouterr().err
+    assert "No conversation has the ID 3. The start of an ID here has at least 4" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -633,7 +669,6 @@ def test_session_id_selects_one_conversation_and_fails_if_there_is_none(
         (("broken.json.gz",), 1, "Skipped: archives that cannot be read: broken.json.gz."),
         (("folder",), 0, "No conversations were found in folder."),
         (("goose",), 0, "goose has no sessions for this folder."),
-        (("chatgpt",), 0, "ChatGPT has no folder that aloop knows. Give the path of the file"),
     ],
 )
 def test_nothing_to_import_is_explained(
@@ -678,6 +713,23 @@ def test_archive_of_any_files_and_a_gzip_file_are_read(
     assert "1 imported" in capsys.readouterr().err
     assert run("backup.zip", "--sessions-dir", str(sessions_dir)) == 0
     assert "2 conversations: 1 imported (1 message), 1 unchanged." in capsys.readouterr().err
+
+
+def test_trash_in_an_archive_is_left_out(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    kept, deleted = chat(Path("talk.json")).read_bytes(), json.dumps([{"role": "user", "content": "Gone"}])
+    with zipfile.ZipFile("sessions.zip", "w") as archive:
+        archive.writestr("sessions/2026-01-22_a/talk.json", kept)
+        archive.writestr("sessions/.trash/2026-01-22_b/talk.json", deleted)
+    assert run("sessions.zip", "--sessions-dir", str(sessions_dir)) == 0
+    assert "1 conversation: 1 imported" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["talk.tgz", "talk.tar", "talk.tar.gz"])
+def test_tar_archive_is_named_as_one(name: str, sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with tarfile.open(name, "w" if name.endswith("r") else "w:gz") as archive:
+        archive.add(chat(Path("talk.json")))
+    assert run(name, "--sessions-dir", str(sessions_dir)) == 1
+    assert capsys.readouterr().err == f"Skipped: tar archives, which have to be unpacked first: {name}.\n"
 
 
 def test_archive_is_recognized_whatever_its_name(

@@ -65,8 +65,8 @@ def test_reasons_are_below_the_row_and_unchanged_sessions_are_left_out() -> None
     assert rows[-1] == "          left alone, because you changed it"
     assert lines(table, talk(), "in trash")[-1] == "          it is in the trash"
     assert lines(table, talk(), "in use")[-1] == "          it is open in another aloop"
-    [row] = lines(table, talk(kind="branch"), "updated", added=4)
-    assert row == "updated   a1b2c3d4  2026-01-22        +4      1  (branch) Tidy up"
+    [row] = lines(table, talk(kind="branch"), "updated", added=4, calls=2)
+    assert row == "updated   a1b2c3d4  2026-01-22        +4     +2  (branch) Tidy up"
 
 
 def test_record_has_the_reason_and_what_is_lost() -> None:
