@@ -254,7 +254,8 @@ def _summarize(
 ) -> None:
     """Print the totals, and what was not taken over, to standard error."""
     new = {"imported": "would be imported", "updated": "would be updated"} if options.dry_run else {}
-    new |= {"in trash": "in the trash", "continued": "left alone", "exported": "skipped as exports of sessions here"}
+    exports = "an export of a session" if done["exported"] == 1 else "exports of sessions"
+    new |= {"in trash": "in the trash", "continued": "left alone", "exported": f"skipped as {exports} here"}
     messages = {action: f" ({quantity(count, 'message')})" for action, count in added.items()}
     parts = [f"{count:,} {new.get(action, action)}{messages.get(action, '')}" for action, count in done.items()]
     if parts:
@@ -282,7 +283,7 @@ def _summarize(
     if len(scan.unknown) == 1 and Path(scan.unknown[0]).is_file() and not size_of(Path(scan.unknown[0])):
         print_note(f"{scan.unknown[0]} is empty.")
     elif scan.unknown:
-        print_note(f"Not recognized: {scan.unknown[0]}{_more(scan.unknown)}. --from names the format of a file.")
+        print_note(f"Not recognized: {scan.unknown[0]}{_more(scan.unknown)}. Name its format with --from.")
     if done["imported"] and not options.dry_run:
         print_note(f"They are in {store.sessions_dir}{'' if options.sessions_dir else '; /resume lists them'}.")
 

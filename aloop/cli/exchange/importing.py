@@ -92,4 +92,6 @@ def _since(text: str) -> datetime:
     try:
         return datetime.fromisoformat(text).astimezone()
     except (ValueError, OverflowError):
-        raise ArgumentTypeError(f"{text!r} is not a date such as 2026-01-31, or a time such as 30d") from None
+        raise ArgumentTypeError(
+            f"{text!r} is not a date such as 2026-01-31, or a number of hours, days or weeks such as 12h, 30d or 8w"
+        ) from None

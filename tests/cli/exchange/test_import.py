@@ -663,7 +663,7 @@ def test_session_id_selects_one_conversation_and_fails_if_there_is_none(
     [
         (("talk.json", "--from", "codex"), 1, "talk.json is not in the format of Codex. Without --from, the format is"),
         (("empty.jsonl",), 1, "empty.jsonl is in the format of pi, and has no messages."),
-        (("notes.txt",), 1, "Not recognized: notes.txt. --from names the format of a file."),
+        (("notes.txt",), 1, "Not recognized: notes.txt. Name its format with --from."),
         (("other.zip",), 1, "Not recognized: other.zip."),
         (("broken.zip",), 1, "Skipped: archives that cannot be read: broken.zip."),
         (("broken.json.gz",), 1, "Skipped: archives that cannot be read: broken.json.gz."),
@@ -801,7 +801,7 @@ def test_export_that_comes_back_is_named(sessions_dir: Path, capsys: pytest.Capt
     row, reason = out.splitlines()[2:]
     assert row.startswith(f"skipped   {session_id}  ")
     assert reason == "          an export of this session, with nothing new"
-    assert "1 skipped as exports of sessions here" in err
+    assert "1 skipped as an export of a session here" in err
 
 
 def test_session_is_accepted_before_it_is_written_since_the_import_can_be_killed(
