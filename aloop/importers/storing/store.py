@@ -49,9 +49,9 @@ _DIGITS = 10
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The result for one conversation; ``added`` is the number of new messages, and ``calls`` that of their calls.
+    """The result for one conversation.
 
-    ``is_other`` is True if the session with its ID is certainly that of another conversation.
+    ``added`` is the number of new messages, and ``calls`` that of the tool calls in them if it was updated. ``is_other`` is True if the session with its ID is certainly that of another conversation.
     """
 
     action: Action

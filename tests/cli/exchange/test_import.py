@@ -598,7 +598,7 @@ def test_full_disk_at_the_first_conversation_counts_nothing(
     assert capsys.readouterr().err == ""
 
 
-def test_import_goes_on_if_standard_output_is_closed(
+def test_conversations_are_imported_although_standard_output_is_closed(
     tmp_path: Path, sessions_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def closed(_line: str) -> None:
