@@ -51,7 +51,8 @@ _DIGITS = 10
 class Outcome:
     """The result for one conversation.
 
-    ``added`` is the number of new messages, and ``calls`` that of the tool calls in them if it was updated. ``is_other`` is True if the session with its ID is certainly that of another conversation.
+    ``added`` is the number of new messages, and ``calls`` that of the tool calls in them if the session was updated.
+    ``is_other`` is True if the session with its ID is certainly that of another conversation.
     """
 
     action: Action
