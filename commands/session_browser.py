@@ -37,12 +37,14 @@ class Choice:
     """The session to resume, or with ``fork`` the session to copy.
 
     ``hit`` is the match that the user found it by, ``sessions_dir`` its folder if that is one of another project.
+    ``is_imported`` is True if it was another tool's, and was imported just now.
     """
 
     session_id: str
     fork: bool = False
     hit: Hit | None = None
     sessions_dir: Path | None = None
+    is_imported: bool = False
 
 
 class SessionBrowser:
@@ -248,7 +250,10 @@ class ForeignBrowser(SessionBrowser):
         self._found = {glimpse.session_id: glimpse for glimpse in found}
 
     async def titles(self) -> Sequence[SessionTitle]:
-        return [SessionTitle(each.session_id, each.updated_at, _row_title(each)) for each in self._found.values()]
+        return [
+            SessionTitle(each.session_id, each.updated_at, _row_title(each), origin=each.tool)
+            for each in self._found.values()
+        ]
 
     async def last_titles(self) -> Sequence[SessionTitle]:
         return ()
@@ -289,14 +294,17 @@ class ForeignBrowser(SessionBrowser):
     async def trash(self, session_id: str) -> str:  # noqa: ARG002 - as in the base class
         raise UsageError("This session belongs to another tool, and aloop does not change its files.")
 
-    async def take_in(self, session_id: str) -> tuple[str, str]:
+    async def take_in(
+        self, session_id: str, on_write: Callable[[str, str], None] = lambda _id, _note: None
+    ) -> tuple[str, str]:
         """Import a session and return its ID and a sentence about it.
 
-        Raises SessionError.
+        ``on_write`` is called in another thread with the ID and the system message about the origin, before anything is
+        written. Raises SessionError.
         """
-        return await asyncio.to_thread(self._import, self._found[session_id])
+        return await asyncio.to_thread(self._import, self._found[session_id], on_write)
 
-    def _import(self, glimpse: Glimpse) -> tuple[str, str]:
+    def _import(self, glimpse: Glimpse, on_write: Callable[[str, str], None]) -> tuple[str, str]:
         # Imported late for startup time.
         from aloop.importers.formats import FORMATS
         from aloop.importers.peek import read_whole
@@ -305,7 +313,7 @@ class ForeignBrowser(SessionBrowser):
         imported = read_whole(glimpse)
         if imported is None:
             raise SessionNotFound(glimpse.session_id, f"{display_path(glimpse.path)} no longer contains it.")
-        outcome = ImportStore(self._memory.sessions_dir).put(imported)
+        outcome = ImportStore(self._memory.sessions_dir, on_write=on_write).put(imported)
         label, short = FORMATS[glimpse.tool].label, outcome.session_id[:SHORT_ID]
         if outcome.action == "in trash":
             raise UsageError(f"This session was imported before and is in the trash. /restore {short} restores it.")

@@ -110,6 +110,24 @@ async def require_trusted(context: Context, session: Session) -> None:
         raise SessionDeclined(session.id)
 
 
+class Acceptance:
+    """Notes imported sessions, which are not announced: the user asked for them.
+
+    ``problem`` is why that failed, if it did.
+    """
+
+    def __init__(self, trust: TrustFile) -> None:
+        self._trust = trust
+        self.problem = ""
+
+    def add(self, session_id: str, note: str) -> None:
+        """Note a session and the system message about its origin, before it is written."""
+        try:
+            self._trust.remember(accepted=[session_id], texts=[note] if note else [])
+        except StorageError as error:
+            self.problem = str(error)
+
+
 def remember_copy(context: Context, source_id: str, copy_id: str) -> None:
     """Trust a copy as its source; it may be saved before its first turn."""
     try:

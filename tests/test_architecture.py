@@ -48,6 +48,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "aloop.memory.annotations",
         "aloop.memory.pairing",
         "aloop.memory.context",
+        "aloop.memory.origin",
         "aloop.memory.session",
         "aloop.memory.disk*",
         "aloop.tools*",

@@ -59,6 +59,17 @@ def label_of(origin: str | None) -> str:
     return form.label if form else (origin or "")
 
 
+LABEL_CELLS = max(len(form.label) for form in FORMATS.values())
+"""The length of the longest label."""
+KINDS = {"branch": ("branch", "branches"), "subagent": ("subagent run", "subagent runs")}
+"""The names, one and several, of parts of a conversation with their own sessions."""
+
+
+def mark_of(kind: str | None) -> str:
+    """Return what is shown before the title of a branch or subagent run, else nothing."""
+    return f"({KINDS[kind][0]}) " if kind in KINDS else ""
+
+
 TOOLS = tuple(name for name, form in FORMATS.items() if form.module.startswith(("agents.", "databases.")))
 """Formats of programs on this machine, whose sessions are found by the name of the program."""
 PROJECT_TOOLS = tuple(tool for tool in TOOLS if tool != "llm")

@@ -151,7 +151,7 @@ def glimpses_of(
             is_placed = bool(imported.cwd) or tool in _PLACED or unplaced
             if not is_placed or not is_here(tool, imported.cwd, folder):
                 continue
-            updated_at = _updated_at(imported, changed)
+            updated_at = _last_time(tool, path, imported) or datetime.fromtimestamp(changed, UTC)
             session_id = session_id_of(tool, imported.foreign_id)
             title = title_of(imported) or (imported.foreign_id if path.name in _MANY else path.stem)
             messages = _sent(imported) if tool == "aider" else ()
@@ -159,10 +159,15 @@ def glimpses_of(
             yield Glimpse(tool, path, session_id, updated_at, title, imported.foreign_id, origin, messages)
 
 
-def _updated_at(imported: Imported, changed: float) -> datetime:
-    """Return the time of a session: that of its file, unless that has several."""
-    known = imported.updated_at if imported.path and imported.path.name in _MANY else None
-    return known or datetime.fromtimestamp(changed, UTC)
+def _last_time(tool: str, path: Path, imported: Imported) -> datetime | None:
+    """Return the time of the last message, as an import does.
+
+    It is None if only the whole file has it. The program may have changed the file since, and so does a copy of it.
+    """
+    if path.suffix != ".jsonl":
+        return imported.updated_at  # a list of the sessions in a file, or a document that was read whole
+    tail = _read(tool, path, next(_endings(path)))
+    return tail.updated_at if tail else None
 
 
 def _sessions(tool: str, path: Path, folder: Path, limit: int) -> Iterator[Imported]:

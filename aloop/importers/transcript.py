@@ -15,6 +15,7 @@ from aloop.importers.titles import imported_title
 from aloop.llm.json_values import JsonObject
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.context import answer_for
+from aloop.memory.origin import IMPORTED, RECORD
 from aloop.memory.pairing import pair_calls
 from aloop.memory.session import FILE_NAME, MAX_TITLE, TITLE_LENGTH, Session, is_in_future
 from aloop.text import clean_text
@@ -80,7 +81,7 @@ def to_session(session_id: str, imported: Imported) -> Session:
         # Resuming a session switches to its model; the messages keep theirs in any case.
         model=imported.model if (imported.model or "").startswith(_OWN_MODELS) else None,
         forked_from=parent,
-        extra=JsonObject({"imported": {key: value for key, value in origin.items() if value is not None}}),
+        extra=JsonObject({IMPORTED: {key: value for key, value in origin.items() if value is not None}}),
     )
 
 
@@ -137,15 +138,12 @@ def describe_origin(imported: Imported) -> str:
     label = FORMATS[imported.tool].label
     place = f", where it took place in {imported.cwd}" if imported.cwd else ""
     kind = {"session": "conversation", "branch": "branch of a conversation", "subagent": "run of a subagent"}
-    return (
-        f"This {kind[imported.kind]} was imported from {label}{place}. Its tool calls are a record: "
-        "tools with other names than yours are not available here, and files may have changed since."
-    )
+    return f"This {kind[imported.kind]} was imported from {label}{place}. Its tool calls are {RECORD}"
 
 
 def describe_return(label: str) -> str:
     """Return the message for the model before messages from another tool."""
     return (
-        f"The conversation was continued in {label}, from where the next messages were imported. Their tool calls are "
-        "a record: tools with other names than yours are not available here, and files may have changed since."
+        f"The conversation was continued in {label}, from where the next messages were imported. "
+        f"Their tool calls are {RECORD}"
     )

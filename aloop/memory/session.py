@@ -57,7 +57,8 @@ class SessionSummary:
     """One row of a listing; ``problem`` is the reason if the session cannot be read.
 
     If the file's ID cannot be read, ``id`` is the last eight characters of the folder name. ``model`` is the one that
-    a resumed session uses, or that gave the last answer. ``origin`` is the format from which it was imported.
+    a resumed session uses, or that gave the last answer. ``origin`` is the format from which it was imported,
+    and ``kind`` is set for a part of a conversation: ``branch`` or ``subagent``.
     """
 
     id: str
@@ -69,6 +70,7 @@ class SessionSummary:
     problem: str | None = None
     model: str | None = None
     origin: str | None = None
+    kind: str | None = None
 
     @property
     def is_in_future(self) -> bool:
@@ -80,7 +82,7 @@ class SessionSummary:
 class SessionTitle:
     """The part of a session that its first lines contain, for completion.
 
-    ``sessions_dir`` is None for a session of the folder in use. ``origin`` is the format from which it was imported.
+    ``sessions_dir`` is None for a session of the folder in use. ``origin`` and ``kind`` are as in SessionSummary.
     """
 
     id: str
@@ -88,6 +90,7 @@ class SessionTitle:
     title: str
     sessions_dir: Path | None = None
     origin: str | None = None
+    kind: str | None = None
 
     @property
     def key(self) -> str:
@@ -130,13 +133,6 @@ class SaveReport:
     path: Path
     in_recovery_file: bool = False
     notice: str | None = None
-
-
-def origin_of(header: JsonObject) -> str | None:
-    """Return the format from which a session was imported, by the keys of its header."""
-    imported = header.get("imported")
-    origin = imported.get("from") if isinstance(imported, Mapping) else None
-    return str(origin) if isinstance(origin, str) else None
 
 
 def make_title(messages: tuple[LLMMessage, ...], *, with_skipped: bool = False) -> str:

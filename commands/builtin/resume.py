@@ -26,7 +26,7 @@ from commands.pages import Reminder, SearchContext, SessionList
 from commands.registry import Argument, Command, Next, Outcome
 from commands.selection import read_session
 from commands.session_browser import ROW, BrowserWithImports, Choice, ForeignBrowser, save_before_leaving
-from commands.trust import confirm_trust, remember_copy
+from commands.trust import Acceptance, confirm_trust, remember_copy
 
 if TYPE_CHECKING:
     from aloop.llm.message_types import LLMMessage
@@ -50,15 +50,19 @@ async def resume(context: Context, argument: str) -> Outcome | None:
 
     Other words are its filter.
     """
+    refusal = _NOTHING_CHANGED
     try:
         if argument and await _open_named(context, argument):
             return None
         if choice := await _choose(context, argument):
+            if choice.is_imported:
+                short = choice.session_id[:SHORT_ID]
+                refusal = f"Session {short} is saved, but was not resumed. /resume {short} opens it."
             if choice.sessions_dir is not None:
                 return await _move(context, Place(choice.session_id, choice.sessions_dir))
             await (_fork(context, choice.session_id) if choice.fork else _open(context, choice.session_id, choice.hit))
     except SessionDeclined:
-        context.view.info(_NOTHING_CHANGED)
+        context.view.info(refusal)
     return None
 
 
@@ -88,10 +92,9 @@ async def _open(context: Context, wanted: str, hit: Hit | None = None) -> None:
     try:
         session = await context.memory.resume(wanted, admit=partial(confirm_trust, context))
     except (SessionBusy, DuplicateSessionId) as error:
-        if await context.view.confirm(f"{str(error).rstrip('.')}. Open a copy?"):
-            await _fork(context, wanted)
-        else:
-            context.view.info(_NOTHING_CHANGED)
+        if not await context.view.confirm(f"{str(error).rstrip('.')}. Open a copy?"):
+            raise SessionDeclined(wanted) from error
+        await _fork(context, wanted)
         return
     drop(context)
     await report_resumed(context, session, hit)
@@ -179,9 +182,12 @@ async def _import(context: Context, saved: BrowserWithImports) -> Choice | None:
     choice = await context.view.pick(browser)
     if choice is None:
         return None
-    session_id, sentence = await browser.take_in(choice.session_id)
+    acceptance = Acceptance(context.trust)
+    session_id, sentence = await browser.take_in(choice.session_id, acceptance.add)
+    if acceptance.problem:
+        context.view.error(acceptance.problem)
     context.view.info(sentence)
-    return replace(choice, session_id=session_id)
+    return replace(choice, session_id=session_id, is_imported=True)
 
 
 async def _list_recent(context: Context) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from aloop.cli.sessions.output import changed_text, cost_text, model_rows, usage_text
 from aloop.errors import SHORT_ID
 from aloop.formatting import age, display_path, duration_text, format_time, thousands
-from aloop.importers.formats import label_of
+from aloop.importers.formats import label_of, mark_of
 from aloop.llm.cost.pricing import Cost
 from aloop.memory.search.search import Hit
 from aloop.memory.session import SessionStats, SessionSummary
@@ -127,7 +127,7 @@ def _session_row(row: SessionSummary, number: int | None, digits: int, width: in
         return [fit_line(first, width), line((Style.BAD, " " * indent + row.problem))]
     count = _count(row.message_count, width)
     room = max(width - indent - SHORT_ID - _WHEN - len(count) - 4, 8)
-    note = "(dated in the future) " if row.is_in_future else ""
+    note = ("(dated in the future) " if row.is_in_future else "") + mark_of(row.kind)
     label = safe_line(label_of(row.origin))
     origin = f" · {label}" if label and room >= _LEAST_WITH_ORIGIN else ""
     title = fit(note + (safe_line(row.title) or "(no title)"), room - text_width(origin))
@@ -140,9 +140,8 @@ def hit_lines(number: int, hit: Hit, width: int, now: datetime, *, is_first: boo
     if is_first:
         identity = (Style.ACCENT, safe_line(shown_id(hit.session.id)))
         when = (Style.QUIET, f" · {age(hit.session.updated_at, now)} · ")
-        lines.append(
-            fit_line(line(identity, when, (Style.STRONG, safe_line(hit.session.title) or "(no title)")), width)
-        )
+        title = safe_line(hit.session.title) or "(no title)"
+        lines.append(fit_line(line(identity, when, (Style.STRONG, mark_of(hit.session.kind) + title)), width))
         if hit.problem is not None:
             first = fit_line(line(identity, when, (Style.BAD, MARK + "cannot be read")), width)
             lines[-1:] = [first, line((Style.BAD, "  " + hit.problem))]

@@ -13,7 +13,7 @@ from prompt_toolkit.formatted_text import StyleAndTextTuples
 
 from aloop.errors import SHORT_ID, AloopError
 from aloop.formatting import age, quantity
-from aloop.importers.formats import label_of
+from aloop.importers.formats import LABEL_CELLS, label_of, mark_of
 from aloop.memory.search.search import Hit
 from aloop.memory.session import SessionSummary, SessionTitle
 from aloop.sanitize import safe_line
@@ -81,7 +81,6 @@ class Columns:
 _GAP = "  "
 _AGE_CELLS = 12
 _MODEL_CELLS = 16
-_ORIGIN_CELLS = 12
 _FOLDER_CELLS = 20
 _LEAST_TITLE = 20
 _MARK_CELLS = 4  # the number, the mark of the open session and a blank
@@ -98,7 +97,7 @@ def fit_columns(width: int, *, folder: int, messages: int, model: int, origin: i
         "messages": messages,
         "id": SHORT_ID,
         "model": min(model, _MODEL_CELLS),
-        "origin": min(origin, _ORIGIN_CELLS),
+        "origin": min(origin, LABEL_CELLS),
     }
     shown: dict[str, int] = {}
     for name, cells in wanted.items():
@@ -165,8 +164,10 @@ def row_spans(
     if columns.age:
         start += pad(age(session.updated_at, now), columns.age) + _GAP
     fragments: StyleAndTextTuples = [(quiet, start)]
-    title = unjoined(safe_line(session.title)) or "(no title)"
+    title = mark_of(session.kind) + (unjoined(safe_line(session.title)) or "(no title)")
     if row.is_title_only:
+        # Its ID is a word: what the row does.
+        title = title if columns.id else f"{safe_line(session.id)} {title}"
         after = sum(
             cells + len(_GAP) for cells in (columns.folder, columns.origin, columns.model, columns.messages) if cells
         )

@@ -9,17 +9,23 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, auto
+from typing import NamedTuple
 
+from aloop.importers.formats import label_of, mark_of
 from aloop.memory.search.search import Hit
 from aloop.memory.session import SessionTitle
 
-# Kinds of matches, best first; within each, the newest come first. Fuzzy matches come after all of them.
+# Kinds of matches, best first; within each, the newest come first. Fuzzy matches count only without them.
 _ID, _WORD, _PHRASE, _WORDS, _FIRST_MESSAGE = range(5)
+_SPREAD = 4
+"""Characters, for each letter of the filter, in which a fuzzy match has all letters; others would be chance."""
 
 
 @dataclass(slots=True)
 class Entry:
     """A session and its case-folded texts; the first message may be set later.
+
+    ``tool`` has the name and label of the tool that it was imported from, and the mark of a branch.
 
     One that ``is_last`` comes after all others, however well it matches.
     """
@@ -27,13 +33,26 @@ class Entry:
     session: SessionTitle
     id: str
     title: str
+    tool: str = ""
     first_message: str = ""
     is_last: bool = False
 
 
 def entry_of(session: SessionTitle, *, is_last: bool = False) -> Entry:
     """Return the entry of ``session``."""
-    return Entry(session, session.id.lower(), session.title.casefold(), is_last=is_last)
+    origin = session.origin or ""
+    tool = f"{origin} {label_of(origin)} {mark_of(session.kind)}".casefold() if origin else ""
+    return Entry(session, session.id.lower(), session.title.casefold(), tool, is_last=is_last)
+
+
+class _Found(NamedTuple):
+    """The places of entries that match a filter, best first.
+
+    ``candidates`` may match a longer filter, even if they do not match this one well enough.
+    """
+
+    matches: list[int]
+    candidates: list[int]
 
 
 class Matcher:
@@ -41,12 +60,13 @@ class Matcher:
 
     def __init__(self, entries: Sequence[Entry]) -> None:
         self._entries = entries
-        self._known: dict[str, list[int]] = {}
+        self._known: dict[str, _Found] = {}
 
     def find(self, wanted: str) -> Sequence[int]:
-        """Return the indexes of the entries that match by ID prefix, title or message.
+        """Return the indexes of the entries that match by ID, title, tool or message.
 
-        The best come first. In a title, the letters of ``wanted`` match also with others between them.
+        The best come first. If there are none, the letters of ``wanted`` match also with others between them, in a
+        title.
         """
         words = wanted.casefold().split()
         if not words:
@@ -54,20 +74,21 @@ class Matcher:
         phrase = " ".join(words)
         if phrase not in self._known:
             self._known[phrase] = self._ranked(words, phrase, self._candidates(phrase))
-        return self._known[phrase]
+        return self._known[phrase].matches
 
     def _candidates(self, phrase: str) -> Iterable[int]:
         """Return the entries to look at: those that matched a shorter filter, or all."""
         for end in range(len(phrase), 0, -1):
             if (known := self._known.get(phrase[:end])) is not None:
-                return sorted(known)
+                return sorted(known.candidates)
         return range(len(self._entries))
 
-    def _ranked(self, words: list[str], phrase: str, candidates: Iterable[int]) -> list[int]:
+    def _ranked(self, words: list[str], phrase: str, candidates: Iterable[int]) -> _Found:
         ranks: tuple[list[int], ...] = ([], [], [], [], [])
         loose: list[tuple[int, int]] = []
+        far: list[int] = []
         several = len(words) > 1
-        letters = _letters_in_order("".join(words))
+        letters = _Letters("".join(words))
         for place in candidates:
             entry = self._entries[place]
             title = entry.title
@@ -76,28 +97,45 @@ class Matcher:
                 ranks[_ID].append(place)
             elif at >= 0:
                 ranks[_PHRASE if at and title[at - 1].isalnum() else _WORD].append(place)
-            elif several and all(map(title.__contains__, words)):
+            elif phrase in entry.tool or (several and all(word in title or word in entry.tool for word in words)):
                 ranks[_WORDS].append(place)
             elif phrase in entry.first_message or (several and all(map(entry.first_message.__contains__, words))):
                 ranks[_FIRST_MESSAGE].append(place)
-            elif match := letters.match(title):
-                loose.append((match.end() - match.start(1), place))
-        found = [place for rank in ranks for place in rank] + [place for _, place in sorted(loose)]
+            elif span := letters.span(title):
+                loose.append((span[1] - span[0], place))
+                far.append(place)
+        ranked = [place for rank in ranks for place in rank]
+        close = sorted(each for each in loose if letters.is_close(each[0]))
+        found = ranked or [place for _, place in close]
         # The only entry that can be last is at the end of all.
         if found and self._entries[-1].is_last and found[-1] != (last := len(self._entries) - 1) and last in found:
             found.remove(last)
             found.append(last)
-        return found
+        return _Found(found, ranked + far)
 
 
-def _letters_in_order(letters: str) -> re.Pattern[str]:
-    """Return a pattern for ``letters`` in order; group 1 starts at the first.
+class _Letters:
+    """The letters of a filter in order, with other letters between them."""
 
-    Other letters may be between them. The pattern never backtracks.
-    """
-    skips = [f"[^{re.escape(letter)}]*+{re.escape(letter)}" for letter in letters[1:]]
-    first = re.escape(letters[0])
-    return re.compile(f"[^{first}]*+({first}{''.join(skips)})")
+    def __init__(self, letters: str) -> None:
+        # The pattern never backtracks. Group 1 starts at the first letter.
+        skips = [f"[^{re.escape(letter)}]*+{re.escape(letter)}" for letter in letters[1:]]
+        first = re.escape(letters[0])
+        self._pattern = re.compile(f"[^{first}]*+({first}{''.join(skips)})")
+        self._most = _SPREAD * len(letters)
+
+    def is_close(self, length: int) -> bool:
+        """Return True if letters in so many characters are hardly there by chance."""
+        return length <= self._most
+
+    def span(self, title: str) -> tuple[int, int] | None:
+        """Return the shortest part of ``title`` with all letters, None if there is none."""
+        spans: list[tuple[int, int]] = []
+        start = 0
+        while match := self._pattern.match(title, start):
+            spans.append(match.span(1))
+            start = match.start(1) + 1
+        return min(spans, key=lambda span: span[1] - span[0]) if spans else None
 
 
 def matched_places(title: str, wanted: str) -> frozenset[int]:
@@ -111,12 +149,13 @@ def matched_places(title: str, wanted: str) -> frozenset[int]:
         return frozenset(range(at, at + len(phrase)))
     if len(words) > 1 and all(map(folded.__contains__, words)):
         return frozenset(place for word in words for place in range(folded.find(word), folded.find(word) + len(word)))
+    letters = _Letters("".join(words))
+    span = letters.span(folded)
+    if span is None or not letters.is_close(span[1] - span[0]):
+        return frozenset()
     places: list[int] = []
     for letter in "".join(words):
-        place = folded.find(letter, places[-1] + 1 if places else 0)
-        if place < 0:
-            return frozenset()
-        places.append(place)
+        places.append(folded.index(letter, places[-1] + 1 if places else span[0]))
     return frozenset(places)
 
 
@@ -158,14 +197,24 @@ class Picker:
         return len(self._entries)
 
     @property
+    def session_total(self) -> int:
+        """The number of sessions, without the last row."""
+        return len(self._entries) - any(entry.is_last for entry in self._entries[-1:])
+
+    @property
     def hits(self) -> Mapping[str, Sequence[Hit]] | None:
         """The matches in messages by session, None unless messages are searched."""
         return self._hits
 
     @property
     def count(self) -> int:
-        """The number of sessions that match the filter."""
+        """The number of rows that match the filter."""
         return len(self._found)
+
+    @property
+    def session_count(self) -> int:
+        """The number of sessions that match the filter, without the last row."""
+        return len(self._found) - any(self._entries[place].is_last for place in self._found[-1:])
 
     @property
     def highlighted(self) -> SessionTitle | None:

@@ -245,8 +245,8 @@ def _prompt(picker: Picker) -> str:
 
 def _count(shown: Shown) -> StyleAndTextTuples:
     picker = shown.picker
-    total = f"{picker.total:,}{'+' if picker.total and shown.is_reading() else ''}"
-    count = f"{picker.count:,} of {total}" if picker.filter else total
+    total = f"{picker.session_total:,}{'+' if picker.total and shown.is_reading() else ''}"
+    count = f"{picker.session_count:,} of {total}" if picker.filter else total
     return [("class:toolbar", f" {count} ")]
 
 
@@ -272,7 +272,8 @@ def _rows(shown: Shown) -> StyleAndTextTuples:
         folder=max((text_width(row.folder) for row in rows), default=0),
         messages=max([_UNREAD_CELLS, *(len(row.messages) for row in rows)]) if shown.browser.is_own else 0,
         model=max((text_width(row.model) for row in rows), default=0),
-        origin=max((text_width(row.origin) for row in rows), default=0),
+        # The titles of other tools' sessions begin with it.
+        origin=max((text_width(row.origin) for row in rows), default=0) if shown.browser.is_own else 0,
     )
     fragments: StyleAndTextTuples = []
     for row, (_, is_highlighted) in zip(rows, window, strict=True):

@@ -9,6 +9,7 @@ import re
 import sqlite3
 from collections import Counter
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -33,11 +34,27 @@ from tests.importers.reading import (
 )
 
 
+def end_at(path: Path, day: int) -> None:
+    """Set the time of all messages; the files are as old as a copy is."""
+    path.write_text(re.sub(r'"2026-[0-9-]+T', f'"2026-02-0{day}T', path.read_text()))
+    os.utime(path, (1_000 - day, 1_000 - day))
+
+
+def test_time_of_a_long_session_is_that_of_its_last_message(private_home: Path) -> None:
+    path = codex_session(private_home, Path.cwd(), 1)
+    *before, last = path.read_text().splitlines(keepends=True)
+    assert len("".join(before)) > 65_536
+    path.write_text("".join([*before, last.replace(AT, LATER)]))
+    os.utime(path, (1_000, 1_000))
+    [glimpse] = glimpses(Path.cwd())
+    assert glimpse.updated_at == datetime.fromisoformat(LATER)
+
+
 def test_sessions_of_this_folder_are_found_newest_first(private_home: Path) -> None:
     here = Path.cwd()
-    os.utime(claude_session(here, private_home), (1_000, 1_000))
-    os.utime(codex_session(private_home, here, 1), (3_000, 3_000))
-    os.utime(codex_session(private_home, here, 2), (2_000, 2_000))
+    end_at(claude_session(here, private_home), 1)
+    end_at(codex_session(private_home, here, 1), 3)
+    end_at(codex_session(private_home, here, 2), 2)
     codex_session(private_home, private_home / "elsewhere", 3)
     found = glimpses(here)
     assert [(each.tool, each.title) for each in found] == [

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from aloop.cli.console import ProgressBar, json_line, output_width, print_line, print_note
-from aloop.cli.exchange.import_rows import KINDS, ImportTable, import_record, listed, unreadable
+from aloop.cli.exchange.import_rows import ImportTable, import_record, listed, unreadable
 from aloop.cli.exchange.importing import ImportOptions
 from aloop.errors import SHORT_ID, AloopError, SessionError, StorageError, UsageError
 from aloop.formatting import display_path, expand_home, format_time, quantity
 from aloop.importers.databases.sqlite import SQLITE
-from aloop.importers.formats import FORMATS, PROJECT_TOOLS, TOOLS
+from aloop.importers.formats import FORMATS, KINDS, PROJECT_TOOLS, TOOLS
 from aloop.importers.imported import Imported
 from aloop.importers.places import files_of, folders_here, notes_folders, places_of
 from aloop.importers.run import Scan, Selection, find_files, packed_as, size_of

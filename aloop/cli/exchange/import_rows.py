@@ -14,7 +14,7 @@ from pathlib import Path
 from aloop.cli.sessions.output import NO_TITLE
 from aloop.errors import SHORT_ID
 from aloop.formatting import display_path, format_time, quantity
-from aloop.importers.formats import FORMATS
+from aloop.importers.formats import FORMATS, mark_of
 from aloop.importers.imported import Imported
 from aloop.importers.run import Scan
 from aloop.importers.storing.store import Outcome
@@ -22,7 +22,6 @@ from aloop.importers.transcript import title_of
 from aloop.sanitize import visible
 from aloop.width import fit
 
-KINDS = {"branch": ("branch", "branches"), "subagent": ("subagent run", "subagent runs")}
 _ACTIONS = {"imported": ("import", "imported"), "updated": ("update", "updated"), "exported": ("skip", "skipped")}
 """The words in the first column, for a dry run and for an import."""
 _OTHERS = ("skip", "skipped")
@@ -156,4 +155,4 @@ def _date(moment: datetime | None) -> str:
 
 def _title(imported: Imported) -> str:
     title = " ".join(title_of(imported).split()) or NO_TITLE
-    return f"({KINDS[imported.kind][0]}) {title}" if imported.kind in KINDS else title
+    return mark_of(imported.kind) + title

@@ -18,7 +18,7 @@ SessionsAction = Literal[
 
 ACTIONS: dict[SessionsAction, str] = {
     "list": "List sessions, newest first",
-    "search": "Find messages that contain all of the words",
+    "search": "Find messages or sessions that contain all of the words",
     "show": "Show a session, and with --messages its conversation",
     "stats": "Count the messages, tool calls, tokens and cost of a session",
     "export": "Same as `aloop export ID --to FORMAT -o PATH`, for documents",
@@ -81,6 +81,13 @@ class SessionsOptions(CommandOptions):
         return run_sessions(self)
 
 
+_SEARCH = """\
+Matches are the messages that contain all of the words. Of a session without
+one, its title is the match if it contains all of them; if title and messages
+do so only together, the match is the message with most of them. Notes, tags,
+comments and keys of your own are searched, too."""
+
+
 def add_arguments(parser: Parser) -> None:
     """Complete the parser of ``aloop sessions``."""
     parser.set_defaults(options=SessionsOptions)
@@ -105,6 +112,7 @@ def _add_action_arguments(action: SessionsAction, parser: Parser) -> None:
     if action in ("check", "purge"):
         add("id", type=session_prefix, nargs="?", metavar="ID", help=_ID_HELP[action])
     if action == "search":
+        parser.epilog = _SEARCH
         add("words", type=non_empty, nargs="+", metavar="WORDS", help="words to find; quote a phrase")
         add("--limit", type=positive_integer, default=50, metavar="N", help="maximum number of matches (default: 50)")
     if action in ("list", "search"):

@@ -15,7 +15,7 @@ from aloop.errors import SHORT_ID
 from aloop.export.facts import message_facts
 from aloop.export.markdown import format_marks
 from aloop.formatting import display_path, duration_text, format_time, quantity
-from aloop.importers.formats import label_of
+from aloop.importers.formats import LABEL_CELLS, label_of, mark_of
 from aloop.llm.content.parts import marked_text
 from aloop.llm.cost.pricing import Cost
 from aloop.llm.message_types import LLMMessage, Usage
@@ -24,7 +24,7 @@ from aloop.memory.annotations import note_of
 from aloop.memory.codec.emitter import message_record
 from aloop.memory.search.query import Mark
 from aloop.memory.search.search import Hit
-from aloop.memory.session import is_in_future
+from aloop.memory.session import SessionTitle, is_in_future
 from aloop.memory.sessions_dir.catalog import short_name_of
 from aloop.memory.sessions_dir.ids import shown_id
 from aloop.memory.sessions_dir.registry import project_of
@@ -79,7 +79,7 @@ def describe(row: SessionSummary) -> str:
     short = short_name_of(row.id, row.path.parent.name)
     if row.problem is not None:
         return f"session {short}, which cannot be opened ({row.problem})"
-    title = f"“{row.title}”" if row.title else NO_TITLE
+    title = mark_of(row.kind) + (f"“{row.title}”" if row.title else NO_TITLE)
     return f"session {short}, {title}, {quantity(row.message_count, 'message')}"
 
 
@@ -94,7 +94,7 @@ def list_lines(rows: Iterable[SessionSummary], width: int | None, *, with_projec
     if with_project:
         columns.append(_column("PROJECT", [project_name(row.path.parents[1]) for row in listed], _MAX_PROJECT))
     if any(row.origin for row in listed) and (width is None or width >= _LEAST_WITH_ORIGIN):
-        columns.append(_column("FROM", [label_of(row.origin) for row in listed], _MAX_ORIGIN))
+        columns.append(_column("FROM", [label_of(row.origin) for row in listed], LABEL_CELLS))
     yield _row("ID", "UPDATED", "MESSAGES", "".join([*(column[0] for column in columns), "TITLE"]))
     for number, row in enumerate(listed, 1):
         yield _summary_line(row, row.updated_at, width, "".join(column[number] for column in columns))
@@ -107,7 +107,6 @@ def _column(heading: str, texts: Sequence[str], most: int) -> list[str]:
 
 
 _MAX_PROJECT = 30
-_MAX_ORIGIN = 12
 _LEAST_WITH_ORIGIN = 80  # columns
 
 
@@ -130,7 +129,7 @@ def hit_session_line(hit: Hit, sessions_dir: Path | None = None) -> str:
     """
     session = hit.session
     project = f"{project_name(sessions_dir)}: " if sessions_dir else ""
-    return f"{shown_id(session.id)}  {format_time(session.updated_at)}  {project}{hit.problem or _title(session.title)}"
+    return f"{shown_id(session.id)}  {format_time(session.updated_at)}  {project}{hit.problem or _title(session)}"
 
 
 def hit_line(hit: Hit) -> tuple[str, tuple[Mark, ...]]:
@@ -187,9 +186,9 @@ def stats_lines(stats: SessionStats, month: Cost) -> Iterator[str]:
 def _summary_line(row: SessionSummary, moment: datetime, width: int | None, lead: str = "") -> str:
     if row.problem is not None:
         return _row(shown_id(row.id), format_time(moment), "?", lead + row.problem)
-    title = lead + _title(row.title)
+    title = lead + _title(row)
     if is_in_future(moment):
-        title = f"{lead}(dated in the future) {_title(row.title)}"
+        title = f"{lead}(dated in the future) {_title(row)}"
     line = _row(shown_id(row.id), format_time(moment), str(row.message_count), title)
     return line if width is None else fit(visible(line), width)
 
@@ -198,8 +197,8 @@ def _row(identity: str, when: str, count: str, title: str) -> str:
     return f"{identity:{SHORT_ID}}  {when:16}  {count:>8}  {title}"
 
 
-def _title(title: str) -> str:
-    return " ".join(title.split()) or NO_TITLE
+def _title(row: SessionSummary | SessionTitle) -> str:
+    return mark_of(row.kind) + (" ".join(row.title.split()) or NO_TITLE)
 
 
 def _table(*rows: tuple[str, str]) -> Iterator[str]:
@@ -224,7 +223,7 @@ def summary_record(summary: SessionSummary) -> dict[str, Any]:
 
 def trashed_record(session: TrashedSession) -> dict[str, Any]:
     """Return the summary, the time of deletion and the size in bytes."""
-    return asdict(session.summary) | {"deleted_at": session.deleted_at, "size": session.size}
+    return summary_record(session.summary) | {"deleted_at": session.deleted_at, "size": session.size}
 
 
 def finding_record(finding: Finding) -> dict[str, Any]:

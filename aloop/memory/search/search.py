@@ -18,6 +18,7 @@ from aloop.memory.codec.comments import find_comments
 from aloop.memory.codec.schema import EPOCH
 from aloop.memory.codec.serialization import interpret, parse, read_quickly
 from aloop.memory.disk.filesystem import FileSystem
+from aloop.memory.origin import FOREIGN, IMPORTED, is_note, kind_of, origin_of
 from aloop.memory.search.prefilter import Prefilter, decode, start_worker
 from aloop.memory.search.query import Mark, Query, fold, snippet
 from aloop.memory.session import FILE_NAME, Session, SessionTitle
@@ -155,16 +156,20 @@ def find_hits(session: Session, query: Query) -> list[Hit]:
 
     Messages in which the user or the model wrote them come before the work of tools. If there are none, a title with
     all terms is the hit, as message 0. Otherwise, if title and messages together contain all terms, it is the message
-    with most of them.
+    with most of them. Messages that aloop wrote about an import are not searched.
     """
-    title = SessionTitle(session.id, session.updated_at, session.title)
+    title = _title_of(session)
     if not query.terms:
         return []
 
     def hit(number: int, role: str, text: str) -> Hit:
         return Hit(title, number, role, *snippet(text, query))
 
-    said = [(number, message.role, said_in(message)) for number, message in enumerate(session.messages, 1)]
+    said = [
+        (number, message.role, said_in(message))
+        for number, message in enumerate(session.messages, 1)
+        if not is_note(message)
+    ]
     missing = [query.missing(fold(text)) for _, _, text in said]
     whole = [hit(*where) for where, lacks in zip(said, missing, strict=True) if not lacks]
     if whole:
@@ -184,14 +189,36 @@ def _is_written(message: LLMMessage, query: Query) -> bool:
 
 def _find_additions(session: Session, comments: Sequence[tuple[int, str]], query: Query) -> Iterator[Hit]:
     """Yield comments and unknown keys that contain all terms of ``query``."""
-    title = SessionTitle(session.id, session.updated_at, session.title)
+    title = _title_of(session)
     extras = enumerate((session.extra, *(message.extra for message in session.messages)))
     added = [
-        (number, "key", f"{key}: {' '.join(_texts(value))}") for number, extra in extras for key, value in extra.items()
+        (number, "key", text)
+        for number, extra in extras
+        for key, value in extra.items()
+        if (text := _searched(key, value, in_header=not number))
     ]
     for number, kind, text in (*added, *((number, "comment", text) for number, text in comments)):
         if query.terms and not query.missing(fold(text)):
             yield Hit(title, number, kind, *snippet(text, query))
+
+
+def _title_of(session: Session) -> SessionTitle:
+    origin, kind = origin_of(session.extra), kind_of(session.extra)
+    return SessionTitle(session.id, session.updated_at, session.title, origin=origin, kind=kind)
+
+
+_OWN_KEYS = frozenset({IMPORTED, "instructions", "skills"})
+"""Keys of a header that aloop writes: paths, IDs and digests."""
+
+
+def _searched(key: str, value: object, *, in_header: bool) -> str:
+    """Return the searched text of a key; empty for one that only aloop needs."""
+    if in_header and key in _OWN_KEYS:
+        return ""
+    if key == FOREIGN:
+        # Apart from texts, such as errors, it has IDs, names and encrypted data.
+        return " ".join(text for text in _texts(value) if " " in text)
+    return f"{key}: {' '.join(_texts(value))}"
 
 
 def said_in(message: LLMMessage) -> str:

@@ -48,13 +48,21 @@ def header_title(match: re.Match[bytes]) -> str:
     return title.decode(errors="replace")
 
 
-_ORIGIN = b'\nimported:\n  from: "'
+_ORIGIN = re.compile(rb'\nimported:\n  from: "([^"\n]*)"((?:\n  [^\n]*)*)')
+_KIND = re.compile(rb'\n  kind: "?(branch|subagent)\b')
 
 
-def header_origin(data: bytes) -> str | None:
-    """Return the format that a session was imported from, in a file by aloop."""
-    _, found, rest = data.partition(_ORIGIN)
-    return rest.partition(b'"')[0].decode(errors="replace") if found else None
+def header_origin(data: bytes) -> tuple[str | None, str | None]:
+    """Return the format and the kind of an imported session, in a file by aloop.
+
+    They are as in ``aloop.memory.session.SessionSummary``.
+    """
+    # Most sessions were not imported.
+    origin = _ORIGIN.search(data) if b"\nimported:" in data else None
+    if origin is None:
+        return None, None
+    kind = _KIND.search(origin[2])
+    return origin[1].decode(errors="replace"), kind[1].decode() if kind else None
 
 
 ShortIds = Callable[[], Collection[str]]

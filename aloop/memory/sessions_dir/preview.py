@@ -17,7 +17,8 @@ from aloop.llm.message_types import LLMMessage
 from aloop.memory.codec.schema import EPOCH, UUID_PATTERN
 from aloop.memory.codec.serialization import load_session, peek_header, peek_title
 from aloop.memory.disk.filesystem import FileSystem
-from aloop.memory.session import FILE_NAME, SessionSummary, make_title, origin_of
+from aloop.memory.origin import kind_of, origin_of
+from aloop.memory.session import FILE_NAME, SessionSummary, make_title
 from aloop.memory.session_folder.session_file import unreadable
 from aloop.memory.sessions_dir.header import HEADER, HEADER_SIZE, header_origin, header_title
 from aloop.memory.sessions_dir.ids import short_name
@@ -50,6 +51,7 @@ class SessionHeader(NamedTuple):
     problem: SessionFileError | None = None
     written_id: str = ""
     origin: str | None = None
+    kind: str | None = None
 
 
 def read_header(fs: FileSystem, sessions_dir: str, folder: str) -> SessionHeader | None:
@@ -61,8 +63,8 @@ def read_header(fs: FileSystem, sessions_dir: str, folder: str) -> SessionHeader
         if match := HEADER.match(start):
             updated = parse_time(match[3].decode(errors="replace"))
             if updated is not None:
-                title, origin = header_title(match), header_origin(start)
-                return SessionHeader(folder, match[1].decode(), updated, title, origin=origin)
+                origin, kind = header_origin(start)
+                return SessionHeader(folder, match[1].decode(), updated, header_title(match), origin=origin, kind=kind)
         return _read_other_layout(fs, Path(path), folder)
     except (FileNotFoundError, NotADirectoryError):
         return None
@@ -83,7 +85,8 @@ def _read_other_layout(fs: FileSystem, path: Path, folder: str) -> SessionHeader
         return SessionHeader(folder, short_name(folder), _modified(fs, path), problem=error, written_id=written_id)
     # A file written by hand may have no time; 1970 would make it the last of the list.
     updated_at = _modified(fs, path) if session.updated_at == EPOCH else session.updated_at
-    return SessionHeader(folder, session.id, updated_at, session.title, origin=origin_of(session.extra))
+    origin, kind = origin_of(session.extra), kind_of(session.extra)
+    return SessionHeader(folder, session.id, updated_at, session.title, origin=origin, kind=kind)
 
 
 _LAST_ID = re.compile(rb"^id:[ \t]*[\"']?([0-9a-fA-F-]{36})\b", re.MULTILINE)
@@ -146,8 +149,9 @@ def read_summary(
     updated_at = header.updated_at if session.updated_at == EPOCH else session.updated_at
     created_at = updated_at if session.created_at == EPOCH else session.created_at
     model = session.model or next((each.model for each in reversed(session.messages) if each.model), None)
-    count, origin = len(session.messages), origin_of(session.extra)
-    return SessionSummary(session.id, created_at, updated_at, count, session.title, path, model=model, origin=origin)
+    origin, kind = origin_of(session.extra), kind_of(session.extra)
+    count, title = len(session.messages), session.title
+    return SessionSummary(session.id, created_at, updated_at, count, title, path, model=model, origin=origin, kind=kind)
 
 
 _ITEM = b"\n  - role: "
@@ -173,8 +177,10 @@ def _summarize_large(data: bytes, path: Path, header: SessionHeader) -> SessionS
     title = header.title or peek_title(data[:_TITLE_SIZE]) or _title_of(find_first_question(data[:_QUESTION_SIZE]))
     created_at = parse_time(start.get("created_at", "")) or header.updated_at
     count = data.count(b"\n" + found[1] + b"- ", found.start(), end.start())
-    model, origin = start.get("model"), header.origin
-    return SessionSummary(header.id, created_at, header.updated_at, count, title, path, model=model, origin=origin)
+    model, origin, kind = start.get("model"), header.origin, header.kind
+    return SessionSummary(
+        header.id, created_at, header.updated_at, count, title, path, model=model, origin=origin, kind=kind
+    )
 
 
 def _title_of(question: str) -> str:

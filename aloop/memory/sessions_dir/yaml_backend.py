@@ -257,7 +257,7 @@ class YamlBackend:
             with self._explained("list the sessions"):
                 headers = self._catalog.last_made(last_made)
         return [
-            SessionTitle(head.id, head.updated_at, head.title or self._title(head), origin=head.origin)
+            SessionTitle(head.id, head.updated_at, head.title or self._title(head), origin=head.origin, kind=head.kind)
             for head in headers
         ]
 

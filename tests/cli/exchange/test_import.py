@@ -824,3 +824,15 @@ def test_session_is_accepted_before_it_is_written_since_the_import_can_be_killed
 def test_dry_run_accepts_no_session(sessions_dir: Path) -> None:
     assert run(str(chat(Path("talk.json"))), "--dry-run", "--sessions-dir", str(sessions_dir)) == 0
     assert not (state_dir() / "aloop" / "trust").exists()
+
+
+@pytest.mark.parametrize(("name", "arguments"), [("import` without arguments", []), ("import WHAT`", ["claude-code"])])
+def test_json_records_of_an_import_have_the_documented_keys(
+    name: str, arguments: list[str], private_home: Path, sessions_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    claude_session(Path.cwd(), private_home)
+    assert run(*arguments, "--json", "--sessions-dir", str(sessions_dir)) == 0
+    record = json.loads(capsys.readouterr().out.splitlines()[0])
+    page = (Path(__file__).parents[3] / "docs/cli.md").read_text(encoding="utf-8")
+    (row,) = re.findall(rf"^\| `{name} *\|([^|;]*)", page, re.MULTILINE)
+    assert set(re.findall("`([a-z_]+)`", row)) == record.keys()

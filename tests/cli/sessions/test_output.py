@@ -58,11 +58,14 @@ def test_session_without_a_title_shows_a_placeholder() -> None:
 
 
 def test_list_lines_have_a_column_for_the_tools_of_imported_sessions_where_there_is_room() -> None:
-    rows = [replace(ROW, origin="codex"), ROW, replace(ROW, origin="x\x1b[2J" * 9)]
+    rows = [replace(ROW, origin="openai", kind="branch"), ROW, replace(ROW, origin="x\x1b[2J" * 9)]
     heading, *lines = list_lines(rows, None)
-    assert heading.endswith("MESSAGES  FROM          TITLE")
-    assert [line[heading.index("FROM") :] for line in lines[:2]] == ["Codex         A title", f"{'':14}A title"]
-    assert lines[2].endswith("  x^[[2Jx^[[2…  A title")
+    assert heading.endswith("MESSAGES  FROM                TITLE")
+    assert [line[heading.index("FROM") :] for line in lines[:2]] == [
+        "OpenAI messages     (branch) A title",
+        f"{'':20}A title",
+    ]
+    assert lines[2].endswith("  x^[[2Jx^[[2Jx^[[2…  A title")
     assert [len(line) for line in list_lines(rows, 80)] == [len(heading), *map(len, lines)]
     assert "FROM" not in next(list_lines(rows, 79))
     assert "FROM" not in next(list_lines([ROW], None))

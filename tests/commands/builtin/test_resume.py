@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from aloop.errors import UsageError
+from aloop.errors import StorageError, UsageError
 from aloop.export.targets import deliver, to_tool
 from aloop.importers import peek
 from aloop.importers.peek import Glimpse
@@ -245,7 +245,7 @@ async def all_rows(browser: SessionBrowser) -> list[SessionTitle]:
     return [*own, *filter(None, [await browser.last_row()])]
 
 
-async def test_last_row_imports_a_session_of_another_tool_and_asks_before_it_is_resumed(
+async def test_last_row_imports_a_session_of_another_tool_without_announcing_it(
     bench: SetUp, sessions_dir: Path, foreign: Path
 ) -> None:
     save(sessions_dir, FIRST)
@@ -261,7 +261,7 @@ async def test_last_row_imports_a_session_of_another_tool_and_asks_before_it_is_
     stage.view.picks = last
     await dispatch("/resume", stage.context)
     assert rows == [["What is 2+2?", "1 from Claude Code here …"], ["Claude Code · Asked in work"]]
-    assert "was not written by your aloop" in str(stage.view.of("announce")[0])
+    assert stage.view.of("announce") == []  # the user has just chosen it
     assert [message.content for message in stage.memory.messages][1:] == ["Asked in work"]
     assert "Imported 1 message from Claude Code." in str(stage.view.of("info"))
     assert foreign.read_bytes() == before
@@ -282,6 +282,35 @@ async def test_choosing_an_import_does_not_report_that_no_session_is_saved(bench
     await dispatch("/resume", stage.context)
     assert stage.memory.message_count == 2
     assert "No sessions are saved" not in str(stage.view.of("info"))
+
+
+@pytest.mark.usefixtures("foreign")
+async def test_imported_session_that_is_not_resumed_is_reported_as_saved(
+    bench: SetUp, sessions_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def last(browser: SessionBrowser) -> Choice:
+        return Choice((await all_rows(browser))[-1].id)
+
+    async def decline(_notice: str, _question: str) -> bool:
+        return False
+
+    stage = bench()
+    stage.view.picks = last
+    monkeypatch.setattr(stage.context.trust, "remember", fail)
+    monkeypatch.setattr(stage.view, "announce", decline)
+    await dispatch("/resume", stage.context)
+    [title] = await SessionLibrary(sessions_dir).list_titles()
+    short = title.id[:8]
+    assert stage.memory.message_count == 0
+    assert stage.view.of("error") == ["Disk full"]
+    assert stage.view.of("info") == [
+        "Imported 1 message from Claude Code. The other tool's files were not changed.",
+        f"Session {short} is saved, but was not resumed. /resume {short} opens it.",
+    ]
+
+
+def fail(**_entries: object) -> None:
+    raise StorageError("Disk full", Path())
 
 
 @pytest.mark.usefixtures("foreign")

@@ -112,7 +112,7 @@ def test_header_of_a_large_file_in_another_layout_is_read_without_the_rest(
 async def test_origin_of_an_imported_session_is_read_from_its_first_lines(
     sessions_dir: Path, monkeypatch: pytest.MonkeyPatch, title: str
 ) -> None:
-    imported = JsonObject({"imported": {"from": "claude-code", "id": "x"}})
+    imported = JsonObject({"imported": {"from": "claude-code", "id": "x", "branch": "b", "kind": "branch"}})
     whole = replace(
         session(user("Hi")), title=title, extra=imported, forked_from=ID, model="claude-sonnet-4-5-20250929"
     )
@@ -125,13 +125,17 @@ async def test_origin_of_an_imported_session_is_read_from_its_first_lines(
     titles, rows = await library.list_titles(), await library.list_sessions()
     assert {each.id: each.origin for each in titles} == {whole.id: "claude-code", SECOND: None}
     assert {each.id: each.origin for each in rows} == {whole.id: "claude-code", SECOND: None}
+    assert {each.id: each.kind for each in titles} == {whole.id: "branch", SECOND: None}
+    assert {each.id: each.kind for each in rows} == {whole.id: "branch", SECOND: None}
     # Also in other layouts, for which the whole file is read.
     path.write_text(f"version: 1\n{path.read_text()}")
     other.write_text(other.read_text().replace("system_messages:", "imported: yes\nsystem_messages:"))
     assert {each.id: each.origin for each in await library.list_titles()} == {whole.id: "claude-code", SECOND: None}
+    assert {each.kind for each in await library.list_titles()} == {"branch", None}
     monkeypatch.setattr(preview, "_LARGE", 100)
     path.write_bytes(dump_session(whole) + b"z: end\n")
-    assert {each.origin for each in await library.list_sessions()} == {"claude-code", None}
+    found = await library.list_sessions()
+    assert {(each.origin, each.kind) for each in found} == {("claude-code", "branch"), (None, None)}
 
 
 @pytest.mark.parametrize("kind", ["first", "last", "around"])

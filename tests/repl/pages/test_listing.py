@@ -57,6 +57,7 @@ def test_untitled_session_shows_a_placeholder() -> None:
 
 def test_imported_session_shows_its_tool_after_the_title_where_there_is_room() -> None:
     row = replace(summary("Fix the build " * 9), origin="claude-code")
+    assert "  (branch) Fix the build" in to_text(session_lines([replace(row, kind="branch")], 80, NOW))
     wide, narrow = (to_text(session_lines([row], width, NOW)).splitlines()[1] for width in (80, 60))
     assert wide.endswith("… · Claude Code")
     assert "Claude" not in narrow

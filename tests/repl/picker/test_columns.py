@@ -61,6 +61,19 @@ def test_tool_of_an_imported_session_is_shown_last_and_left_out_first() -> None:
     assert "^[[2J" in shown(row_of(replace(SESSION, origin="\x1b[2J"), SUMMARY), 110)
 
 
+def test_row_of_other_tools_keeps_its_verb_without_the_column_of_ids() -> None:
+    row = row_of(SessionTitle("import", NOW, "14 from Codex here …"), None, is_title_only=True)
+    assert "import    just now      14 from Codex" in shown(row, 79)
+    assert shown(row, 45).startswith("    just now      import 14 from Codex here …")
+    assert shown(row, 30).startswith("    import 14 from Codex")
+
+
+def test_branch_and_subagent_run_are_marked_and_labels_are_whole() -> None:
+    row = row_of(replace(SESSION, origin="anthropic", kind="subagent", title="May"), SUMMARY)
+    assert "  (subagent run) May " in shown(row, 119)
+    assert "  Anthropic messages  " in shown(row, 119)
+
+
 def test_title_without_counts_has_their_room() -> None:
     row = replace(row_of(SESSION, SUMMARY), is_title_only=True)
     assert "About the weather in May, at some length" in shown(row, 79)

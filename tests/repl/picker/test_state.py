@@ -59,6 +59,45 @@ def test_filter_sorts_the_best_match_first(text: str, titles: list[str]) -> None
         assert shown(picking)[3] == "with other tea"
 
 
+def test_tool_of_an_imported_session_is_found_by_name_label_and_kind() -> None:
+    path = "Look into ~/code/old/desktop/extra/report.txt"  # has the letters of codex, far from each other
+    picking = Picker(
+        [
+            entry_of(SessionTitle("1", NOW, path, origin="cline")),
+            entry_of(SessionTitle("2", NOW, "Fix the parser", origin="codex", kind="subagent")),
+            entry_of(SessionTitle("3", NOW, "Parser of codex", origin="claude-code")),
+        ]
+    )
+    for text, found in (
+        ("codex", "32"),
+        ("claude-code", "3"),
+        ("Claude Code", "3"),
+        ("roo", "1"),
+        ("codex fix", "2"),
+        ("subagent", "2"),
+        ("cdxtr", ""),
+    ):
+        picking.set_filter(text)
+        assert "".join(session.id for session, _ in picking.window(9)) == found, text
+
+
+def test_scattered_letters_match_only_if_nothing_else_does() -> None:
+    picking = picker("with other tea", "The wthr report")
+    picking.set_filter("wthr")
+    assert shown(picking) == ["The wthr report"]
+    picking.set_filter("wtha")
+    assert shown(picking) == ["with other tea"]
+
+
+def test_row_of_other_tools_is_not_counted_as_a_session() -> None:
+    last = entry_of(SessionTitle("import", NOW, "14 from Codex here"), is_last=True)
+    picking = Picker([entry_of(SessionTitle("1", NOW, "a codex")), entry_of(SessionTitle("2", NOW, "b")), last])
+    assert (picking.session_total, picking.session_count) == (2, 2)
+    picking.set_filter("codex")
+    assert (picking.total, picking.count, picking.session_count) == (3, 2, 1)
+    assert Picker([]).session_total == 0
+
+
 def test_id_prefix_ranks_before_a_title() -> None:
     picking = picker("20000000 things", "b", "c")
     picking.set_filter("200")
