@@ -92,7 +92,7 @@ def as_transcript(messages: Sequence[LLMMessage]) -> list[LLMMessage]:
     result without a call, an answer before the first question and an empty message are skipped.
     """
     messages = [
-        replace(message, interrupted=True) if _is_asked(message) and _is_stopped(answer) else message
+        replace(message, interrupted=True) if _is_stopped(answer) and _is_asked(message) else message
         for message, answer in pairwise([*messages, LLMMessage("user", "")])
     ]
     first = next((number for number, message in enumerate(messages) if _is_asked(message)), len(messages))

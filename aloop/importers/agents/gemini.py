@@ -100,7 +100,7 @@ def _add_user(builder: Builder, record: Mapping[str, Any], answered: set[str]) -
     words = _text(builder, content)
     if words:
         named = [part["fileData"] for part in objects(content) if part.get("fileData")]
-        builder.user(words, at, skip=words.startswith("<session_context>"), foreign={"files": named})
+        builder.user(words, at, skip=words.startswith("<session_context>"), foreign={"files": named} if named else {})
 
 
 def _add_answer(builder: Builder, record: Mapping[str, Any], answered: set[str]) -> None:

@@ -234,7 +234,8 @@ def _add_tool(builder: Builder, draft: Draft, part: Mapping[str, Any], outputs: 
     metadata = mapping(state.get("metadata"))
     exit_code = metadata.get("exit")
     failed = status == "error" or (isinstance(exit_code, int) and exit_code != 0)
-    foreign = {OUTPUT_FILE: metadata.get(_OUTPUT_PATH)}
+    saved = metadata.get(_OUTPUT_PATH)
+    foreign = {OUTPUT_FILE: saved} if saved else {}
     builder.result(call_id, words, ended or draft.at, is_error=failed, foreign=foreign)
 
 
