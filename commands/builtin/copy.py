@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import threading
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -67,7 +66,6 @@ def code_blocks(text: str) -> list[str]:
 
 
 _SECONDS = 5.0
-_INTERVAL = 0.05  # seconds between two looks whether the user has cancelled the command
 
 # Each program with its arguments, after the variable that it needs.
 _PROGRAMS = (
@@ -112,34 +110,45 @@ async def exchange(command: Sequence[str], given: bytes | None = None) -> bytes 
     # Imported late for start-up time.
     from aloop.tools.base import in_thread
 
-    return await in_thread(lambda stop: _communicate(command, given, stop))
+    running: list[subprocess.Popen[bytes]] = []
 
+    def work(stop: threading.Event) -> bytes | None:
+        with _start(command, takes_input=given is not None) as process:
+            running.append(process)
+            if stop.is_set():  # before the caller knew of the process
+                _kill_group(process)
+            try:
+                output, _ = process.communicate(given, _SECONDS)
+            except subprocess.TimeoutExpired:
+                _kill_group(process)
+                return None
+        return (output or b"") if process.returncode == 0 else None
 
-def _communicate(command: Sequence[str], given: bytes | None, stop: threading.Event) -> bytes | None:
     try:
-        process = subprocess.Popen(  # noqa: S603 - a program that the user has installed
-            command,
-            stdin=subprocess.DEVNULL if given is None else subprocess.PIPE,
-            # A program that gets the text may stay in the background, as xclip does, and would keep a pipe open.
-            stdout=subprocess.PIPE if given is None else subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            process_group=0,
-        )
+        return await in_thread(work)
     except OSError:
         return None
-    ends_at = time.monotonic() + _SECONDS
-    with process:
-        while True:
-            try:
-                output, _ = process.communicate(given, _INTERVAL)
-            except subprocess.TimeoutExpired:
-                given = None  # is taken only once, and remembered
-                if stop.is_set() or time.monotonic() > ends_at:
-                    with suppress(PermissionError):  # macOS: only zombies are left
-                        os.killpg(process.pid, signal.SIGKILL)
-                    return None
-            else:
-                return (output or b"") if process.returncode == 0 else None
+    finally:
+        for process in running:
+            _kill_group(process)
+
+
+def _start(command: Sequence[str], *, takes_input: bool) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(  # noqa: S603 - a program that the user has installed
+        command,
+        stdin=subprocess.PIPE if takes_input else subprocess.DEVNULL,
+        # A program that gets the text may stay in the background, as xclip does, and would keep a pipe open.
+        stdout=subprocess.DEVNULL if takes_input else subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        process_group=0,
+    )
+
+
+def _kill_group(process: subprocess.Popen[bytes]) -> None:
+    """Kill a process that has not ended, with the others of its group."""
+    if process.poll() is None:
+        with suppress(ProcessLookupError, PermissionError):  # macOS raises the second one for zombies
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 COMMAND = Command(

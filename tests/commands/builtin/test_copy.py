@@ -24,8 +24,8 @@ def no_program(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(copy_module, "_PROGRAMS", [("CLIPBOARD_FILE", ("copy-program",))])
 
 
-async def answered(bench: SetUp) -> Bench:
-    stage = bench(answer(ANSWER))
+async def answered(bench: SetUp, text: str = ANSWER) -> Bench:
+    stage = bench(answer(text))
     await dispatch("Hi", stage.context)
     return stage
 
@@ -41,9 +41,21 @@ async def test_last_answer_or_a_code_block_is_copied(bench: SetUp) -> None:
     )
 
 
-async def test_slow_program_gets_the_text(bench: SetUp, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+async def test_slow_program_gets_a_long_text(bench: SetUp, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     program = tmp_path / "copy-program"
     program.write_text('#!/bin/sh\nsleep 0.3\ncat > "$CLIPBOARD_FILE"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setenv("CLIPBOARD_FILE", str(tmp_path / "copied"))
+    long = "long " * 100_000 + "."
+    stage = await answered(bench, long)
+    await dispatch("/copy", stage.context)
+    assert (tmp_path / "copied").read_text() == long
+
+
+async def test_program_gets_the_text(bench: SetUp, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    program = tmp_path / "copy-program"
+    program.write_text('#!/bin/sh\ncat > "$CLIPBOARD_FILE"\n')
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     monkeypatch.setenv("CLIPBOARD_FILE", str(tmp_path / "copied"))
