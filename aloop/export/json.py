@@ -14,7 +14,7 @@ from typing import Any
 
 from aloop.export.attached import ATTACHED, attached_files
 from aloop.export.base import Document
-from aloop.memory.codec.emitter import message_record
+from aloop.memory.codec.message_record import message_record
 from aloop.memory.session import Session
 
 # Characters in texts that YAML forbids or reads as line endings, and those that control a terminal.

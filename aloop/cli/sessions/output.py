@@ -21,7 +21,7 @@ from aloop.llm.cost.pricing import Cost
 from aloop.llm.message_types import LLMMessage, Usage
 from aloop.memory import Session, SessionStats, SessionSummary
 from aloop.memory.annotations import note_of
-from aloop.memory.codec.emitter import message_record
+from aloop.memory.codec.message_record import message_record
 from aloop.memory.search.query import Mark
 from aloop.memory.search.search import Hit
 from aloop.memory.session import SessionTitle, is_in_future

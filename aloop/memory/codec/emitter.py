@@ -1,6 +1,6 @@
-"""Write sessions as YAML, and messages as JSON data.
+"""Write sessions as YAML.
 
-The YAML has the layout of the specification's sample. Multi-line text becomes a literal block, one-line text a quoted
+The text has the layout of the specification's sample. Multi-line text becomes a literal block, one-line text a quoted
 scalar, and an identifier a plain scalar. Text that a literal block cannot represent (control characters, line breaks
 other than LF) is double-quoted and broken at line ends. The output is YAML 1.1, as read by libyaml and PyYAML, and
 means the same in YAML 1.2.
@@ -101,7 +101,6 @@ END_MARKER = "...\n"
 ITEM_COLUMN = 2
 FLAGS = ("is_error", "interrupted", "skip", "summary")
 """The boolean keys of a message, in the order of the file."""
-_THINKING = ("thinking", "signature", "redacted", "after_chars", "after_calls", "prefix")
 _FIGURES = tuple(figure.name for figure in fields(Usage))
 _ALWAYS_SHOWN = ("input_tokens", "output_tokens")
 MAX_DIGITS = 15
@@ -323,7 +322,7 @@ def _provenance(message: LLMMessage, column: int) -> Iterator[str]:
     """Yield the lines of when, who and what it cost."""
     margin = " " * column
     if message.at is not None:
-        yield f'{margin}at: "{_time_text(message.at)}"\n'
+        yield f'{margin}at: "{time_text(message.at)}"\n'
     if message.cost is not None:
         yield f"{margin}cost: {message.cost:f}\n"
     if message.duration_ms is not None:
@@ -339,7 +338,8 @@ def _provenance(message: LLMMessage, column: int) -> Iterator[str]:
                     yield f"{margin}    {key}: {emit_word(digest, column + 6)}\n"
 
 
-def _time_text(moment: datetime) -> str:
+def time_text(moment: datetime) -> str:
+    """Return the time of a message as ISO 8601, exactly."""
     return moment.isoformat(timespec="microseconds" if moment.microsecond % 1000 else "milliseconds")
 
 
@@ -421,63 +421,3 @@ def storable(message: LLMMessage) -> LLMMessage:
     if usage == message.usage and thinking == message.thinking:
         return message
     return replace(message, usage=usage, thinking=thinking)
-
-
-def message_record(message: LLMMessage) -> dict[str, Any]:
-    """Return a message as JSON data; of the empty keys, only ``content`` is included."""
-    record: dict[str, Any] = {"role": message.role, "content": message.content}
-    if message.parts:
-        record["content"] = list(map(_part_record, split_content(message.content or "", message.parts)))
-    if message.tool_calls:
-        record["tool_calls"] = list(map(_call_record, message.tool_calls))
-    for name in ("tool_call_id", "name", "model", "output_file", "stop_reason", "layout", "provider", *FLAGS):
-        if value := getattr(message, name):
-            record[name] = value
-    if message.blocks:
-        record["blocks"] = [{"json": block} for block in message.blocks]
-    if message.thinking:
-        record["thinking"] = [_thinking_record(block) for block in message.thinking]
-    extra = message.extra.as_dict()
-    record |= _provenance_record(message)
-    if message.usage:
-        record["usage"] = asdict(message.usage) | extra.get("usage", {})
-    return record | {key: value for key, value in extra.items() if key != "usage"}
-
-
-def _part_record(part: str | ContentPart) -> dict[str, Any]:
-    if isinstance(part, str):
-        return {"type": "text", "text": part}
-    known: dict[str, Any] = {}
-    if part.is_own:
-        known = {"type": part.kind, "file": part.file, "media_type": part.media_type, "size": part.size}
-        known |= {"name": part.name}
-        known = {key: value for key, value in known.items() if value or key in ("type", "file")}
-    return known | part.extra.as_dict()
-
-
-def _provenance_record(message: LLMMessage) -> dict[str, Any]:
-    known: dict[str, Any] = {
-        "at": message.at and _time_text(message.at),
-        "cost": None if message.cost is None else float(message.cost),
-        "duration_ms": message.duration_ms,
-        "permission": message.permission and _without_blanks(asdict(message.permission)),
-        "files": [_without_blanks(asdict(change)) for change in message.files] or None,
-    }
-    return {key: value for key, value in known.items() if value is not None}
-
-
-def _without_blanks(texts: dict[str, str]) -> dict[str, str]:
-    first = next(iter(texts))
-    return {key: text for key, text in texts.items() if text or key == first}
-
-
-def _call_record(call: ToolCall) -> dict[str, Any]:
-    extra = call.extra.as_dict()
-    function: dict[str, Any] = {"name": call.name, "arguments": call.arguments} | extra.get("function", {})
-    known: dict[str, Any] = {"id": call.id, "type": "function"}
-    return known | extra | {"function": function}
-
-
-def _thinking_record(block: ThinkingBlock) -> dict[str, Any]:
-    known: dict[str, Any] = {name: getattr(block, name) for name in _THINKING}
-    return known | block.extra.as_dict()

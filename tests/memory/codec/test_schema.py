@@ -26,7 +26,7 @@ from aloop.llm.message_types import (
     Usage,
 )
 from aloop.memory import MemoryManager
-from aloop.memory.codec.emitter import message_record
+from aloop.memory.codec.message_record import message_record
 from aloop.memory.codec.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from aloop.memory.codec.schema import (
     FUNCTION_KEYS,
