@@ -29,11 +29,12 @@ from aloop.memory.conversation import Change, Conversation, describe_changes
 from aloop.memory.disk.filesystem import explain_error, explained, new_limits
 from aloop.memory.disk.locks import OpenLock, write_lock
 from aloop.memory.session import FILE_NAME, SaveReport, Session
+from aloop.memory.session_folder.dated_names import dated_name
 from aloop.memory.session_folder.journal import Journal
 from aloop.memory.session_folder.media import keep_media
 from aloop.memory.session_folder.outputs import KeptOutput, keep_output
 from aloop.memory.session_folder.recovery import RecoveredFile
-from aloop.memory.session_folder.session_file import TRIES, ConcurrentChange, SessionFile, time_mark
+from aloop.memory.session_folder.session_file import TRIES, ConcurrentChange, SessionFile
 from aloop.memory.session_folder.size_limit import SizeWarning
 from aloop.memory.sessions_dir.crash_recovery import recover_session
 from aloop.memory.sessions_dir.folders import remove_unused
@@ -497,7 +498,7 @@ def _describe_reload(conversation: Conversation, old: SessionFile, fresh: Sessio
     changes = describe_changes(conversation.messages[: conversation.saved], fresh.session.messages)
     notice = f"{'Edited' if own else f'{FILE_NAME} was edited'}: {changes}."
     if changes.removed:
-        copy = old.path.with_name(f"session.before-{time_mark()}.yaml")
+        copy = old.path.with_name(dated_name("before"))
         old.copy_to(copy)
         notice += f" The previous version is kept as {copy.name}."
     return Problem(notice) if changes.removed and not own else notice

@@ -20,7 +20,8 @@ from aloop.memory.codec.serialization import interpret, load_session, parse
 from aloop.memory.disk.filesystem import FileSystem, write_atomic
 from aloop.memory.disk.locks import write_lock
 from aloop.memory.session import FILE_NAME
-from aloop.memory.session_folder.session_file import TRIES, ConcurrentChange, SessionFile, dated_name, read_mark
+from aloop.memory.session_folder.dated_names import dated_name, read_mark
+from aloop.memory.session_folder.session_file import TRIES, ConcurrentChange, SessionFile
 
 IS_DRAFT = re.compile(r"session\.edited-.*\.yaml").fullmatch
 """Matches the file names of drafts."""

@@ -23,8 +23,9 @@ from aloop.memory.conversation import Conversation
 from aloop.memory.disk.filesystem import FileSystem
 from aloop.memory.disk.locks import acquire
 from aloop.memory.session import FILE_NAME, SaveReport
+from aloop.memory.session_folder.dated_names import dated_name, time_mark
 from aloop.memory.session_folder.journal import JournalRecord, is_journal, is_written, read_journal
-from aloop.memory.session_folder.session_file import TRIES, ConcurrentChange, SessionFile, dated_name, time_mark
+from aloop.memory.session_folder.session_file import TRIES, ConcurrentChange, SessionFile
 
 IS_JOURNAL_KEPT = re.compile(r"journal\.(?:damaged|foreign)-.*\.yaml").fullmatch
 IS_RECOVERED = re.compile(r"session\.recovered-.*\.yaml").fullmatch

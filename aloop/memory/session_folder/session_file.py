@@ -5,14 +5,10 @@ A save adds messages and changes only what differs; every other byte of the file
 
 from __future__ import annotations
 
-import contextlib
 import errno
-import os
-import time
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 from aloop.errors import SessionFileError, UnstorableValue
@@ -35,175 +31,12 @@ from aloop.memory.codec.text_layout import (
 )
 from aloop.memory.disk.filesystem import FileSystem, write_atomic
 from aloop.memory.session import Session
+from aloop.memory.session_folder.dated_names import dated_name
+from aloop.memory.session_folder.replaced_file import GROWTH, ReplacedFile, Signature, is_settled, seen_after, signature
 
 _ITEM = b"\n  - "
-_GROWTH = 2
-"""The factor by which a file may have grown since it was seen, to be read again at any limit."""
-Signature = tuple[int, int, int, int, int]
-
-
-def signature(status: os.stat_result) -> Signature:
-    """Return the values that change when a file is written, or replaced by another."""
-    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-
-
-_TICK_NS = 20_000_000
-"""Nanoseconds within which two changes may leave the same time: longer than a tick of the kernel's clock."""
-_SECOND_NS = 1_000_000_000
-
-
-def is_coarse(seen: Signature) -> bool:
-    """Return True if the file system seems to store times in whole seconds."""
-    return all(moment % _SECOND_NS == 0 for moment in seen[3:])
-
-
-def is_settled(seen: Signature) -> bool:
-    """Return True if a later change will certainly change the signature.
-
-    It is False just after a change, and always with coarse times: then only the content shows a change of equal length.
-    """
-    return not is_coarse(seen) and time.time_ns() - max(seen[3:]) > _TICK_NS
-
-
-def last_write(seen: Signature) -> tuple[int, int]:
-    """Return size and modification time, which survive the loss of a name."""
-    return seen[2:4]
-
-
-def seen_after(fs: FileSystem, path: Path, written: os.stat_result) -> Signature:
-    """Return the signature of a file that aloop has just written.
-
-    ``written`` is its status before the rename, which changes the file's times. If another process has replaced or
-    changed the file since, the result differs from its present signature, so that the next comparison finds the change.
-    """
-    try:
-        now = fs.lstat(path)
-    except OSError:
-        return signature(written)
-    same = os.path.samestat(now, written) and now.st_size == written.st_size and now.st_mtime_ns == written.st_mtime_ns
-    return signature(now if same else written)
-
-
-@dataclass(slots=True)
-class _WatchedFile:
-    """A replaced file; ``checksum`` is that of its content if ``seen`` is not settled."""
-
-    descriptor: int
-    seen: tuple[int, int]
-    base: int
-    checksum: int | None
-
-
-@dataclass(slots=True)
-class ReplacedFile:
-    """The version of a session's file that the last save replaced, kept open.
-
-    An editor that has the old file open may still write to it. It is watched for such late edits. Versions no longer
-    watched are closed when no one waits for it, because the disk then frees their blocks.
-    """
-
-    fs: FileSystem
-    _watched: _WatchedFile | None = None
-    _unwatched: list[int] = field(default_factory=list)
-
-    @property
-    def held(self) -> int:
-        """The number of open files."""
-        return len(self._unwatched) + (self._watched is not None)
-
-    def take(self, path: Path) -> int | None:
-        """Open the file about to be replaced, or return None if there is none.
-
-        Needed even if it will not be watched: otherwise the save would wait while the disk frees its blocks. Raises
-        OSError.
-        """
-        self._close_unwatched()  # those of a save that could not be synced
-        try:
-            return self.fs.open_read(path)
-        except FileNotFoundError:
-            return None
-
-    def put(
-        self, descriptor: int | None, seen: Signature, base: int, *, watch: bool, checksum: int | None = None
-    ) -> None:
-        """Keep the result of ``take`` after the replacement, instead of the previous file.
-
-        ``seen`` is its signature when it was last read, ``base`` the number of messages it then had, ``checksum`` that
-        of its content if the signature is not settled.
-        """
-        self._stop_watching()
-        if descriptor is not None and watch:
-            self._watched = _WatchedFile(descriptor, last_write(seen), base, checksum)
-        elif descriptor is not None:
-            self._unwatched.append(descriptor)
-
-    def late_edit(self) -> tuple[bytes, int] | None:
-        """Return the watched file's new content and ``base``, or None if unchanged.
-
-        Raises OSError.
-        """
-        watched = self._watched
-        if watched is None:
-            return None
-        status = signature(self.fs.fstat(watched.descriptor))
-        now = last_write(status)
-        if now == watched.seen and watched.checksum is None:
-            return None
-        settled = is_settled(status)
-        data = self.fs.read_open(watched.descriptor, allowed=_GROWTH * watched.seen[0])
-        found, before = zlib.crc32(data), (watched.seen, watched.checksum)
-        watched.seen, watched.checksum = now, None if settled else found
-        return None if before == (now, found) else (data, watched.base)
-
-    def give_back(self) -> None:
-        """Close the unwatched files on a thread, after the new version is durable."""
-        while self._unwatched:
-            self.fs.close_behind(self._unwatched.pop())
-
-    def forget(self) -> None:
-        """Close all files."""
-        self._stop_watching()
-        self._close_unwatched()
-
-    def _stop_watching(self) -> None:
-        if self._watched is not None:
-            self._unwatched.append(self._watched.descriptor)
-            self._watched = None
-
-    def _close_unwatched(self) -> None:
-        while self._unwatched:
-            with contextlib.suppress(OSError):  # it was only read
-                self.fs.close(self._unwatched.pop())
-
-
-_TIME_FORMAT = "%Y%m%dT%H%M%S.%f"
-"""A time in a file name: sortable, and without characters that some file systems do not allow."""
-TIME_MARK = r"\d{8}T\d{6}\.\d{6}Z?"
-"""The pattern of a time in a file name."""
 TRIES = 20
 """Attempts to replace a file that another program keeps changing."""
-
-
-def time_mark(moment: datetime | None = None) -> str:
-    """Return ``moment``, or the present time, as it is written in file names: in UTC."""
-    return (moment or datetime.now(UTC)).astimezone(UTC).strftime(f"{_TIME_FORMAT}Z")
-
-
-def read_mark(mark: str) -> datetime:
-    """Return the time of a mark; raises ValueError if it is not a time.
-
-    Marks of version 0.1.0 have no ``Z``, and are local time.
-    """
-    moment = datetime.strptime(mark.removesuffix("Z"), _TIME_FORMAT)
-    return moment.replace(tzinfo=UTC) if mark.endswith("Z") else moment.astimezone()
-
-
-def dated_name(kind: str, moment: datetime | None = None) -> str:
-    """Return the name of a file beside session.yaml, made at ``moment`` (now).
-
-    ``kind`` is one of before, edited, recovered and undone.
-    """
-    return f"session.{kind}-{time_mark(moment)}.yaml"
 
 
 def unreadable(path: Path, cause: OSError) -> SessionFileError:
@@ -318,7 +151,7 @@ class SessionFile:
     @property
     def allowed(self) -> int:
         """The bytes up to which the file is read again, also beyond the limit."""
-        return _GROWTH * self.size
+        return GROWTH * self.size
 
     def _raw(self) -> bytes | bytearray:
         """Return the bytes of the file as last seen."""

@@ -23,7 +23,8 @@ from aloop.memory.codec.patch import VerbatimMessages
 from aloop.memory.codec.serialization import interpret, parse
 from aloop.memory.conversation import Conversation, last_turn
 from aloop.memory.disk.filesystem import FileSystem, write_atomic
-from aloop.memory.session_folder.session_file import TIME_MARK, SessionFile, dated_name, read_mark
+from aloop.memory.session_folder.dated_names import TIME_MARK, dated_name, read_mark
+from aloop.memory.session_folder.session_file import SessionFile
 
 _NAME = re.compile(rf"session\.undone-({TIME_MARK})\.yaml")
 _EARLIEST = datetime.fromtimestamp(0, UTC)

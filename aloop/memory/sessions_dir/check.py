@@ -20,11 +20,12 @@ from aloop.memory.disk.filesystem import FILE_MODE, FOLDER_MODE, FileSystem, lef
 from aloop.memory.disk.locks import write_lock
 from aloop.memory.merging.merge import CannotMerge, merge_sessions
 from aloop.memory.session import FILE_NAME, Session
+from aloop.memory.session_folder.dated_names import dated_name
 from aloop.memory.session_folder.draft import IS_DRAFT
 from aloop.memory.session_folder.media import read_media
 from aloop.memory.session_folder.outputs import FOLDER as OUTPUTS
 from aloop.memory.session_folder.recovery import IS_JOURNAL_KEPT, IS_RECOVERED, journals
-from aloop.memory.session_folder.session_file import dated_name, unreadable
+from aloop.memory.session_folder.session_file import unreadable
 from aloop.memory.session_folder.undo import is_undone, read_undone
 from aloop.memory.sessions_dir.catalog import find_duplicate_ids
 from aloop.memory.sessions_dir.ids import short_name

@@ -19,7 +19,7 @@ from aloop.formatting import display_path
 from aloop.memory.disk.filesystem import FileSystem
 from aloop.memory.disk.locks import OpenLock, write_lock
 from aloop.memory.session import FILE_NAME, SessionSummary
-from aloop.memory.session_folder.session_file import TIME_MARK, read_mark, time_mark
+from aloop.memory.session_folder.dated_names import TIME_MARK, read_mark, time_mark
 from aloop.memory.sessions_dir.catalog import Catalog, Entry, duplicate_id
 from aloop.memory.sessions_dir.ids import may_mean, short_name
 from aloop.memory.sessions_dir.index import add_to_index, read_index, write_index

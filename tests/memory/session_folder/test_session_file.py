@@ -9,7 +9,6 @@ import os
 import random
 import tempfile
 import time
-from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -26,35 +25,15 @@ from aloop.memory.codec.serialization import ParsedDocument, dump_session, load_
 from aloop.memory.disk.filesystem import SYSTEM
 from aloop.memory.session import Session
 from aloop.memory.session_folder import session_file
-from aloop.memory.session_folder.session_file import ConcurrentChange, SessionFile, time_mark
+from aloop.memory.session_folder.session_file import ConcurrentChange, SessionFile
 from tests.memory import examples
 from tests.memory.examples import ID, LATER, NOWHERE, RICH, SPEC_SAMPLE, answer, session, user
 from tests.memory.faults import CoarseFileSystem, FaultyFileSystem
 from tests.memory.handwritten import write_by_hand
+from tests.memory.session_folder.saving import FIRST, add
 from tests.properties import scaled
 
 EVEN_LATER = LATER + timedelta(minutes=1)
-FIRST = (user("Hi"), answer("Hello"))
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "session.yaml"
-
-
-@pytest.fixture
-def stored(fs: FaultyFileSystem, path: Path) -> SessionFile:
-    """A session of two messages, just written."""
-    return SessionFile.create(fs, path, session(*FIRST))
-
-
-def add(stored: SessionFile, *messages: LLMMessage, system: str | None = None) -> Session:
-    """Save ``messages`` as the next ones and return the expected session."""
-    grown = replace(stored.session, updated_at=LATER, messages=(*stored.session.messages, *messages))
-    if system is not None:
-        grown = replace(grown, system_messages=(LLMMessage("system", system),))
-    stored.save(grown, messages, system_changed=system is not None)
-    return grown
 
 
 def on_disk(path: Path) -> Session:
@@ -252,66 +231,6 @@ def test_file_beside_holds_the_result_of_the_save(stored: SessionFile, path: Pat
     assert on_disk(recovered).messages == (*grown.messages, user("Again"))
 
 
-def test_late_edit_of_the_replaced_file_is_detected(stored: SessionFile, fs: FaultyFileSystem, path: Path) -> None:
-    """An editor that had the old file open writes to it."""
-    with path.open("r+b") as editor:
-        grown = replace(stored.session, updated_at=LATER, messages=(*FIRST, user("More")))
-        stored.save(grown, [user("More")], watch=True)
-        assert stored.late_edit() is None
-        editor.write(dump_session(session(user("Edited"), answer("Hello"))))
-        editor.truncate()
-    late = stored.late_edit()
-    assert late is not None
-    assert late.session.messages == (user("Edited"), answer("Hello"))
-    assert late.base == 2
-    assert stored.late_edit() is None
-    stored.forget_replaced()
-
-
-def test_old_version_is_closed_after_the_new_one_is_durable(stored: SessionFile, fs: FaultyFileSystem) -> None:
-    fs.calls.clear()
-    add(stored, user("And then?"))
-    stored.sync()
-    assert [name for name, _ in fs.calls][-2:] == ["sync_folder", "close_behind"]
-    assert stored.replaced.held == 0
-
-
-def test_saves_that_cannot_be_synced_keep_one_old_version_open(stored: SessionFile, fs: FaultyFileSystem) -> None:
-    fs.fail("sync_folder")
-    for _ in range(3):
-        add(stored, user("And then?"))
-        with pytest.raises(OSError, match="space"):
-            stored.sync()
-    assert stored.replaced.held == 1
-    fs.heal()
-    stored.sync()
-    assert stored.replaced.held == 0
-
-
-def test_saves_leave_no_open_descriptors(fs: FaultyFileSystem, path: Path) -> None:
-    stored = SessionFile.create(fs, path, session(*FIRST))
-    versions = {path.stat().st_ino}
-    for number in range(3):
-        grown = replace(stored.session, messages=(*stored.session.messages, user(str(number))))
-        stored.save(grown, [user(str(number))], watch=True)
-        versions.add(path.stat().st_ino)
-    assert _open_files() & versions  # the replaced version, watched until it is forgotten
-    fs.fail("replace")
-    with pytest.raises(OSError, match="No space"):
-        stored.save(stored.session, [], watch=True)
-    stored.forget_replaced()
-    assert not _open_files() & versions
-
-
-def _open_files() -> set[int]:
-    """Return the inodes that this process has open."""
-    inodes = set()
-    for file in Path("/dev/fd").iterdir():
-        with suppress(OSError):  # the descriptor of the folder itself is closed by now
-            inodes.add(os.fstat(int(file.name)).st_ino)
-    return inodes
-
-
 @pytest.mark.parametrize("cases", [200, pytest.param(10_000, marks=pytest.mark.stress)])
 def test_saves_to_hand_written_files_read_back_the_same(fs: FaultyFileSystem, path: Path, cases: int) -> None:
     for seed in range(cases):
@@ -349,25 +268,6 @@ def test_edit_of_equal_length_right_after_a_save_is_noticed(path: Path, kind: ty
                 add(stored, user("lost?"))
         stored = SessionFile.read(stored.fs, path)
         assert not stored.changed_on_disk()
-
-
-@pytest.mark.parametrize("kind", [FaultyFileSystem, CoarseFileSystem])
-def test_late_edit_of_equal_length_right_after_a_save_is_noticed(path: Path, kind: type[FaultyFileSystem]) -> None:
-    stored = SessionFile.create(kind(), path, session(*FIRST))
-    for _ in range(20):
-        with path.open("r+b") as editor:
-            grown = replace(stored.session, messages=(*stored.session.messages, user("More")))
-            stored.save(grown, [user("More")], watch=True)
-            assert stored.late_edit() is None
-            offset = editor.read().index(b"Hello")
-            editor.seek(offset)
-            editor.write(b"World")
-            editor.flush()
-            late = stored.late_edit()
-            assert late
-            assert late.session.messages[1].content == "World"
-            assert stored.late_edit() is None
-            stored.forget_replaced()
 
 
 def test_saved_file_is_not_read_again(fs: FaultyFileSystem, path: Path) -> None:
@@ -449,10 +349,6 @@ def test_saves_keep_the_line_ends_of_the_file(fs: FaultyFileSystem, path: Path, 
     stored = SessionFile.read(fs, path)
     stored.save(replace(stored.session, messages=(*stored.session.messages, user("More"))), [user("More")])
     assert path.read_bytes().decode() == before + f'  - role: user{added}    content: "More"{added}'
-
-
-def test_time_mark_is_sortable_and_valid_in_file_names() -> None:
-    assert time_mark(LATER) == "20250131T123000.250000Z"
 
 
 def test_invalid_file_and_link_are_errors(fs: FaultyFileSystem, path: Path) -> None:

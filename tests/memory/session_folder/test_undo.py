@@ -11,7 +11,7 @@ import pytest
 from aloop.errors import SessionFileError, StorageError, UsageError
 from aloop.llm.message_types import LLMMessage, ToolCall
 from aloop.memory import MemoryManager, SessionLibrary
-from aloop.memory.session_folder.session_file import read_mark
+from aloop.memory.session_folder.dated_names import read_mark
 from aloop.memory.sessions_dir.trash import FOLDER_NAME
 from tests.memory.conversations import file_of, say, take_turn
 from tests.memory.examples import ID
