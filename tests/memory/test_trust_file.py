@@ -98,7 +98,7 @@ def test_named_pipe_in_place_of_the_file_trusts_nothing_and_does_not_wait(tmp_pa
     os.mkfifo(tmp_path / "trust")
     store = TrustFile(tmp_path / "trust")
     assert not store.knows_folder(tmp_path)
-    with pytest.raises(StorageError, match="Could not save what you trust"):
+    with pytest.raises(StorageError, match="Could not save your answer about trust"):
         store.remember(folders=[tmp_path])
 
 
