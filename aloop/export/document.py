@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
 from aloop.errors import SHORT_ID, StorageError
-from aloop.export.base import Document
+from aloop.export.base import Document, count_named, never
+from aloop.export.outputs import LONGEST, complete_results
 from aloop.formatting import display_path, expand_home
 from aloop.memory.disk import filesystem
 from aloop.memory.disk.filesystem import explained, write_atomic
@@ -29,7 +32,6 @@ class ExportExists(StorageError):
 
 
 _EXPORTERS = {
-    "md": "markdown.to_markdown",
     "json": "json.to_json",
     "openai": "messages.openai.to_openai",
     "anthropic": "messages.anthropic.to_anthropic",
@@ -39,14 +41,29 @@ _EXPORTERS = {
 
 def make_document(session: Session, form: str) -> Document:
     """Return ``session`` in one of DOCUMENTS, safe to print."""
-    # Imported here for startup time: only HTML needs the Markdown parser.
-    if form == "html":
-        from aloop.export.page.html import to_html
-
-        return Document((to_html(session, _read_media(session)),))
+    if form in ("md", "html"):
+        return _make_readable(session, form)
     module, _, name = _EXPORTERS[form].rpartition(".")
     export: Callable[[Session], Document] = getattr(import_module(f"aloop.export.{module}"), name)
     return export(session)
+
+
+def _make_readable(session: Session, form: str) -> Document:
+    """Return ``session`` as a text to read, with results in full unless they are huge."""
+    left_out: Counter[str] = Counter()
+    messages = tuple(complete_results(session.messages, session.path.parent, left_out, LONGEST))
+    session = replace(session, messages=messages)
+    # Imported here for startup time: only HTML needs the Markdown parser.
+    if form == "html":
+        from aloop.export.page.html import can_show, to_html
+
+        media = _read_media(session)
+        left_out += count_named(messages, lambda _message, part: can_show(part, media), is_loaded=False)
+        return Document((to_html(session, media),), left_out)
+    from aloop.export.markdown import to_markdown
+
+    left_out += count_named(messages, never, is_loaded=False)
+    return Document((to_markdown(session),), left_out)
 
 
 def render(session: Session, form: str) -> str:

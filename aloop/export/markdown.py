@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from aloop.export.base import Document
 from aloop.export.facts import message_facts, readable_arguments
 from aloop.llm.content.parts import marked_text
 from aloop.llm.layout import text_with_sources
@@ -24,9 +23,9 @@ _BACKSLASHED = r"\\\1"
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~!&])")
 
 
-def to_markdown(session: Session) -> Document:
+def to_markdown(session: Session) -> str:
     """Return ``session`` as Markdown; no message can imitate the text around it."""
-    return Document((visible("\n\n".join(_parts(session))).rstrip("\n") + "\n",))
+    return visible("\n\n".join(_parts(session))).rstrip("\n") + "\n"
 
 
 def _parts(session: Session) -> Iterator[str]:

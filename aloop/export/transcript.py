@@ -11,6 +11,7 @@ from itertools import pairwise
 
 from aloop.errors import SHORT_ID, SessionError
 from aloop.export.base import SKIPPED
+from aloop.export.outputs import LONGEST, complete_results
 from aloop.llm.content.parts import marked_text
 from aloop.llm.message_types import NO_REASON, LLMMessage, sendable
 from aloop.memory.context import project, with_media
@@ -52,12 +53,14 @@ class Transcript:
     left_out: Counter[str] = field(default_factory=Counter)
 
 
-def transcript(session: Session, *, with_system: bool = False) -> Transcript:
+def transcript(session: Session, *, with_system: bool = False, longest: int | None = None) -> Transcript:
     """Return the messages of a session as a valid transcript, with rising times.
 
     Skipped messages are left out, calls without a result get one, and results without a call are left out, as when
-    aloop sends the session. Unlike then, the messages before a summary are included.
+    aloop sends the session. Unlike then, the messages before a summary are included, and results are complete if they
+    have at most ``longest`` bytes.
     """
+    folder = session.path.parent
     left_out: Counter[str] = Counter()
     kept = []
     for message in session.messages:
@@ -68,16 +71,16 @@ def transcript(session: Session, *, with_system: bool = False) -> Transcript:
         else:
             kept.append(message)
     left_out["thinking blocks"] = sum(len(message.thinking) for message in kept)
+    left_out["parts for one provider, such as web searches"] = sum(len(message.blocks) for message in kept)
+    kept = list(complete_results(kept, folder, left_out, longest))
     # After what was removed, so that the count is that of the source.
-    found = [
-        entry for part in _parts(with_media(kept, partial(read_media, SYSTEM, session.path.parent))) for entry in part
-    ]
+    found = [entry for part in _parts(with_media(kept, partial(read_media, SYSTEM, folder))) for entry in part]
     return Transcript(tuple(_timed(session, found)), +left_out)
 
 
 def resumable(session: Session) -> Transcript:
     """Return the transcript for another tool; raises SessionError if it is empty."""
-    found = transcript(session)
+    found = transcript(session, longest=LONGEST)
     if not found.entries:
         skipped = found.left_out[SKIPPED]
         reason = "all of its messages are skipped" if skipped else "it has no messages"

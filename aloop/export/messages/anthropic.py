@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from aloop.export.base import Document
+from aloop.export.base import Document, count_named
 from aloop.export.json import METADATA, json_document
 from aloop.export.tools.target import input_of
 from aloop.export.transcript import Entry, transcript
 from aloop.llm.content.parts import ContentPart, sendable_source, split_content
+from aloop.llm.message_types import LLMMessage
 from aloop.memory.session import Session
 
 
@@ -30,15 +31,17 @@ def to_anthropic(session: Session) -> Document:
     record: dict[str, Any] = {"model": session.model} if session.model else {}
     record |= {"system": "\n\n".join(filter(None, system))} if any(system) else {}
     text = json_document(record | {"messages": messages, "metadata": {METADATA: session.id}})
-    return Document((text,), found.left_out)
+    return Document((text,), found.left_out + count_named((entry.message for entry in found.entries), _is_shown))
 
 
 def _blocks(entry: Entry) -> list[dict[str, Any]]:
     message = entry.message
-    if message.parts and message.role == "user":
-        return [_part(each) for each in split_content(message.content or "", message.parts)]
+    parts = [_part(each) for each in split_content(message.content or "", message.parts)] if message.parts else []
+    if parts and message.role == "user":
+        return parts
     if message.role == "tool":
-        result: dict[str, Any] = {"type": "tool_result", "tool_use_id": message.tool_call_id, "content": entry.text}
+        content = parts or entry.text
+        result: dict[str, Any] = {"type": "tool_result", "tool_use_id": message.tool_call_id, "content": content}
         return [{**result, "is_error": True} if message.is_error else result]
     blocks: list[dict[str, Any]] = [{"type": "text", "text": entry.text}] if entry.text else []
     calls = message.tool_calls
@@ -46,6 +49,10 @@ def _blocks(entry: Entry) -> list[dict[str, Any]]:
         {"type": "tool_use", "id": call.id, "name": call.name, "input": input_of(call.arguments)} for call in calls
     ]
     return blocks
+
+
+def _is_shown(message: LLMMessage, part: ContentPart) -> bool:
+    return message.role in ("user", "tool") and sendable_source(part) is not None
 
 
 def _part(part: str | ContentPart) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aloop.export.base import Document
+from aloop.export.base import Document, count_failures, count_named
 from aloop.export.json import METADATA, json_document
 from aloop.export.transcript import transcript
 from aloop.llm.content.parts import ContentPart, marked_text, sendable_source, split_content
@@ -16,10 +16,12 @@ def to_openai(session: Session) -> Document:
     """Return an object with the model and the messages."""
     found = transcript(session, with_system=True)
     messages = [_record(message) for message in session.system_messages]
-    messages += [_record(entry.message) for entry in found.entries]
+    sent = [entry.message for entry in found.entries]
+    messages += map(_record, sent)
     record: dict[str, Any] = {"model": session.model} if session.model else {}
     text = json_document(record | {"messages": messages, "metadata": {METADATA: session.id}})
-    return Document((text,), found.left_out)
+    left_out = found.left_out + count_named(sent, _is_shown) + count_failures(sent)
+    return Document((text,), left_out)
 
 
 def _record(message: LLMMessage) -> dict[str, Any]:
@@ -43,11 +45,20 @@ def _content(message: LLMMessage) -> str | list[dict[str, Any]] | None:
     return [_part(each) for each in split_content(message.content or "", message.parts)]
 
 
+def _is_shown(message: LLMMessage, part: ContentPart) -> bool:
+    return message.role == "user" and _image(part) is not None
+
+
+def _image(part: ContentPart) -> dict[str, Any] | None:
+    source = sendable_source(part)
+    return source if source and source.get("media_type", "image/").startswith("image/") else None
+
+
 def _part(part: str | ContentPart) -> dict[str, Any]:
     if isinstance(part, str):
         return {"type": "text", "text": part}
-    source = sendable_source(part)
-    if source is None or not source.get("media_type", "image/").startswith("image/"):
+    source = _image(part)
+    if source is None:
         return {"type": "text", "text": part.mark}
     url = source["url"] if source["type"] == "url" else f"data:{source['media_type']};base64,{source['data']}"
     return {"type": "image_url", "image_url": {"url": url}}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 
-from aloop.export.base import Document
+from aloop.export.base import Document, count_failures, count_named, never
 from aloop.export.json import json_document
 from aloop.export.tools.target import input_of
 from aloop.export.transcript import transcript
@@ -19,9 +19,13 @@ _AUTHORS = {"user": "human", "assistant": "gpt", "tool": "observation", "system"
 def to_sharegpt(session: Session) -> Document:
     """Return a list with one conversation."""
     found = transcript(session, with_system=True)
-    messages = (*session.system_messages, *_in_order_of_calls([entry.message for entry in found.entries]))
+    sent = [entry.message for entry in found.entries]
+    messages = (*session.system_messages, *_in_order_of_calls(sent))
     turns = [{"from": author, "value": value} for message in messages for author, value in _turns(message)]
-    return Document((json_document([{"id": session.id, "conversations": turns}]),), found.left_out)
+    return Document(
+        (json_document([{"id": session.id, "conversations": turns}]),),
+        found.left_out + count_named(sent, never) + count_failures(sent),
+    )
 
 
 def _in_order_of_calls(messages: Sequence[LLMMessage]) -> Iterator[LLMMessage]:

@@ -172,12 +172,16 @@ def _attached(message: LLMMessage, media: Mapping[str, bytes]) -> Iterator[str]:
         yield f"<aside>{_text(note)}</aside>"
 
 
+def can_show(part: ContentPart, media: Mapping[str, bytes]) -> bool:
+    """Return True for an image that is on the page, and not only its name."""
+    return part.file in media and part.media_type in MEDIA_TYPES
+
+
 def _part(part: ContentPart, media: Mapping[str, bytes]) -> str:
     """Return an image, or a document and a foreign part in words."""
-    data = media.get(part.file)
-    if data is None or part.media_type not in MEDIA_TYPES:
+    if not can_show(part, media):
         return f"<p>{_text(part.mark)}</p>"
-    source = f"data:{part.media_type};base64,{base64.b64encode(data).decode()}"
+    source = f"data:{part.media_type};base64,{base64.b64encode(media[part.file]).decode()}"
     return f'<img src="{source}" alt="{_text(part.name or part.kind)}">'
 
 

@@ -8,7 +8,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from aloop.export.tools.content import Media, content_of
+from aloop.export.tools.content import Media, content_of, count_words
 from aloop.export.tools.folders import claude_slug
 from aloop.export.tools.target import ToolExport, input_of, marked_lines, new_uuid
 from aloop.export.transcript import Entry, resumable
@@ -28,7 +28,8 @@ def export(session: Session, folder: Path) -> ToolExport:
     root = expand_home(os.environ.get("CLAUDE_CONFIG_DIR") or home_folder() / ".claude") / "projects"
     lines = list(_lines(session, found.entries, session_id, folder))
     path = root / claude_slug(str(folder)) / f"{session_id}.jsonl"
-    return ToolExport(marked_lines(session, lines), path, f"claude --resume {session_id}", found.left_out)
+    left_out = found.left_out + count_words(found.entries, documents=True)
+    return ToolExport(marked_lines(session, lines), path, f"claude --resume {session_id}", left_out)
 
 
 def _lines(session: Session, entries: tuple[Entry, ...], session_id: str, folder: Path) -> Iterator[dict[str, Any]]:

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from aloop.export.tools.content import Media, content_of, words_of
+from aloop.export.base import count_failures
+from aloop.export.tools.content import Media, content_of, count_words, words_of
 from aloop.export.tools.target import ToolExport, marked_lines, timed_uuid
 from aloop.export.transcript import Entry, resumable
 from aloop.formatting import expand_home, home_folder
@@ -28,7 +29,8 @@ def export(session: Session, folder: Path) -> ToolExport:
     path = root / f"{local:%Y}" / f"{local:%m}" / f"{local:%d}" / name
     lines = list(_lines(found.entries, session_id, folder, session.title))
     text = marked_lines(session, lines, within="payload")
-    return ToolExport(text, path, f"codex resume {session_id}", found.left_out)
+    left_out = found.left_out + count_words(found.entries) + count_failures(entry.message for entry in found.entries)
+    return ToolExport(text, path, f"codex resume {session_id}", left_out)
 
 
 def _lines(entries: tuple[Entry, ...], session_id: str, folder: Path, title: str) -> Iterator[dict[str, Any]]:

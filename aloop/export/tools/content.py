@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from aloop.export.base import count_named
 from aloop.export.transcript import Entry
 from aloop.llm.content.parts import ContentPart, joined_text, sendable_source, split_content
+from aloop.llm.message_types import LLMMessage
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,16 @@ class Media:
     @property
     def url(self) -> str:
         return f"data:{self.media_type};base64,{self.data}"
+
+
+def count_words(entries: Iterable[Entry], *, documents: bool = False) -> Counter[str]:
+    """Count the images and documents that ``content_of`` has in words only."""
+
+    def is_shown(message: LLMMessage, part: ContentPart) -> bool:
+        media = _media(part) if message.role in ("user", "tool") else None
+        return media is not None and (media.is_image or documents)
+
+    return count_named((entry.message for entry in entries), is_shown)
 
 
 def content_of(entry: Entry, *, documents: bool = False) -> list[str | Media]:

@@ -9,7 +9,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from aloop.export.tools.content import Media, content_of, words_of
+from aloop.export.base import count_named, never
+from aloop.export.tools.content import Media, content_of, count_words, words_of
 from aloop.export.tools.target import ToolExport, input_of
 from aloop.export.transcript import Entry, resumable
 from aloop.llm.message_types import LLMMessage
@@ -57,7 +58,11 @@ def export(session: Session, folder: Path) -> ToolExport:
     }
     text = json.dumps({"info": info, "messages": writer.messages()}, ensure_ascii=False, indent=1) + "\n"
     command = f"opencode import {{path}} && opencode --session {session_id}"
-    return ToolExport(text, Path(f"{session_id}.json"), command, found.left_out)
+    # A failed result has only a text there.
+    failed = [entry.message for entry in found.entries if entry.message.is_error]
+    shown = [entry for entry in found.entries if not entry.message.is_error]
+    left_out = found.left_out + count_words(shown, documents=True) + count_named(failed, never)
+    return ToolExport(text, Path(f"{session_id}.json"), command, left_out)
 
 
 class _Writer:

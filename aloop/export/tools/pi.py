@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from aloop.export.tools.content import Media, content_of
+from aloop.export.tools.content import Media, content_of, count_words
 from aloop.export.tools.folders import pi_slug
 from aloop.export.tools.target import ORIGIN, ToolExport, input_of, marked_lines, new_uuid, timed_uuid
 from aloop.export.transcript import Entry, resumable
@@ -25,7 +25,8 @@ def export(session: Session, folder: Path) -> ToolExport:
     root = expand_home(os.environ.get("PI_CODING_AGENT_DIR") or home_folder() / ".pi/agent") / "sessions"
     path = root / pi_slug(str(folder)) / f"{stamp}_{session_id}.jsonl"
     lines = list(_lines(session, found.entries, session_id, folder))
-    return ToolExport(marked_lines(session, lines), path, "pi --session {path}", found.left_out)
+    left_out = found.left_out + count_words(found.entries)
+    return ToolExport(marked_lines(session, lines), path, "pi --session {path}", left_out)
 
 
 def _lines(session: Session, entries: tuple[Entry, ...], session_id: str, folder: Path) -> Iterator[dict[str, Any]]:

@@ -23,6 +23,8 @@ _MARKS = re.compile(
 )
 _NAMES = re.compile(r"\[file: [^\[\]\n]*\]")
 
+COMPARED = MAX_RESULT_BYTES // 10
+"""Characters by which a shortened result is recognized."""
 _EXACT = 2**53
 """The largest whole number up to which a float has all."""
 
@@ -137,7 +139,7 @@ def _is_same(kept: LLMMessage, fresh: LLMMessage) -> bool:
     if has_output_file(kept) or has_output_file(fresh):
         return True  # one of them may have only the part that the other tool has left
     if kept.output_file:
-        return (fresh.content or "").startswith((kept.content or "")[: MAX_RESULT_BYTES // 10])
+        return (fresh.content or "").startswith((kept.content or "")[:COMPARED])
     # Nearly all are equal as they are.
     has_same_text = (kept.content, kept.parts) == (fresh.content, fresh.parts) or _words(kept) == _words(fresh)
     return has_same_text and (kept.tool_calls == fresh.tool_calls or _calls(kept) == _calls(fresh))

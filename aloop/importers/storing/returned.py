@@ -18,7 +18,7 @@ from aloop.export.targets import to_tool
 from aloop.importers.formats import FORMATS
 from aloop.importers.imported import Imported
 from aloop.importers.source import Source
-from aloop.importers.storing.compare import count_same, is_placeholder
+from aloop.importers.storing.compare import COMPARED, count_same, is_placeholder
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.session import Session
 
@@ -40,10 +40,13 @@ class Comparison:
 
 def compare(session: Session, tool: str, fresh: Sequence[LLMMessage]) -> Comparison:
     """Compare a session with the messages of its export for ``tool``."""
-    shortened = {each.tool_call_id: each.output_file for each in session.messages if each.output_file}
+    shortened = [each for each in session.messages if each.output_file]
+    by_id = {each.tool_call_id: each.output_file for each in shortened}
+    # Where a format has no IDs. One of both exports may have the whole result, the other its beginning and end.
+    by_start = {_start(each): each.output_file for each in shortened}
     known = [
         # Some formats have no mark for a failure, and programs add what they do not show.
-        replace(each, is_error=False, output_file=shortened.get(each.tool_call_id))
+        replace(each, is_error=False, output_file=by_id.get(each.tool_call_id) or by_start.get(_start(each)))
         for each in _exported_again(session, tool)
         if _is_compared(each)
     ]
@@ -66,6 +69,10 @@ def compare(session: Session, tool: str, fresh: Sequence[LLMMessage]) -> Compari
         summaries = [replace(fresh[place], skip=True) for place in moved if fresh[place].content not in stored]
         gained = [*summaries, *gained]
     return Comparison(common, tuple(gained), len(known) > common, results)
+
+
+def _start(message: LLMMessage) -> str:
+    return (message.content or "")[:COMPARED]
 
 
 def _is_compared(message: LLMMessage) -> bool:

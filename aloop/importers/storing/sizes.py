@@ -72,8 +72,7 @@ class SizeLimit:
 
 
 def _may_be_long(message: LLMMessage) -> bool:
-    # One with a file is shortened already, with the note even to slightly more.
-    return message.role == "tool" and not message.output_file and len(message.content or "") > MAX_RESULT_BYTES // 4
+    return message.role == "tool" and len(message.content or "") > MAX_RESULT_BYTES // 4
 
 
 def is_long(message: LLMMessage) -> bool:
