@@ -2,8 +2,9 @@
 
 ``python -m tests.figures.round_trips FOLDER`` prints a table. FOLDER has one subfolder for each tool, as for
 ``tests.figures.imports``. Messages that exports leave out on purpose, and thinking, are not compared, and neither are
-properties that a format cannot hold: IDs in ShareGPT, failures in Codex, OpenAI and ShareGPT, several system messages
-in Anthropic's. ShareGPT cannot tell a text and a call of one answer from those of two.
+properties that a format cannot hold: IDs in ShareGPT, failures in Codex, OpenAI and ShareGPT, interruptions in OpenAI,
+Anthropic's and ShareGPT, several system messages in Anthropic's. ShareGPT cannot tell a text and a call of one answer
+from those of two.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from aloop.memory.session import Session
 
 _DOCUMENTS = ("openai", "anthropic", "sharegpt", "json")
 _WITHOUT_FAILURES = {"codex", "openai", "sharegpt"}
+_WITHOUT_INTERRUPTIONS = {"openai", "anthropic", "sharegpt"}
 
 
 @dataclass
@@ -63,7 +65,8 @@ def _essence(messages: tuple[LLMMessage, ...], form: str) -> list[Any]:
         group = []
         order |= {call.id: len(order) + number for number, call in enumerate(message.tool_calls)}
         calls = [(call.name, json.loads(call.arguments)) for call in message.tool_calls]
-        found.append((message.role, _text_of(message), calls))
+        stopped = message.interrupted and form not in _WITHOUT_INTERRUPTIONS
+        found.append((message.role, _text_of(message), calls, stopped))
     return found + [entry for _, entry in sorted(group, key=lambda each: each[0])]
 
 
