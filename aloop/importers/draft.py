@@ -21,6 +21,8 @@ from aloop.llm.layout import default_layout
 from aloop.llm.message_types import LLMMessage, Role, ThinkingBlock, ToolCall, Usage
 from aloop.memory.codec.size_bound import bound_of_lengths
 
+LOCAL_COMMAND = "command to the program"
+"""The ``type`` in ``foreign`` of a skipped message that the other tool handled without a model."""
 OUTPUT_FILE = "output_file"
 """The key of ``foreign`` for a long result that the other tool has in a file, which it removes after some days."""
 INJECTED = "injected"
@@ -79,6 +81,11 @@ class Draft:
             return
         self.thoughts.append(ThinkingBlock(thinking, signature, redacted, len(self.content), len(self.tool_calls)))
         self._layout.append("thinking")
+
+    def skip_command(self) -> None:
+        """Keep a command to the program without sending it."""
+        self.skip = True
+        self.foreign["type"] = LOCAL_COMMAND
 
     def _is_repeated(self, *piece: str) -> bool:
         if not self._first:
@@ -217,8 +224,7 @@ class Builder:
                 has_answer = True
             elif draft.role == "user" and not draft.skip:
                 if not has_answer and draft.content.lstrip().startswith(tuple(marks)):
-                    draft.skip = True
-                    draft.foreign["type"] = "command to the program"
+                    draft.skip_command()
                 has_answer = False
 
     def lose(self, what: str, count: int = 1) -> None:

@@ -9,9 +9,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from aloop.importers.draft import INJECTED
+from aloop.importers.draft import INJECTED, LOCAL_COMMAND
 from aloop.llm.content.parts import marked_text
 from aloop.llm.message_types import LLMMessage
+from aloop.memory.origin import FOREIGN
 from aloop.memory.session import TITLE_LENGTH, make_title, shortened_title
 from aloop.text import clean_text
 
@@ -35,17 +36,20 @@ def imported_title(title: str, messages: Sequence[LLMMessage], longest: int = TI
     """Return the title of the other tool, or the first words that the user typed.
 
     At most ``longest`` characters of the former are kept. A command without words, such as ``/clear``, is the title
-    only if no other message has one, and what the tool put around missing words only without such a command.
+    or one that the program handled itself, is the title only if no other message has one, and what the tool put around
+    missing words only without such a command.
     """
     own = shortened_title(" ".join(clean_text(title).split()), longest)
     if own and not _UNTITLED.fullmatch(own):
         return own
     command = ""
     for message in messages:
-        if message.role != "user" or message.skip or message.summary or message.extra.get("foreign", {}).get(INJECTED):
+        foreign = message.extra.get(FOREIGN, {})
+        is_command = foreign.get("type") == LOCAL_COMMAND
+        if message.role != "user" or message.summary or foreign.get(INJECTED) or (message.skip and not is_command):
             continue
-        found = make_title((replace(message, content=typed_words(message), parts=()),))
-        if found and not _BARE_COMMAND.fullmatch(found):
+        found = make_title((replace(message, content=typed_words(message), parts=(), skip=False),))
+        if found and not is_command and not _BARE_COMMAND.fullmatch(found):
             return found
         command = command or found
     return command or own or make_title(tuple(messages))

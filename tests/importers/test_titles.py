@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from aloop.importers.draft import LOCAL_COMMAND
 from aloop.importers.titles import imported_title
 from aloop.llm.json_values import JsonObject
 from aloop.llm.message_types import LLMMessage
@@ -51,6 +52,13 @@ def test_message_without_words_of_the_user_leaves_the_title_to_the_next(text: st
 def test_command_is_the_title_if_no_message_has_words() -> None:
     prompt = LLMMessage("user", "Analyze this codebase", extra=JsonObject({"foreign": {"injected": True}}))
     assert imported_title("", [LLMMessage("user", "/init"), prompt]) == "/init"
+
+
+def test_command_that_the_program_handled_is_the_title_only_without_other_words() -> None:
+    extra = JsonObject({"foreign": {"type": LOCAL_COMMAND}})
+    command = LLMMessage("user", f"{_COMMAND}<command-args>opus</command-args>", skip=True, extra=extra)
+    assert imported_title("", [command, LLMMessage("user", "Fix the test")]) == "Fix the test"
+    assert imported_title("", [command]) == "/review opus"
 
 
 def test_editor_context_is_the_title_only_without_other_words() -> None:

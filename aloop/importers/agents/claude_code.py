@@ -24,7 +24,8 @@ from aloop.importers.values import exported_from, items, mapping, moment, object
 TOOL = "claude-code"
 _INTERRUPTED = "[Request interrupted"
 _LOCAL = ("<local-command-", "Caveat: The messages below were generated")
-_COMMAND = ("<command-name>", "<command-message>", "<bash-input>", "<bash-stdout>", "<bash-stderr>")
+_SLASH = ("<command-name>", "<command-message>")
+_COMMAND = (*_SLASH, "<bash-input>", "<bash-stdout>", "<bash-stderr>")
 _SYNTHETIC = "<synthetic>"
 _ENDINGS = frozenset({"max_tokens", "refusal"})
 _IS_SAVED = "<persisted-output>"
@@ -283,12 +284,33 @@ def _build(
             _add_answer(builder, line)
         elif line.data.get("message"):
             _add_user(builder, line, found, folder)
+    _skip_local_commands(builder.drafts)
     uuids = {line.uuid for line in lines}
     summary = next((words for leaf, words in reversed(found.summaries) if leaf in uuids), "")
     imported.title = found.titles.get("custom-title") or found.titles.get("ai-title") or summary
     if lines and lines[0].data.get("isSidechain") is not True:
         imported.losses.update(found.losses)
     return builder.build()
+
+
+def _skip_local_commands(drafts: Sequence[Draft]) -> None:
+    """Skip commands that the program handled itself, such as ``/model``.
+
+    Those of the user and skills are followed by their prompt, or at once by the answer.
+    """
+    following: Draft | None = None
+    for draft in reversed(drafts):
+        if draft.role == "user" and draft.content.startswith(_SLASH) and not _is_model_next(following):
+            draft.skip_command()
+        if draft.role != "tool":
+            following = draft
+
+
+def _is_model_next(following: Draft | None) -> bool:
+    """Return True if an answer or a prompt for one comes next."""
+    if following is None or following.content.startswith(_LOCAL):
+        return False
+    return following.role == "assistant" or bool(following.foreign.get(INJECTED))
 
 
 def _add_answer(builder: Builder, line: _Line) -> None:
