@@ -1,4 +1,4 @@
-"""Talk with an LLM agent whose memory is YAML that you own.
+"""Work with an LLM agent in a shell that saves each conversation as a YAML file.
 
 The names in ``__all__`` are the public library. They are imported on first use, so that ``import aloop`` is fast.
 """

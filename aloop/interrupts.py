@@ -1,6 +1,6 @@
 """Ctrl-C at the start and end of the program, and where it has to wait.
 
-Python raises KeyboardInterrupt between any two statements, also where nothing can catch it, and where other code turns
+Python raises KeyboardInterrupt between any two statements, even where nothing can catch it, and where other code turns
 it into another error, such as an ImportError or a SyntaxError.
 """
 

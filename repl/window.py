@@ -24,7 +24,7 @@ class ShellWindow:
             screen.output.reports_focus = settings.notify != "off"
 
     def show_title(self, *, is_asking: bool = False) -> None:
-        """Show the title of the session as that of the terminal, with a mark while busy."""
+        """Show the title of the session in the terminal's title, with a mark while busy."""
         if self._settings.terminal_title:
             context = self._engine.context
             title = context.memory.title if context and context.memory.message_count else Path.cwd().name

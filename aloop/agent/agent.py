@@ -140,7 +140,7 @@ class ReActAgent:
 
     @property
     def mode(self) -> Mode:
-        """The permission mode; may be set at any time, also during a turn."""
+        """The permission mode; may be set at any time, even during a turn."""
         return self._permissions.mode
 
     @mode.setter
@@ -170,7 +170,7 @@ class ReActAgent:
     def follow(self) -> None:
         """Use the new path of the working directory if it was moved.
 
-        It must be moved while this process runs in it. The tools and the rules of the user use it then, too. A turn
+        It must be moved while this process runs in it. The tools and the user's rules use it then, too. A turn
         does this at its start and before each tool call.
         """
         if moved := self._workspace.follow():

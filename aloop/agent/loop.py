@@ -182,7 +182,7 @@ class TurnLoop:
     """Takes the steps of one turn; each finished message is added to the turn at once.
 
     ``steer`` is called after each step of tool calls; its text becomes a message of the user. ``usage`` is the sum over
-    the answers and summaries so far, also after a failure.
+    the answers and summaries so far, even after a failure.
     """
 
     def __init__(

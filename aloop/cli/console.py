@@ -79,7 +79,7 @@ _ERASE = "\x1b[J"
 
 
 def _bar_width() -> int:
-    """Return the columns of the terminal of standard error, also after it was resized."""
+    """Return the columns of the terminal of standard error, even after it was resized."""
     with suppress(OSError):  # it is not a terminal, as in a test
         if columns := os.get_terminal_size(sys.stderr.fileno()).columns:
             return columns

@@ -160,7 +160,12 @@ def program_help() -> str:
 
 def program_parser(arguments: Iterable[str] = ()) -> Parser:
     """Return the parser, with the arguments of subcommands that are in ``arguments``."""
-    parser = Parser("aloop", "Talk with an LLM agent whose memory is YAML that you own.", usage=_USAGE, epilog=_EPILOG)
+    parser = Parser(
+        "aloop",
+        "Work with an LLM agent in a shell that saves each conversation as a YAML file.",
+        usage=_USAGE,
+        epilog=_EPILOG,
+    )
     add = parser.add_argument
     add(
         "--resume",

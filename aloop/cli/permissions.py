@@ -1,4 +1,4 @@
-"""``aloop permissions``: list, add and remove the permission rules of the user."""
+"""``aloop permissions``: list, add and remove the user's permission rules."""
 
 from __future__ import annotations
 

@@ -125,7 +125,7 @@ def _line_of(keys: tuple[str, ...], text: str) -> int:
     """Return the number of the line of valid TOML that sets what ``keys`` lead to.
 
     A key that is not there leaves the line of those before it. tomllib keeps no positions. Therefore it reads the first
-    lines, one more each time, until the keys are there.
+    lines, one more each time, until it contains the keys.
     """
     # Imported here, as below.
     import tomllib

@@ -103,7 +103,7 @@ def make_exports_folder(sessions_dir: Path) -> Path:
     """Make the folder for exports that were given no path, and return it.
 
     It is beside the sessions in ``.aloop``, or in that of the working directory if the sessions are elsewhere. git
-    ignores it. Raises StorageError, also for a link in its place, which could lead anywhere.
+    ignores it. Raises StorageError, even for a link in its place, which could lead anywhere.
     """
     fs = filesystem.SYSTEM
     parent, here = sessions_dir.parent, Path.cwd()

@@ -45,16 +45,16 @@ _PLACED = frozenset({"claude-code", "codex", "pi", "gemini-cli", "kimi"})
 _MANY = frozenset({"opencode.db", "sessions.db", "crush.db", "logs.db", ".aider.chat.history.md"})
 """Files with several sessions."""
 _ORIGIN = 16_384
-"""Bytes in which a session notes where it was imported from."""
+"""Bytes in which a session records where it was imported from."""
 _IMPORTED = re.compile(rb"^imported:\n((?:  [^\n]*\n)+)", re.MULTILINE)
 _FACT = re.compile(rb'^  (from|cwd|path): ("[^\n]*")$', re.MULTILINE)
 _EXACT = 0.0005
-"""Seconds to which a session notes its time."""
+"""Seconds to which a session records its time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The tool, folder and file that an imported session notes."""
+    """The tool, folder and file that an imported session records."""
 
     tool: str
     folder: Path
@@ -135,7 +135,7 @@ def glimpses_of(
 ) -> Iterator[Glimpse]:
     """Yield a tool's sessions for ``folder``, from its newest ``limit`` files.
 
-    With ``unplaced``, yield also those that do not name their folder; with ``paths``, look only into these files.
+    With ``unplaced``, also yield those that do not name their folder; with ``paths``, look only into these files.
     ``on_error`` is called for each folder that cannot be read. Raises OSError, StorageError, sqlite3.Error.
     """
     dated = []
@@ -195,8 +195,8 @@ def _beginning(tool: str, path: Path, folder: Path) -> Imported | None:
     """Return the first messages of a session; None if it has none or is elsewhere."""
     for size in _PIECES:
         data, is_whole = _head(path, size)
-        # Most files of some tools are of other folders. A path with other characters is compared only when it is read.
-        # Kimi notes the folder of a session in another file.
+        # Some tools keep files of all folders together. A path with other characters is compared when it is read.
+        # Kimi records the folder of a session in another file.
         is_told = tool != "kimi" and str(folder).isascii() and b'"cwd":' in data
         if is_told and json.dumps(str(folder))[1:-1].encode() not in data:
             return None
@@ -359,7 +359,7 @@ class Stored:
             return False
         if _is_in(last, self._backend.load_ending(glimpse.session_id)):
             return False
-        # One that was continued or changed here is left alone by an import. Only few get here.
+        # One that was continued or changed here is left alone by an import. Few get here.
         session = self._backend.open(glimpse.session_id).session
         return untouched_count(session) == len(session.messages)
 

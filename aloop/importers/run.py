@@ -238,7 +238,7 @@ class Scan:
         if plain != path and plain.exists():
             return  # the same session, not compressed
         try:
-            # Only there in newer versions of Python.
+            # Available only in newer versions of Python.
             from compression import zstd  # type: ignore[import-not-found,unused-ignore]
         except ImportError:
             self.problems[f"files that need Python 3.14 to be decompressed: {path.name}"] += 1

@@ -144,7 +144,7 @@ class Source:
                     self.problems[BROKEN_LINES if raw.endswith(b"\n") else CUT_OFF] += 1
 
     def document(self) -> Any:
-        """Return the whole file as one JSON value; None if it is none."""
+        """Return the whole file as one JSON value; None if it is not one."""
         with self.open() as stream:
             raw = stream.read()
         self.on_read(len(raw))
@@ -270,7 +270,7 @@ class _Elements:
     def _next_object(self) -> dict[str, Any] | None:
         """Return the next element if it is followed by one that starts with the same keys.
 
-        Its text is then known without reading it, which orjson needs. Objects inside of it may start with these keys
+        Its text is then known without reading it, which orjson needs. Objects inside it may start with these keys
         too; but the start of an object is not a whole one, and is rejected.
         """
         if self._unlike > 0:

@@ -196,7 +196,7 @@ def to_json_text(value: Any) -> str:
 
 
 def read_object(text: str) -> JsonObject | None:
-    """Return the JSON object in ``text``, or None if it is none or has a key twice."""
+    """Return the JSON object in ``text``, or None if it is not one or has a key twice."""
     try:
         value = _DECODER.decode(text)
     except (ValueError, RecursionError):

@@ -75,7 +75,7 @@ def replace_range(lines: list[str], units: Units, area: Range, new: str) -> None
 
 
 def _place(lines: list[str], units: Units, position: Position) -> tuple[int, int]:
-    """Return the line and the index in it; what is outside of the text is at its end."""
+    """Return the line and the index in it; a place outside the text is at its end."""
     if position.line >= len(lines):
         return len(lines) - 1, len(lines[-1])
     line = lines[position.line].rstrip("\r\n")
@@ -113,7 +113,7 @@ class TextIndex:
         return Position(line, self._units.length(before.rstrip("\r\n")))
 
     def offset(self, position: Position) -> int:
-        """Return the offset of a position; what is outside of the text is at its end."""
+        """Return the offset of a position; a place outside the text is at its end."""
         line: int = position.line
         if line >= len(self._starts):
             return len(self.text)

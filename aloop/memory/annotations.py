@@ -97,7 +97,7 @@ def with_pin(message: LLMMessage, *, pinned: bool) -> LLMMessage:
 def with_tags(extra: JsonObject, added: Iterable[str], removed: Iterable[str]) -> JsonObject:
     """Return unknown keys with other tags.
 
-    Case is ignored: a tag that is there with other capitals is not added.
+    Case is ignored: a tag that differs only in case is not added.
     """
     gone = set(map(_folded, removed))
     tags = [tag for tag in tags_of(extra) if _folded(tag) not in gone]

@@ -31,7 +31,7 @@ def bubblewrap_arguments(
     """
     options = [*_NAMESPACES, *([] if has_network else ["--unshare-net"])]
     if os.getuid() == 0:
-        # The kernel lets root change its settings there, also without privileges.
+        # The kernel lets root change its settings there, even without privileges.
         options += ["--remount-ro", "/proc"]
     if TEMPORARY not in layout.writable:
         options += ["--bind", str(temporary), str(TEMPORARY)]

@@ -182,7 +182,7 @@ def _unreadable(error: AloopError) -> Refused:
 def unattended(request: PermissionRequest, needed: Iterable[Kind]) -> Refused:
     """Return the error for a request without a user.
 
-    ``needed`` are all kinds that --allow must list, also those it lists already.
+    ``needed`` are all kinds that --allow must list, including those it already lists.
     """
     listed = ",".join(kind for kind in KINDS if kind in needed)
     remedy = f"; --allow {listed} would allow" if listed else ", and nothing else can allow"

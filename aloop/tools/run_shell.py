@@ -199,7 +199,7 @@ class RunShell(Tool):
         return ToolResult(f"{printed}\n{hint}[{ending}]".lstrip("\n"), is_error, "output", fact=ending)
 
     def _shell(self) -> list[str]:
-        # A program named bash that an earlier command has left on PATH would run outside of the sandbox later.
+        # A program named bash that an earlier command has left on PATH would run outside the sandbox later.
         writable = writable_folders(self._workspace.root, self._sandbox_settings.writable)
         return [find_program("bash", writable) or "/bin/sh", "-c"]
 

@@ -49,7 +49,7 @@ class OpenSteps:
 
 
 def read_steps(arguments: str) -> tuple[Step, ...]:
-    """Return the steps in the arguments of a call, also of an earlier version."""
+    """Return the steps in the arguments of a call, even of an earlier version."""
     try:
         value = json.loads(arguments)
     except (ValueError, RecursionError):

@@ -48,7 +48,7 @@ async def export(context: Context, argument: str) -> None:
             view.info("Nothing was written.")
             return
         await asyncio.to_thread(write_export, path, *document.pieces, replace=True)
-    hint = "" if wanted else f"Add a path to write it elsewhere, as in /export {form} ~/talk."
+    hint = "" if wanted else f"Add a path to write it elsewhere, as in /export {form} ~/chat."
     view.info("\n".join(filter(None, (f"Exported to {display_path(path)}", document.losses, hint))))
 
 
@@ -76,5 +76,5 @@ COMMAND = Command(
     handler=export,
     usage="FORMAT [PATH]",
     argument=Argument.TEXT,
-    example="/export html ~/talk.html",
+    example="/export html ~/chat.html",
 )

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _NAME = INSTRUCTION_NAMES[0]
 _REQUEST = (
     "Look at this project, then write {name}: a short file of instructions for AI agents that work here. Include what "
-    "an agent cannot guess: how to build, test and check a change (the exact commands, also for a single test), the "
+    "an agent cannot guess: how to build, test and check a change (the exact commands, even for a single test), the "
     "layout of the source in a few lines, and rules of style and procedure that the files show. Take commands from "
     "the project's own files, and do not invent any. Leave out advice that fits every project. At most 60 lines of "
     "Markdown."

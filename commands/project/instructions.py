@@ -130,7 +130,7 @@ async def _ask_about(context: Context, found: _Found) -> None:
 
 
 async def _trusts(context: Context, root: Path, files: Collection[FoundFile]) -> bool:
-    """Ask if the user trusts a project, and remember a yes outside of it."""
+    """Ask if the user trusts a project, and remember a yes outside it."""
     names = names_of(files)
     if not context.is_typed:
         context.view.info(untrusted_notice(root, names))

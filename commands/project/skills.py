@@ -118,7 +118,7 @@ def _read(found: FoundFile, notices: list[str]) -> SkillFile:
 
 
 def _fields(front: str, path: Path) -> Mapping[str, str]:
-    """Return the texts at the top of the front matter, also if it is not quite YAML."""
+    """Return the texts at the top of the front matter, even if it is not quite YAML."""
     # Imported late for startup time: most users have no skills.
     from aloop.memory.codec.serialization import parse
 

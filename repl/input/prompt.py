@@ -1,4 +1,4 @@
-"""The prompt: an application that reads lines, also while a turn runs."""
+"""The prompt: an application that reads lines, even while a turn runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Colors for source code, also for code that arrives line by line."""
+"""Colors for source code, even if it arrives line by line."""
 
 from __future__ import annotations
 

@@ -220,7 +220,7 @@ class LiveRenderer(Renderer):
     def _rows(self, columns: int, height: int, room: int) -> LiveRows:
         """Return the live rows, or only the status while the window is being resized.
 
-        A terminal may have another size than it has told, and then wraps or cuts long rows in a way that is not known.
+        A terminal may have a size other than it has reported, and then wraps or cuts long rows in an unknown way.
         """
         if time.monotonic() - self._resized_at < _RESIZING_SECONDS:
             return self._live_rows(min(columns, _SHORT_ROW), height, min(room, 1))

@@ -234,7 +234,7 @@ class Screen:
             self._renderer.refresh()
 
     def adapt(self) -> None:
-        """Draw everything again if the terminal has another size than at the last drawing."""
+        """Draw everything again if the terminal was resized since the last drawing."""
         if self._renderer is not None and self._renderer.is_outdated:
             self.write("")
 

@@ -65,7 +65,7 @@ class Matcher:
     def find(self, wanted: str) -> Sequence[int]:
         """Return the indexes of the entries that match by ID, title, tool or message.
 
-        The best come first. If there are none, the letters of ``wanted`` match also with others between them, in a
+        The best come first. If there are none, the letters of ``wanted`` also match with others between them, in a
         title.
         """
         words = wanted.casefold().split()

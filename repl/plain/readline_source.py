@@ -27,7 +27,7 @@ from repl.plain.tty import discard_report, without_keys
 _COMPLETE, _REDRAW = r"\C-x\e\C-t", r"\C-x\e\C-r"
 _DO_NOTHING = "set-mark"
 
-# The start of a bracketed paste is a macro, too: Python notes the time, and readline reads the paste.
+# The start of a bracketed paste is a macro, too: Python records the time, and readline reads the paste.
 _NOTE_PASTE, _READ_PASTE = r"\C-x\e\C-n", r"\C-x\e\C-p"
 _PASTE_START = r"\e[200~"
 _NOTED = ord("?")  # the completion type of "possible-completions"

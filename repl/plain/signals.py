@@ -40,9 +40,9 @@ class Suspended(Exception):
 class Signals:
     """Handles SIGINT, SIGTERM, SIGHUP and SIGTSTP while the event loop runs.
 
-    A handler notes the signal. The note belongs to what comes first: a read, which it ends, or work, which it cancels.
-    It ends a read by an exception, but ``input`` ignores exceptions in its flushes and in hooks of readline, and
-    readline looks for signals only when its wait is interrupted. Therefore a timer repeats the exception until the
+    A handler records the signal. The record belongs to what comes first: a read, which it ends, or work, which it
+    cancels. It ends a read by an exception, but ``input`` ignores exceptions in its flushes and in hooks of readline,
+    and readline looks for signals only when its wait is interrupted. Therefore a timer repeats the exception until the
     read has ended.
     """
 
@@ -75,7 +75,7 @@ class Signals:
 
     @contextmanager
     def cancelling(self, work: asyncio.Future[Any]) -> Iterator[None]:
-        """Let a signal cancel ``work`` during the body, also one that came just before."""
+        """Let a signal cancel ``work`` during the body, even one that came just before."""
         self._work = work
         self._loop.call_soon(self._cancel_work)
         try:
@@ -111,7 +111,7 @@ class Signals:
             error = self._error()
             if error is None:
                 raise
-            # Another error than the one raised is possible: C code may misread two signals in one moment.
+            # An error other than the one raised is possible: C code may misread two signals in one moment.
             raise self._taken(error) from None
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
@@ -122,7 +122,7 @@ class Signals:
         return result
 
     def tick_every(self, seconds: float = _WAKE_SECONDS) -> None:
-        """Set the time between ticks, also of a running read."""
+        """Set the time between ticks, even of a running read."""
         self._tick_seconds = seconds
         if self._is_reading:
             signal.setitimer(signal.ITIMER_REAL, seconds, seconds)

@@ -36,7 +36,7 @@ class Keyboard:
 
     @contextmanager
     def muted(self) -> Iterator[None]:
-        """Turn the echo off in the body; typed text stays buffered, also after Ctrl-C."""
+        """Turn the echo off in the body; typed text stays buffered, even after Ctrl-C."""
         normal = termios.tcgetattr(sys.stdin)
         muted = termios.tcgetattr(sys.stdin)
         muted[_LFLAG] = muted[_LFLAG] & ~termios.ECHO | termios.NOFLSH

@@ -106,7 +106,7 @@ def test_reports_of_the_terminal_are_not_typed(shell: Open) -> None:
 def test_lines_pasted_without_brackets_do_not_send_themselves(shell_with_key: Open, stub: StubServer) -> None:
     aloop = shell_with_key()
     wait_for_keys(aloop)
-    # A stopped program handles the keys at other times than they are sent, as on a busy machine.
+    # A stopped program handles the keys at times other than they are sent, as on a busy machine.
     os.kill(aloop.pid, signal.SIGSTOP)
     for piece in ("on", "e\r", "!touch pwned", "\rthree\r"):
         aloop.send(piece)

@@ -41,7 +41,7 @@ class Trace:
     """The files entered, in all threads.
 
     ``called`` are those entered by new calls, ``files`` also those of coroutines that resume. A change of file is a
-    call in another file than the call before it in the same thread.
+    call in a file other than that of the call before it in the same thread.
     """
 
     files: set[str] = field(default_factory=set)

@@ -11,7 +11,7 @@ from aloop.memory import MemoryManager, SessionLibrary
 
 
 async def say(manager: MemoryManager, *messages: LLMMessage) -> None:
-    """Add messages outside of a turn, and save."""
+    """Add messages outside a turn, and save."""
     for message in messages:
         await manager.add_message(message)
     await manager.save_memory()

@@ -22,7 +22,7 @@ Look = Callable[[Path], dict[str, bytes | str]]
 
 @pytest.fixture
 def outside(tmp_path: Path) -> Path:
-    """A folder with a session outside of the sessions folder."""
+    """A folder with a session outside the sessions folder."""
     folder = tmp_path / "outside"
     folder.mkdir()
     (folder / "session.yaml").write_bytes(SPEC_SAMPLE)

@@ -18,7 +18,7 @@ session for a tool gets a new ID and goes where the tool looks for it, or to
 file, which is in .aloop/exports. Nothing is overwritten.
 
 examples:
-  aloop export a1b2 --to html -o talk.html
+  aloop export a1b2 --to html -o chat.html
   aloop export a1b2 --to claude-code
   aloop export a1b2 --to openai | jq .messages
   aloop export --all backup --to json   every session, a file for each"""

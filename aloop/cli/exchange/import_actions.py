@@ -184,7 +184,7 @@ def _import(options: ImportOptions, scan: Scan, found: Iterable[Imported], total
                     continue
                 bar.clear()
                 _report(options, table, imported, outcome)
-        except (KeyboardInterrupt, AloopError, OSError) as error:  # also if standard output cannot be written
+        except (KeyboardInterrupt, AloopError, OSError) as error:  # even if standard output cannot be written
             stopped = error
             if done and not options.dry_run:
                 bar.stop(_STOPPED)

@@ -26,7 +26,7 @@ _SAMPLE = Path("2025-01-31_a1b2c3d4") / FILE_NAME
 def set_up(sessions_dir: Path) -> list[str]:
     """Write the attributes, the ignore rules and the settings of the repository.
 
-    Returns a sentence for each change. Raises UsageError without git or outside of a repository, StorageError.
+    Returns a sentence for each change. Raises UsageError without git or outside a repository, StorageError.
     """
     if not sessions_dir.is_dir():
         raise UsageError(f"{display_path(sessions_dir)} does not exist yet. Start a session first.")

@@ -3,7 +3,7 @@
 A tool call is one line that unfolds to its arguments and its result; the colors follow the reader's light or dark
 setting. Answers are rendered as Markdown, without raw HTML and without images, because text from a model or a file must
 not act on the reader. A content security policy in the page keeps the browser from loading anything, and from running
-any other script than the page's search.
+any script other than the page's search.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ def export(session: Session, folder: Path) -> ToolExport:
 
 def _lines(entries: tuple[Entry, ...], session_id: str, folder: Path, title: str) -> Iterator[dict[str, Any]]:
     begun = entries[0].stamp
-    # Without a provider of the model, because the program refuses to resume with another one than the recorded.
+    # Without a provider of the model, because the program refuses to resume with one other than the recorded one.
     meta = {
         "id": session_id,
         "timestamp": begun,

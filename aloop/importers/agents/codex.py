@@ -1,6 +1,6 @@
 """Codex CLI: one file of JSON lines for each session, in ``~/.codex/sessions``.
 
-Each item is there twice, as the model saw it and as an event for the screen. The former are read; the events tell
+Each item appears twice, as the model saw it and as an event for the screen. The former are read; the events tell
 only which of the user's texts were typed.
 """
 

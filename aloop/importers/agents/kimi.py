@@ -58,7 +58,7 @@ def _id_of(source: Source) -> str:
 
 
 def _describe_old(imported: Imported, path: Path) -> None:
-    """Set what kimi-cli notes beside the messages: kind, title, folder and times."""
+    """Set what kimi-cli stores beside the messages: kind, title, folder and times."""
     folder = path.parent
     if folder.parent.name == "subagents":
         imported.kind, folder = "subagent", folder.parents[1]

@@ -32,7 +32,7 @@ def read(source: Source) -> Iterator[Imported]:
             imported.cwd = str(source.file.absolute().parents[1]) if source.file.parent.name == ".crush" else ""
             query = "SELECT * FROM messages WHERE session_id = ? ORDER BY created_at, rowid"
             for row in rows(source, connection, query, session["id"]):
-                # Older versions note the summary only in the session.
+                # Older versions record the summary only in the session.
                 is_summary = bool(row.get("is_summary_message")) or row["id"] == session.get("summary_message_id")
                 _add(builder, row, is_summary=is_summary)
             if not builder.is_empty:

@@ -129,7 +129,7 @@ class ImportStore:
         """Write a conversation whose IDs are made of its first messages.
 
         It is added to the session that has its messages, if there is one; other conversations can start the same. A
-        later import finds it there, also if another one with these IDs was purged since.
+        later import finds it there, even if another one with these IDs was purged since.
         """
         others = imported.other_ids() if imported.other_ids else ()
         free: Imported | None = None

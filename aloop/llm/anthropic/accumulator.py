@@ -79,7 +79,7 @@ class Accumulator:
 
     def sources(self) -> str:
         """Return the sources that the answer cites as a numbered list, or an empty text."""
-        for block in self._blocks.values():  # also those whose end the server did not report
+        for block in self._blocks.values():  # including those whose end the server did not report
             self._sources.markers(block)
         lines = self._sources.lines()
         return "\n".join(["Sources:", *lines]) if lines else ""

@@ -62,7 +62,7 @@ async def read_events(stream: AsyncStream[Any], *, is_binary: bool = False) -> A
 
 
 async def read_answer(stream: AsyncStream[Any], *, is_binary: bool = False) -> AsyncIterator[Event]:
-    """Yield the events of an answer, also of a server that does not stream.
+    """Yield the events of an answer, even if the server does not stream.
 
     Raises as ``read_events`` does, and RequestRejected for a web page and ErrorSent for an error.
     """

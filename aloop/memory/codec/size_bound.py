@@ -11,7 +11,7 @@ from aloop.llm.json_values import EMPTY, JsonObject
 from aloop.llm.message_types import LLMMessage
 
 _PER_RECORD = 1_000
-"""Bytes of the names of the fields and the numbers of a message, a call or the like, at most."""
+"""Bytes of the names of the fields and the numbers of a message, a call or the like."""
 _PER_LINE = 64
 """Bytes at the start of a line, at most: the indentation, a dash, quotes, and the escapes of the last line's end."""
 _PER_CHARACTER, _PER_JSON_CHARACTER = 16, _PER_LINE // 2

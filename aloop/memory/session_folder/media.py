@@ -58,7 +58,7 @@ def _read(fs: FileSystem, folder: Path, part: ContentPart) -> bytes | None:
 
 
 def copy_media(fs: FileSystem, source: Path, target: Path, part: ContentPart) -> None:
-    """Copy the bytes of a part to another session's folder, if they are there.
+    """Copy the bytes of a part to another session's folder, if they exist.
 
     Raises OSError if they are, but cannot be read or written.
     """

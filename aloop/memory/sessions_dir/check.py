@@ -65,7 +65,7 @@ class Checker:
         yield [*self._links(), *self._ids(names)]
 
     def check_folder(self, name: str, *, with_text: bool = True) -> list[Finding]:
-        """Return the findings about one session's folder, also if it cannot be read.
+        """Return the findings about one session's folder, even if it cannot be read.
 
         ``with_text`` includes those about the text of the session.
         """

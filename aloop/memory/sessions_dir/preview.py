@@ -26,7 +26,7 @@ from aloop.memory.sessions_dir.ids import short_name
 _TITLE_SIZE = 16_384
 _QUESTION_SIZE = 8_192
 WHOLE_SIZE = 1_000_000
-"""Bytes up to which a file with another layout than aloop's is read whole for its header."""
+"""Bytes up to which a file with a layout other than aloop's is read whole for its header."""
 _EDGE_SIZE = 64_000
 """Bytes at the start and at the end of a larger file in which its header is looked for."""
 ENDING_SIZE = 128_000

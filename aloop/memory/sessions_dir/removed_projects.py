@@ -58,5 +58,5 @@ def _has_newer(fs: FileSystem, folder: Path, session: Session) -> bool:
 def _folders(fs: FileSystem, folder: Path) -> list[Path]:
     try:
         return [folder / name for name in sorted(fs.folders(folder))]
-    except OSError:  # there is none
+    except OSError:  # none exists
         return []

@@ -195,7 +195,7 @@ class _TextCheck:
         pairing = pair_calls(messages)
         asked, can_edit = False, self._edits is not None
         for number, (item, message) in enumerate(zip(self._items, messages, strict=False)):
-            asked = asked or message.role == "user"  # also if it is skipped
+            asked = asked or message.role == "user"  # even if it is skipped
             self._check_comments(item)
             if message.skip:
                 continue

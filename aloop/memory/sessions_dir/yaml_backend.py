@@ -283,7 +283,7 @@ class YamlBackend:
 
     def search(self, query: Query, on_read: OnRead = ignore_progress) -> Iterator[list[Hit]]:
         """Yield hits as ``aloop.memory.search.search.search`` does."""
-        from aloop.memory.search.search import search  # only few commands search
+        from aloop.memory.search.search import search  # few commands search
 
         with self._explained("search the sessions"):
             yield from search(self.fs, self.sessions_dir, query, self._catalog.duplicate_ids(), on_read)
@@ -342,7 +342,7 @@ class YamlBackend:
 
     def check(self, prefix: str | None, *, fix: bool, on_read: OnRead = ignore_progress) -> Iterator[list[Finding]]:
         """Yield findings about one session, or all; raises as ``locate`` does."""
-        from aloop.memory.sessions_dir.check import Checker  # only few commands check
+        from aloop.memory.sessions_dir.check import Checker  # few commands check
 
         checker = Checker(self.fs, self.sessions_dir, fix=fix)
         folder = None if prefix is None else self.locate(prefix).folder

@@ -65,7 +65,7 @@ class Job:
 
     @property
     def recent(self) -> str:
-        """The last part of the output, also if it was read before."""
+        """The last part of the output, even if it was read before."""
         return without_escape_codes(self._recent)
 
     def take_output(self) -> str:
@@ -110,7 +110,7 @@ class JobTable:
         return list(self._jobs.values())
 
     def find(self, number: int) -> Job:
-        """Return a job; raise ToolError if there is none of that number."""
+        """Return a job; raise ToolError if it does not exist."""
         if job := self._jobs.get(number):
             return job
         known = ", ".join(map(str, self._jobs))

@@ -56,7 +56,7 @@ def split_command(text: str) -> tuple[Command, ...] | None:
             words.append(token)
             continue
         if not words or not _is_plain_program(words[0]):
-            return None  # an empty command, also after the last operator
+            return None  # an empty command, even after the last operator
         commands.append(tuple(words))
         words = []
     return tuple(commands)

@@ -38,7 +38,7 @@ class RuleSource(Protocol):
 
 @dataclass(slots=True)
 class RuleSet:
-    """The rules of the user that apply in the project at ``root``, a real path.
+    """The user's rules that apply in the project at ``root``, a real path.
 
     ``former`` are paths from which it was moved; rules for them still count.
     """

@@ -168,7 +168,7 @@ async def test_reason_for_a_copy_that_was_just_continued_is_that_it_was(sessions
 
 
 def _wait_until_after(moment: datetime) -> None:
-    """Let two milliseconds pass, in which sessions note their times."""
+    """Let two milliseconds pass, in which sessions record their times."""
     while datetime.now(UTC) < moment + timedelta(milliseconds=2):
         pass
 
