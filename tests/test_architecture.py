@@ -182,7 +182,7 @@ def _imports(node: ast.AST, function: int | None = None, *, types_only: bool = F
             yield Import(child.module or "", names, child.lineno, child.level, function, types_only)
         else:
             inside = child.lineno if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef) else function
-            guarded = isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING"
+            guarded = isinstance(child, ast.If) and isinstance(child.test, ast.Name) and child.test.id == "TYPE_CHECKING"
             yield from _imports(child, inside, types_only=types_only or guarded)
 
 
@@ -201,6 +201,12 @@ def matches(name: str, patterns: tuple[str, ...]) -> bool:
     return any(fnmatch(name, pattern) for pattern in patterns)
 
 
+@cache
+def module_names() -> frozenset[str]:
+    return frozenset(module.name for module in modules())
+
+
+@cache
 def floor(name: str) -> int:
     for number, patterns in enumerate(FLOORS):
         if matches(name, patterns):
@@ -213,7 +219,7 @@ def targets(imported: Import) -> Iterator[str]:
 
     ``from a import b`` loads ``a.b`` if that is a module.
     """
-    known = {module.name for module in modules()}
+    known = module_names()
     if imported.module.partition(".")[0] not in ROOTS:
         return
     inner = [f"{imported.module}.{name}" for name in imported.names if f"{imported.module}.{name}" in known]
