@@ -182,7 +182,9 @@ def _imports(node: ast.AST, function: int | None = None, *, types_only: bool = F
             yield Import(child.module or "", names, child.lineno, child.level, function, types_only)
         else:
             inside = child.lineno if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef) else function
-            guarded = isinstance(child, ast.If) and isinstance(child.test, ast.Name) and child.test.id == "TYPE_CHECKING"
+            guarded = (
+                isinstance(child, ast.If) and isinstance(child.test, ast.Name) and child.test.id == "TYPE_CHECKING"
+            )
             yield from _imports(child, inside, types_only=types_only or guarded)
 
 
