@@ -74,7 +74,10 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="session")
 def new_homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Paths for the homes of tests. ``mktemp`` would look through all earlier ones for each."""
+    """Paths for the homes of tests.
+
+    ``mktemp`` would look through all earlier ones for each.
+    """
     folder = tmp_path_factory.mktemp("homes")
     return (folder / str(number) for number in itertools.count())
 

@@ -35,7 +35,7 @@ def ask(shell: Shell, line: str) -> None:
 
 
 def wait_until_written(shell: Shell) -> None:
-    """Wait for the line of the tool call, in which a slow machine has a time before the result."""
+    """Wait for the line of the call, which on a slow machine has a time in it."""
     shell.wait_until(
         lambda: re.search(r"✓ write notes\.txt  .*new, 1 line", shell.scrollback()) is not None, "the new file"
     )
