@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
@@ -13,6 +14,7 @@ from aloop.errors import Problem, StorageError
 from aloop.llm.message_types import LLMMessage, ToolCall
 from aloop.memory import MemoryManager, Turn
 from aloop.memory.session_folder.outputs import MAX_RESULT_BYTES, shorten
+from aloop.memory.turn import finish_shielded
 from aloop.tools.base import ToolResult
 from aloop.tools.runner import ToolRunner
 
@@ -26,23 +28,34 @@ class ToolCallRunner:
         self._emit = emit
 
     async def run(self, turn: Turn, calls: Sequence[ToolCall]) -> None:
-        """Run ``calls``; a cancellation ends the running ones before it is raised."""
+        """Run ``calls``; a cancellation ends the running ones before it is raised.
+
+        The results of those that have ended are kept.
+        """
         for group in self._groups(calls):
             running = [_RunningCall(call, self._runner.headline(call), self._emit) for call in group]
             for item in running:
                 self._emit(ToolStarted(item.call, item.headline))
-            tasks = [asyncio.ensure_future(self._run_call(item)) for item in running]
+            waiting = deque((item, asyncio.ensure_future(self._run_call(item))) for item in running)
             try:
-                for item, task in zip(running, tasks, strict=True):
-                    result = await task
-                    await turn.add(await self._message(item, result))
-                    self._emit(ToolFinished(item.call, item.headline, result, item.seconds))
+                while waiting:
+                    # Shielded, because a call that changes files returns its result although it is cancelled.
+                    await asyncio.shield(waiting[0][1])
+                    await finish_shielded(self._keep(turn, *waiting.popleft()))
             finally:
+                tasks = [task for _, task in waiting]
                 for task in tasks:
-                    # The awaited task is already being cancelled; a second cancellation would interrupt its cleanup.
-                    if not task.cancelling():
-                        task.cancel()
+                    task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
+                for item, task in waiting:
+                    if not task.cancelled() and task.exception() is None:
+                        await finish_shielded(self._keep(turn, item, task))
+
+    async def _keep(self, turn: Turn, item: _RunningCall, task: asyncio.Task[ToolResult]) -> None:
+        """Add the result of a call that has ended to the turn."""
+        result = task.result()
+        await turn.add(await self._message(item, result))
+        self._emit(ToolFinished(item.call, item.headline, result, item.seconds))
 
     def _groups(self, calls: Sequence[ToolCall]) -> Iterator[list[ToolCall]]:
         """Yield groups of adjacent reading calls, and every other call alone.

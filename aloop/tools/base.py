@@ -100,3 +100,24 @@ async def in_thread(work: Callable[[threading.Event], T]) -> T:
         return await asyncio.to_thread(work, stop)
     finally:
         stop.set()
+
+
+_PATIENCE = 2.0  # seconds that a cancelled caller waits for a change of files
+
+
+async def finish_in_thread(work: Callable[[], T]) -> T:
+    """Run ``work()`` in a thread, and return its result even if cancelled.
+
+    For a change of files, which takes a moment: without its result, no one would know that it was made. After
+    _PATIENCE, or a second cancellation, CancelledError is raised, and the thread continues.
+    """
+    running = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await asyncio.wait([running], timeout=_PATIENCE)
+        if running.done():
+            return running.result()
+        raise
+    finally:
+        running.cancel()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -18,7 +19,10 @@ from aloop.llm.content.provenance import FileChange, Permission, short_digest
 from aloop.llm.message_types import LLMMessage, ToolCall
 from aloop.memory import MemoryManager
 from aloop.permissions import PermissionDecision, PermissionRequest
-from aloop.tools.base import Action, Tool, ToolResult
+from aloop.tools.base import Action, Tool, ToolResult, finish_in_thread
+from aloop.tools.files.text_file import TextFile
+from aloop.tools.files.workspace import Workspace
+from aloop.tools.files.write import WriteFile
 from tests.agent.conftest import MakeAgent, ScriptedAgent
 from tests.agent.scripted import ScriptedLLM, answer, calls
 from tests.memory.test_parts import PIXEL
@@ -71,6 +75,23 @@ class Diary(Tool):
 
     async def run(self, arguments: Mapping[str, Any]) -> ToolResult:
         raise AssertionError("only prepare runs")
+
+
+class Waiting(Tool):
+    """A tool that reads and never ends."""
+
+    name = "wait"
+    description = "For tests."
+    parameters: ClassVar[Mapping[str, Any]] = {"type": "object"}
+    only_reads = True
+
+    def __init__(self) -> None:
+        self.begun = asyncio.Event()
+
+    async def run(self, arguments: Mapping[str, Any]) -> ToolResult:
+        self.begun.set()
+        await asyncio.Event().wait()
+        raise AssertionError("it never ends")
 
 
 class Long(Tool):
@@ -257,3 +278,65 @@ async def test_unsaved_long_result_is_shortened_and_reported(
     assert Notice("The disk is full.") in scripted.events
     assert scripted.memory.messages[2].output_file is None
     assert "could not be saved" in (scripted.memory.messages[2].content or "")
+
+
+async def test_change_that_was_made_is_recorded_although_the_turn_is_cancelled(
+    make_agent: MakeAgent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, may_end, replace = threading.Event(), threading.Event(), TextFile.replace
+
+    def wait_and_replace(file: TextFile, data: bytes) -> None:
+        begun.set()
+        may_end.wait(20)
+        replace(file, data)
+
+    monkeypatch.setattr(TextFile, "replace", wait_and_replace)
+    written = ToolCall("call_1", "write_file", json.dumps({"path": "a.txt", "content": "new"}))
+    scripted = make_agent(calls(written), tools=[WriteFile(Workspace(tmp_path))])
+    scripted.agent.ask = allow
+    turn = asyncio.create_task(scripted.agent.run("Go"))
+    await asyncio.to_thread(begun.wait, 20)
+    turn.cancel()
+    await asyncio.sleep(0)
+    may_end.set()
+    with pytest.raises(asyncio.CancelledError):
+        await turn
+    assert (tmp_path / "a.txt").read_text() == "new"
+    result = (await scripted.saved()).messages[-1]
+    assert result.content == "Created a.txt (1 line)."
+    assert result.files == (FileChange("a.txt", "", short_digest(b"new")),)
+    assert finished(scripted) == ["call_1"]
+
+
+async def test_second_cancellation_does_not_wait_for_a_change() -> None:
+    begun, may_end = threading.Event(), threading.Event()
+
+    def work() -> None:
+        begun.set()
+        may_end.wait(20)
+
+    running = asyncio.create_task(finish_in_thread(work))
+    await asyncio.to_thread(begun.wait, 20)
+    running.cancel()
+    await asyncio.sleep(0)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    may_end.set()
+
+
+async def test_results_of_calls_that_ended_are_kept_when_the_turn_is_cancelled(make_agent: MakeAgent) -> None:
+    meeting = Meeting(1)
+    asked = calls(call("wait", "a"), call("meet", "b"))
+    waiting = Waiting()
+    scripted = make_agent(asked, tools=[meeting, waiting])
+    turn = asyncio.create_task(scripted.agent.run("Go"))
+    await waiting.begun.wait()
+    while not meeting.left:  # noqa: ASYNC110 - a list has no event to wait for
+        await asyncio.sleep(0)
+    turn.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await turn
+    results = {each.tool_call_id: each.content for each in (await scripted.saved()).messages if each.role == "tool"}
+    assert results["call_b"] == "met b"
+    assert "interrupted" in (results["call_a"] or "")

@@ -13,7 +13,7 @@ from aloop.errors import ToolError
 from aloop.formatting import quantity
 from aloop.llm.content.provenance import FileChange, short_digest
 from aloop.permissions import Kind, PermissionRequest
-from aloop.tools.base import Action, Tool, ToolResult, in_thread
+from aloop.tools.base import Action, Tool, ToolResult, finish_in_thread, in_thread
 from aloop.tools.files.diff import Diff, make_diff, with_kept_line_ends
 from aloop.tools.files.replace import replace_text
 from aloop.tools.files.text_file import MOST_BYTES, TOO_LARGE, TextFile
@@ -102,7 +102,7 @@ class WritingFileTool(Tool):
             change = FileChange(self._workspace.show(path), short_digest(file.raw), short_digest(data))
             return replace(_report(file, diff), changes=(change,))
 
-        return Action(lambda _on_output: in_thread(lambda _stop: work()), request)
+        return Action(lambda _on_output: finish_in_thread(work), request)
 
     def _kinds(self, path: Path) -> tuple[Kind, ...]:
         is_free = self._workspace.admits(path) and not is_guarded(path, self._workspace.root)
