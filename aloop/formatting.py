@@ -70,6 +70,15 @@ def expand_home(path: str | os.PathLike[str]) -> Path:
     return Path(os.path.expanduser(text))  # noqa: PTH111 - Path.expanduser raises for an unknown user
 
 
+def normal_path(path: Path) -> Path:
+    """Return an absolute path to the same file, if possible without ``..``."""
+    whole = path.absolute()
+    if ".." not in whole.parts:
+        return whole
+    normal = Path(os.path.normpath(whole))
+    return normal if os.path.realpath(normal) == os.path.realpath(whole) else whole
+
+
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 
 

@@ -203,3 +203,9 @@ def test_architecture_names_only_paths_that_exist() -> None:
     named = re.findall(r"`((?:aloop|commands|repl|tests)/[\w./]*)`", ARCHITECTURE.read_text(encoding="utf-8"))
     assert len(named) > 20
     assert not [path for path in named if not (ROOT / path).exists()]
+
+
+@pytest.mark.parametrize("page", ALL_PAGES, ids=lambda page: page.name)
+def test_filters_of_jq_with_characters_of_the_shell_are_quoted(page: Path) -> None:
+    words = re.findall(r"\bjq(?:\s+-\w+)*\s+([^'\s`]\S*)", page.read_text(encoding="utf-8"))
+    assert not [word for word in words if re.search(r"[()|{}*$<>]", word)]

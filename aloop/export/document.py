@@ -12,7 +12,7 @@ from pathlib import Path
 from aloop.errors import SHORT_ID, StorageError
 from aloop.export.base import Document, count_named, never
 from aloop.export.outputs import LONGEST, complete_results
-from aloop.formatting import display_path, expand_home
+from aloop.formatting import display_path, expand_home, normal_path
 from aloop.memory.disk import filesystem
 from aloop.memory.disk.filesystem import explained, write_atomic
 from aloop.memory.session import Session
@@ -95,7 +95,7 @@ def export_path(session: Session, form: str, wanted: str, folder: Path) -> Path:
     name = f"{session.created_at:%Y-%m-%d}_{session.id[:SHORT_ID]}.{ending}"
     if not wanted:
         return folder / name
-    path = folder / expand_home(wanted)
+    path = normal_path(folder / expand_home(wanted))
     return path / name if path.is_dir() else path
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from aloop.export.document import make_exports_folder, write_export
 from aloop.export.tools.target import ToolExport
-from aloop.formatting import expand_home
+from aloop.formatting import expand_home, normal_path
 from aloop.memory.disk.filesystem import explained
 from aloop.memory.session import Session
 from aloop.text import clean_text
@@ -31,7 +31,7 @@ def deliver(exported: ToolExport, sessions_dir: Path, wanted: Path | None = None
     folder is made if need be. Raises ExportExists, StorageError: nothing is overwritten.
     """
     if wanted:
-        path = expand_home(wanted).absolute()
+        path = normal_path(expand_home(wanted))
         path = path / exported.path.name if path.is_dir() else path
     elif exported.path == Path(exported.path.name):
         path = make_exports_folder(sessions_dir).absolute() / exported.path

@@ -9,6 +9,7 @@ from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 
+from aloop.formatting import normal_path
 from aloop.importers.formats import FORMATS
 from aloop.importers.imported import Imported
 from aloop.importers.titles import imported_title
@@ -66,7 +67,7 @@ def to_session(session_id: str, imported: Imported) -> Session:
         "version": imported.version or None,
         "cwd": imported.cwd or None,
         "model": imported.model,
-        "path": str(imported.path.absolute()) if imported.path else None,
+        "path": str(normal_path(imported.path)) if imported.path else None,
         "lost": dict(imported.losses) or None,
     }
     parent = session_id_of(imported.tool, imported.parent) if imported.parent else None

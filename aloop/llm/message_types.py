@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
@@ -63,8 +64,14 @@ def sendable(name: str) -> str:
 NO_REASON = "The tool failed and gave no reason."
 """Sent in place of an empty error result, which the API refuses."""
 
-_TELLING = ("path", "file_path", "command", "expression", "pattern", "query", "job", "url")
+_TELLING = ("path", "file_path", "filePath", "command", "cmd", "action", "expression", "pattern", "query", "job", "url")
 """The arguments that say what a call does, in the tools of aloop and of other agents."""
+_COMMANDS = frozenset({"command", "cmd", "script"})
+_SHELL = re.compile(r"(?:.*[/\\])?(?:ba|z|da|k|fi)?sh|(?:.*[/\\])?(?:pwsh|powershell|cmd)(?:\.exe)?", re.IGNORECASE)
+_SHELL_FLAG = re.compile(r"-[a-z]*c|-Command|/c", re.IGNORECASE)
+_MAY_BE_SHELL = re.compile(r"\S*(?:sh|sh\.exe|cmd|cmd\.exe|shell|shell\.exe)\s+[-/]", re.IGNORECASE)
+_LONGEST_SPLIT = 20_000
+"""Characters of a command that is split into words at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +106,7 @@ class ToolCall:
     def brief(self) -> str:
         """The main argument, such as a path, or the JSON of all; not sanitized.
 
-        A list of objects is only counted, as in "3 todos".
+        A list of objects is only counted, as in "3 todos". A command is without the shell that runs it.
         """
         try:
             arguments = json.loads(self.arguments)
@@ -107,13 +114,43 @@ class ToolCall:
             return self.arguments
         if isinstance(arguments, dict) and arguments:
             only = next(iter(arguments)) if len(arguments) == 1 else ""
-            value = next((arguments[name] for name in (only, *_TELLING) if name in arguments), None)
+            name = next((name for name in (only, *_TELLING) if name in arguments), "")
+            value = arguments.get(name)
+            if name == "action" and isinstance(value, dict):  # the shell of a server
+                name, value = "command", value.get("command", value)
+            if name in _COMMANDS and (command := _command_line(value)):
+                return command
             if isinstance(value, list) and value and all(isinstance(each, dict) for each in value):
-                name = next(name for name, each in arguments.items() if each is value)
                 return f"{len(value):,} {name.removesuffix('s') if len(value) == 1 else name}"
             if value is not None:
                 return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         return self.arguments if arguments else ""
+
+
+def _command_line(value: object) -> str:
+    """Return a command as one would type it; empty for other values.
+
+    It is text or a list of words, and may be the argument of a shell, as in ``["bash", "-lc", "make"]``.
+    """
+    if isinstance(value, str):
+        if len(value) > _LONGEST_SPLIT or not _MAY_BE_SHELL.match(value):
+            return value
+        try:
+            words = shlex.split(value)
+        except ValueError:  # a quote that is not closed
+            return value
+        return words[-1] if _is_shell_call(words) else value
+    if not (isinstance(value, list) and value and all(isinstance(word, str) for word in value)):
+        return ""
+    return value[-1] if _is_shell_call(value) else shlex.join(value)
+
+
+def _is_shell_call(words: Sequence[str]) -> bool:
+    """Return True if a shell runs the last word, and the others are its options."""
+    shell, *options = words[:-1] or [""]
+    if not (options and _SHELL.fullmatch(shell) and _SHELL_FLAG.fullmatch(options[-1])):
+        return False
+    return all(option.startswith(("-", "/")) for option in options)
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,8 @@ async def export(context: Context, argument: str) -> None:
             view.info("Nothing was written.")
             return
         await asyncio.to_thread(write_export, path, *document.pieces, replace=True)
-    hint = "" if wanted else f"Add a path to write it elsewhere, as in /export {form} ~/chat."
+    suffix = "".join(path.suffixes)
+    hint = "" if wanted else f"Add a path to write it elsewhere, as in /export {form} ~/chat{suffix}."
     view.info("\n".join(filter(None, (f"Exported to {display_path(path)}", document.losses, hint))))
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import fields, replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -31,6 +32,35 @@ from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall, Usage
 )
 def test_brief_is_the_path_or_command_or_the_json(arguments: str, brief: str) -> None:
     assert ToolCall("1", "x", arguments).brief == brief
+
+
+@pytest.mark.parametrize(
+    ("command", "brief"),
+    [
+        (["bash", "-lc", "cd a && sed -n '1,200p' b.py"], "cd a && sed -n '1,200p' b.py"),
+        (["/bin/sh", "-c", "ls"], "ls"),
+        (["zsh", "-i", "-l", "-c", "ls\nls"], "ls\nls"),
+        (["powershell.exe", "-NoProfile", "-Command", "dir"], "dir"),
+        (["cmd.exe", "/c", "dir"], "dir"),
+        (["git", "commit", "-m", "Two words"], "git commit -m 'Two words'"),
+        (["bash", "script.sh", "-c", "x"], "bash script.sh -c x"),
+        (["bash", "-c"], "bash -c"),
+        (["bash"], "bash"),
+        ("bash -lc 'cd a && ls'", "cd a && ls"),
+        ("bash -c 'not closed", "bash -c 'not closed"),
+        ("bash -c ls; rm x", "bash -c ls; rm x"),
+        ("bash -c 'ls' | wc", "bash -c 'ls' | wc"),
+        ("ls -la", "ls -la"),
+        ([1, 2], "[1, 2]"),
+        ([], "[]"),
+        ({"a": 1}, '{"a": 1}'),
+    ],
+)
+@pytest.mark.parametrize("around", ["command", "cmd", "action"])
+def test_brief_of_a_command_is_without_its_shell(command: object, brief: str, around: str) -> None:
+    value = {"type": "exec", "command": command} if around == "action" else command
+    arguments = {"workdir": "/work", around: value, "timeout": 1}
+    assert ToolCall("1", "shell", json.dumps(arguments)).brief == brief
 
 
 VALUES: dict[str, Any] = {

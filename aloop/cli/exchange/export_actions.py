@@ -14,7 +14,7 @@ from aloop.export.base import Document, left_out_text
 from aloop.export.document import ExportExists, export_path, make_document, write_export
 from aloop.export.formats import TOOLS
 from aloop.export.targets import deliver, to_tool
-from aloop.formatting import display_path, quantity
+from aloop.formatting import display_path, normal_path, quantity
 from aloop.memory import Session, SessionLibrary
 from aloop.memory.disk.filesystem import explained
 
@@ -25,6 +25,8 @@ def run_export(options: ExportOptions) -> int:
     """Export what ``options`` name; raises AloopError."""
     if (options.all is None) == (not options.id):
         raise UsageError("Give the ID of a session, or --all and a folder. Run `aloop export --help` for usage.")
+    if options.all is not None and options.path is not None:
+        raise UsageError("--all names the folder for all sessions, so --output has no meaning. Leave it out.")
     if options.all is not None and options.to in TOOLS:
         raise UsageError(f"--all writes documents, but {options.to} is a tool. Export its sessions one at a time.")
     library = SessionLibrary(options.sessions_dir)
@@ -66,7 +68,7 @@ def _to_tool(options: ExportOptions, session: Session, sessions_dir: Path) -> in
 
 def _export_all(options: ExportOptions, library: SessionLibrary, runner: asyncio.Runner, folder: Path) -> int:
     done: Counter[str] = Counter()
-    folder = folder.absolute()
+    folder = normal_path(folder)
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder} is not a folder. Choose another one for --all.")
     with explained("write the export", folder, flag=""):

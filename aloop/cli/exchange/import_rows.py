@@ -13,7 +13,7 @@ from pathlib import Path
 
 from aloop.cli.sessions.output import NO_TITLE
 from aloop.errors import SHORT_ID
-from aloop.formatting import display_path, format_time, quantity
+from aloop.formatting import display_path, format_time, normal_path, quantity
 from aloop.importers.formats import FORMATS, mark_of
 from aloop.importers.imported import Imported
 from aloop.importers.run import Scan
@@ -123,7 +123,7 @@ def import_record(imported: Imported, outcome: Outcome, *, dry: bool) -> dict[st
         "results": imported.result_count,
         "added": outcome.added,
         "lost": dict(imported.losses),
-        "path": imported.path and imported.path.absolute(),
+        "path": imported.path and normal_path(imported.path),
     }
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from aloop.config.user_folders import sessions_dir
 from aloop.errors import StorageError
-from aloop.formatting import display_path, expand_home, home_folder
+from aloop.formatting import display_path, expand_home, home_folder, normal_path
 from aloop.memory.disk.filesystem import explained
 from aloop.project import is_repository
 
@@ -27,7 +27,7 @@ def resolve_sessions_dir(given: str | Path | None = None) -> Path:
     chosen = expand_home(given) if given is not None else sessions_dir()
     try:
         if chosen is not None:
-            chosen = chosen.absolute()
+            chosen = normal_path(chosen)
             with explained("use the sessions folder", chosen):
                 return _require_target(chosen)
         here = Path.cwd()

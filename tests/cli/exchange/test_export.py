@@ -173,3 +173,30 @@ def test_missing_folder_and_a_file_as_folder_are_named(sessions_dir: Path, tmp_p
                 run(sessions_dir, "a1b2", "--to", form, "-o", str(path))
     with pytest.raises(UsageError, match=rf"{file} is not a folder"):
         run(sessions_dir, "--all", str(file))
+
+
+def test_output_beside_all_is_a_usage_error(sessions_dir: Path, tmp_path: Path) -> None:
+    save(sessions_dir, FIRST)
+    with pytest.raises(UsageError, match=r"--all names the folder for all sessions, so --output has no meaning"):
+        run(sessions_dir, "--all", str(tmp_path / "backup"), "-o", str(tmp_path / "talk.md"))
+    assert not (tmp_path / "backup").exists()
+
+
+@pytest.mark.parametrize("arguments", [["a1b2", "-o"], ["a1b2", "--to", "codex", "-o"], ["--all"]])
+def test_printed_path_has_no_steps_up(
+    arguments: list[str], sessions_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save(sessions_dir, FIRST)
+    (tmp_path / "sub").mkdir()
+    run(sessions_dir, *arguments, str(tmp_path / "sub" / ".." / "talk"))
+    err = capsys.readouterr().err
+    assert (f"to {tmp_path}/talk" in err, ".." in err) == (True, False)
+    assert (tmp_path / "talk").exists()
+
+
+def test_step_up_after_a_link_leads_where_the_link_does(sessions_dir: Path, tmp_path: Path) -> None:
+    save(sessions_dir, FIRST)
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "a" / "b")
+    run(sessions_dir, "a1b2", "-o", str(tmp_path / "link" / ".." / "talk.md"))
+    assert (tmp_path / "a" / "talk.md").exists()

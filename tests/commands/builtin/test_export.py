@@ -45,7 +45,7 @@ async def test_export_uses_the_name_of_the_session_and_a_folder_that_git_ignores
     said = str(stage.view.of("info")[-1]).splitlines()
     assert said == [
         f"Exported to {display_path(path)}",
-        f"Add a path to write it elsewhere, as in /export {form} ~/chat.",
+        f"Add a path to write it elsewhere, as in /export {form} ~/chat.{form}.",
     ]
     assert list(Path.cwd().iterdir()) == []
     assert "exports" not in _git(project, "status", "--porcelain", "--untracked-files=all")
