@@ -45,6 +45,11 @@ RULES: tuple[tuple[str, str], ...] = (
     (r"\btold (?:apart|from)\b", "distinguished"),
     (r"\bat the most\b", "at most"),
     (r"\bof ours\b", "our, the product's"),
+    (r"\balso (?:if|when|after|during|without)\b", "even if, even after, including"),
+    (r"\b(?:in|out)side of (?:the|a|an|it|them|this|that)\b", "inside, outside"),
+    (r"\b(?:[Ss]et|[Ss]tart)-up\b|\bwhite space\b", "setup, startup, whitespace"),
+    (r"\bhome folder\b", "home directory"),
+    (r"\b[Aa]nother [a-z]+ than\b", "a ... other than"),
     (r"\b(?:what there is|not to be had|in vain)\b", "a plain sentence"),
     (r"\bas long as it takes\b|\bmeanwhile\b|\bof (?:its|their|our|his) own\b", "delete it"),
     (

@@ -135,7 +135,7 @@ async def _run(options: TaskOptions, report: TaskReport, stop: _Stop) -> TaskRes
                 write_note(Problem(warning))
             if holder := await agent.memory.find_shell():
                 busy = SessionBusy(agent.memory.session_id, holder)
-                write_note(f"{busy} This task is added to it, and that aloop reads it before its next turn.")
+                write_note(f"{busy} This task is added to it. The other aloop reads it before its next turn.")
         _use_instructions(agent, trust)
         remember_work(agent, trust, write_note, write_note)
         report.begin(agent)

@@ -155,7 +155,7 @@ class _Repairer:
             return
         self.close_calls()
         if message.tool_calls and message.role != "assistant":
-            self.report("left out a tool call outside of an assistant message")
+            self.report("left out a tool call outside an assistant message")
             message = replace(message, tool_calls=())
         message = self._with_sendable_blocks(message)
         has_content = message.tool_calls or message.blocks or message.parts or (message.content or "").strip()

@@ -13,7 +13,7 @@ from aloop.llm.message_types import LLMMessage
 
 IMPORTED, FOREIGN = "imported", "foreign"
 
-RECORD = "a record: tools with other names than yours are not available here, and files may have changed since."
+RECORD = "a record: tools whose names differ from yours are not available here, and files may have changed since."
 """The end of each message about an import."""
 
 

@@ -107,7 +107,7 @@ async def exchange(command: Sequence[str], given: bytes | None = None) -> bytes 
 
     If it takes too long, or the caller is cancelled, it is killed with everything that it started.
     """
-    # Imported late for start-up time.
+    # Imported late for startup time.
     from aloop.tools.base import in_thread
 
     running: list[subprocess.Popen[bytes]] = []

@@ -193,7 +193,7 @@ def _sessions_folder(options: ShellOptions) -> str:
 
 def farewell_lines(context: Context, width: int | None) -> list[Line]:
     """Return how to resume the session, empty if it was never saved."""
-    # Imported here for start-up time: needed only at the end.
+    # Imported here for startup time: needed only at the end.
     from aloop.memory.session_folder.size_limit import needed_limit
 
     memory = context.memory

@@ -91,7 +91,7 @@ def test_task_reports_that_a_shell_has_the_session_open() -> None:
     lock.release()
     assert code == 0
     assert f"Session a1b2c3d4 is open in another aloop (process {os.getpid()}, since " in err
-    assert "This task is added to it, and that aloop reads it before its next turn." in err
+    assert "This task is added to it. The other aloop reads it before its next turn." in err
     assert "another aloop" not in run("--resume", "a1b2", "--task", "And now?")[2]
 
 
