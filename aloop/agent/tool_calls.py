@@ -13,7 +13,7 @@ from aloop.agent.events import AgentEvent, Notice, ToolFinished, ToolOutput, Too
 from aloop.errors import Problem, StorageError
 from aloop.llm.message_types import LLMMessage, ToolCall
 from aloop.memory import MemoryManager, Turn
-from aloop.memory.session_folder.outputs import MAX_RESULT_BYTES, shorten
+from aloop.memory.session_folder.outputs import MAX_RESULT_BYTES, brief, shorten
 from aloop.memory.turn import finish_shielded
 from aloop.tools.base import ToolResult
 from aloop.tools.runner import ToolRunner
@@ -78,7 +78,7 @@ class ToolCallRunner:
         if len(text.encode()) > MAX_RESULT_BYTES:
             try:
                 kept = await self._memory.keep_output(call.name, text)
-                text, output_file = shorten(text, f"the complete output is in {kept.path}"), kept.relative
+                text, output_file = brief(text, kept.relative), kept.relative
             except StorageError as error:
                 self._emit(Notice(Problem(error)))
                 text = shorten(text, "the complete output could not be saved")

@@ -10,7 +10,7 @@ from pathlib import Path
 from aloop.export.base import MISSING_OUTPUTS
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.disk.filesystem import SYSTEM
-from aloop.memory.session_folder.outputs import is_unchanged, read_output
+from aloop.memory.session_folder.outputs import is_unchanged, located, read_output
 
 LONGEST = 400_000
 """Bytes of a result in a session for another tool, or in a text to read. A longer one stays shortened.
@@ -35,6 +35,7 @@ def complete_results(
             left_out[MISSING_OUTPUTS] += 1
         elif longest is not None and len(text.encode()) > longest:
             left_out[f"the middle of results of more than {longest:,} bytes"] += 1
+            message = located(message, folder)
         else:
             message = replace(message, content=text)
         yield message

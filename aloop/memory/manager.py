@@ -24,7 +24,7 @@ from aloop.memory.session_folder import draft as drafts
 from aloop.memory.session_folder.draft import Draft
 from aloop.memory.session_folder.fork import ForkSource
 from aloop.memory.session_folder.media import MediaCache
-from aloop.memory.session_folder.outputs import KeptOutput
+from aloop.memory.session_folder.outputs import KeptOutput, located
 from aloop.memory.session_folder.recovery import recovered_files
 from aloop.memory.session_folder.undo import Redo, Redone, Undo
 from aloop.memory.session_writer import Amendment, SessionWriter
@@ -248,7 +248,10 @@ class MemoryManager:
     def _project(self) -> Projection:
         model = self.llm.model if self.llm else None
         provider = self.llm.provider if self.llm else None
-        return project(self._conversation.system, self._conversation.messages, model, provider)
+        found = project(self._conversation.system, self._conversation.messages, model, provider)
+        if (folder := self._writer.folder) is None:
+            return found
+        return replace(found, messages=tuple(located(message, folder) for message in found.messages))
 
     # Saving.
 

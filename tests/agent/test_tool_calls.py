@@ -256,7 +256,9 @@ async def test_long_result_is_shortened_and_saved_whole(make_agent: MakeAgent) -
     assert first.output_file
     whole = scripted.memory.path.parent / first.output_file
     assert whole.read_text() == text
-    assert f"of 98,890 bytes left out; the complete output is in {whole} …]" in (first.content or "")
+    assert f"of 98,890 bytes left out; the complete output is in {first.output_file} …]" in (first.content or "")
+    sent = next(message for message in scripted.memory.get_context_for_llm() if message.role == "tool")
+    assert f"of 98,890 bytes left out; the complete output is in {whole} …]" in (sent.content or "")
 
 
 async def test_tool_finished_event_has_the_whole_result(make_agent: MakeAgent) -> None:

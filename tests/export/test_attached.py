@@ -14,11 +14,11 @@ from aloop.cli.parser import parse_arguments
 from aloop.export.attached import ATTACHED
 from aloop.export.document import make_document, render
 from aloop.importers.run import Scan, Selection
-from aloop.importers.storing.sizes import brief
 from aloop.importers.storing.store import ImportStore
 from aloop.llm.message_types import LLMMessage, ToolCall
 from aloop.memory import MemoryManager, Session, SessionLibrary
 from aloop.memory.codec.serialization import load_session
+from aloop.memory.session_folder.outputs import brief
 from tests.memory.test_parts import PIXEL
 
 LONG = "\n".join(f"line {number}" for number in range(9_000)) + " é\x1b[0m\r\n"
@@ -33,7 +33,7 @@ def original(tmp_path: Path) -> Session:
         await memory.add_message(LLMMessage("user", "Look", parts=(await memory.keep_media(PIXEL),)))
         await memory.add_message(LLMMessage("assistant", None, (ToolCall("c1", "run_shell", '{"command": "make"}'),)))
         kept = await memory.keep_output("run_shell", LONG)
-        text = brief(LONG, kept.path)
+        text = brief(LONG, kept.relative)
         await memory.add_message(LLMMessage("tool", text, tool_call_id="c1", output_file=kept.relative))
         await memory.add_message(LLMMessage("assistant", "Done."))
         await memory.save_memory()

@@ -14,11 +14,11 @@ from aloop.export.document import make_document, render
 from aloop.export.formats import DOCUMENTS, FORMATS, TOOLS
 from aloop.export.targets import to_tool
 from aloop.importers.run import Scan, Selection
-from aloop.importers.storing.sizes import brief
 from aloop.importers.storing.store import ImportStore
 from aloop.llm.content.parts import MediaFile
 from aloop.llm.message_types import LLMMessage, ToolCall
 from aloop.memory import MemoryManager, Session, SessionLibrary
+from aloop.memory.session_folder.outputs import brief
 from tests.memory.test_parts import PIXEL
 
 LONG = "\n".join(f"line {number}" for number in range(9_000))
@@ -39,7 +39,7 @@ def make_session(
         calls = (ToolCall("c1", "run_shell", '{"command": "make"}'), ToolCall("c2", "look", "{}"))
         await memory.add_message(LLMMessage("assistant", "Yes.", calls))
         kept = await memory.keep_output("run_shell", long)
-        text = brief(long, kept.path)
+        text = brief(long, kept.relative)
         await memory.add_message(LLMMessage("tool", text, tool_call_id="c1", output_file=kept.relative))
         await memory.add_message(LLMMessage("tool", "Seen", tool_call_id="c2", parts=parts, is_error=is_error))
         await memory.add_message(LLMMessage("assistant", "Done."))
@@ -67,7 +67,8 @@ def test_export_has_the_whole_of_a_long_result(sessions_dir: Path, form: str) ->
     session = make_session(sessions_dir)
     text, left_out = export(session, form)
     assert MIDDLE in text
-    assert (str(output_of(session)) in text) == (form == "json")
+    assert (f"the complete output is in {session.messages[2].output_file} …" in text) == (form == "json")
+    assert str(output_of(session)) not in text
     assert not left_out
 
 

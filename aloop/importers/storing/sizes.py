@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from aloop.config.settings import max_session_size
 from aloop.importers.imported import Imported
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.codec.emitter import ITEM_COLUMN, emit_messages
 from aloop.memory.codec.size_bound import close_bound, quick_bound
-from aloop.memory.session_folder.outputs import MAX_RESULT_BYTES, shorten
+from aloop.memory.session_folder.outputs import MAX_RESULT_BYTES, brief
 
 _FACTS = 100_000
 """Bytes for the header of a new session, at most; its texts come in addition."""
@@ -20,10 +19,9 @@ _NOTE = 20_000
 
 
 class SizeLimit:
-    """The largest size of session.yaml, for sessions in ``sessions_dir``."""
+    """The largest size of session.yaml."""
 
-    def __init__(self, sessions_dir: Path) -> None:
-        self._sessions_dir = sessions_dir
+    def __init__(self) -> None:
         self._largest = max_session_size()
 
     def is_small(self, imported: Imported) -> bool:
@@ -50,7 +48,7 @@ class SizeLimit:
         """
         if message.output_file or not is_long(message):
             return message
-        return replace(message, content=brief(message.content or "", self._sessions_dir))
+        return replace(message, content=brief(message.content or ""))
 
     def excess(self, messages: Sequence[LLMMessage], rest: int) -> str:
         """Return why a session would be too large to be opened; empty if it would not.
@@ -88,8 +86,3 @@ def _quick_bound(message: LLMMessage) -> int:
     if not _may_be_long(message):
         return quick_bound(message)
     return _NOTE + quick_bound(replace(message, content=(message.content or "")[:MAX_RESULT_BYTES]))
-
-
-def brief(text: str, path: Path) -> str:
-    """Return the beginning and the end of a long result that is in the file ``path``."""
-    return shorten(text, f"the complete output is in {path}")

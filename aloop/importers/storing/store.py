@@ -17,7 +17,7 @@ from aloop.formatting import quantity
 from aloop.importers.formats import FORMATS
 from aloop.importers.imported import Imported, Outline
 from aloop.importers.storing.compare import count_same, in_stored_order, is_placeholder, marked, untouched_count
-from aloop.importers.storing.sizes import SizeLimit, brief, is_long
+from aloop.importers.storing.sizes import SizeLimit, is_long
 from aloop.importers.transcript import (
     as_transcript,
     copy_id_of,
@@ -32,7 +32,7 @@ from aloop.memory.disk.filesystem import explained, write_atomic
 from aloop.memory.disk.locks import OpenLock, write_lock
 from aloop.memory.session import Session
 from aloop.memory.session_folder.media import copy_media
-from aloop.memory.session_folder.outputs import copy_output, keep_output, make_own_folder
+from aloop.memory.session_folder.outputs import brief, copy_output, keep_output, make_own_folder
 from aloop.memory.session_folder.session_file import ConcurrentChange, SessionFile
 from aloop.memory.sessions_dir.folders import date_folder, folder_names, remove_unused
 from aloop.memory.sessions_dir.location import resolve_sessions_dir
@@ -92,7 +92,7 @@ class ImportStore:
         self._dry = dry
         self._planned: dict[str, _Plan] = {}
         self._on_write = on_write
-        self._limit = SizeLimit(self.sessions_dir)
+        self._limit = SizeLimit()
         # Read once: a lookup for each conversation would read the folder again after each new session.
         self._known = {title.id for title in self.backend.list_titles()}
         self._trashed = {trashed.id: trashed.summary.path for trashed in self.backend.trashed(None)}
@@ -402,7 +402,7 @@ class ImportStore:
             return message
         text = message.content or ""
         kept = keep_output(self.backend.fs, folder, message.name or "tool", text)
-        return replace(message, content=brief(text, kept.path), output_file=kept.relative)
+        return replace(message, content=brief(text, kept.relative), output_file=kept.relative)
 
     def _refusal(self, stored: SessionFile, kept: Sequence[LLMMessage], added: Sequence[LLMMessage]) -> Outcome | None:
         """Return the outcome if ``_append`` could not save these messages, else None."""

@@ -11,9 +11,10 @@ import hashlib
 import os
 import re
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from aloop.llm.message_types import LLMMessage
 from aloop.memory.disk.filesystem import FileSystem, write_atomic
 
 MAX_RESULT_BYTES = 30_000
@@ -66,6 +67,30 @@ def shorten(text: str, note: str) -> str:
     first, last = head.decode(errors="ignore"), tail.decode(errors="ignore")
     cut = len(data) - len(head) - len(tail)
     return f"{first.rstrip()}\n[… {cut:,} of {len(data):,} bytes left out; {note} …]\n{last}"
+
+
+_NOTE = "the complete output is in "
+_LONGEST_PATH = f"{FOLDER}/{'0' * 9}-{'x' * _MAX_NAME}-{'0' * _DIGEST_LENGTH}.txt"
+
+
+def brief(text: str, relative: str = _LONGEST_PATH) -> str:
+    """Return the beginning and the end of a result that is in the file ``relative``.
+
+    The path is that from the session's folder, because the project may be moved; ``located`` completes it.
+    """
+    return shorten(text, f"{_NOTE}{relative}")
+
+
+def located(message: LLMMessage, folder: Path) -> LLMMessage:
+    """Return a shortened result that names its file in ``folder`` with the whole path.
+
+    Earlier versions stored the whole path that the file had then.
+    """
+    relative, text = message.output_file, message.content
+    if not relative or not text or _NOTE not in text or not is_output_path(relative):
+        return message
+    named = re.compile(rf"(?<=; {_NOTE})(?:[^\n]*/)?{re.escape(relative)}(?= …\]$)", re.MULTILINE)
+    return replace(message, content=named.sub(lambda _: str(folder / relative), text))
 
 
 def keep_output(fs: FileSystem, folder: Path, tool: str, text: str) -> KeptOutput:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aloop.errors import StorageError
-from aloop.llm.message_types import LLMMessage
+from aloop.llm.message_types import LLMMessage, ToolCall
 from aloop.memory import MemoryManager
-from aloop.memory.session_folder.outputs import MAX_RESULT_BYTES, shorten
+from aloop.memory.session_folder.outputs import MAX_RESULT_BYTES, KeptOutput, brief, located, shorten
 
 
 @pytest.fixture
@@ -116,3 +117,45 @@ def test_shorten_keeps_whole_characters_of_the_text(piece: str) -> None:
     assert text.endswith(last)
     assert 0 < cut < len(text.encode())
     assert len((first + last).encode()) <= MAX_RESULT_BYTES
+
+
+LONG = "one line of some length\n" * 5_000
+
+
+async def remember(memory: MemoryManager, *, is_old: bool) -> KeptOutput:
+    """Save a long result, as this version stores it or as an earlier one did."""
+    kept = await memory.keep_output("run_shell", LONG)
+    text = brief(LONG, str(kept.path) if is_old else kept.relative)
+    await memory.add_message(LLMMessage("user", "Run"))
+    await memory.add_message(LLMMessage("assistant", None, (ToolCall("c1", "run_shell", "{}"),)))
+    await memory.add_message(LLMMessage("tool", text, tool_call_id="c1", output_file=kept.relative))
+    await memory.save_memory()
+    return kept
+
+
+@pytest.mark.parametrize("is_old", [False, True])
+async def test_moved_session_sends_the_present_path_of_a_long_result(tmp_path: Path, *, is_old: bool) -> None:
+    before, after = tmp_path / "before", tmp_path / "after"
+    memory = MemoryManager(sessions_dir=before)
+    kept = await remember(memory, is_old=is_old)
+    assert memory.path is not None
+    stored = memory.path.read_bytes()
+    assert (str(tmp_path).encode() in stored) == is_old
+    before.rename(after)
+    moved = await MemoryManager.from_session(memory.session_id, sessions_dir=after)
+    sent = moved.get_context_for_llm()[-1].content or ""
+    [path] = re.findall(r"; the complete output is in (.*) …\]\n", sent)
+    assert Path(path) == after / kept.path.relative_to(before)
+    assert Path(path).read_text() == LONG
+    assert str(before) not in sent
+    assert (after / memory.path.relative_to(before)).read_bytes() == stored
+
+
+async def test_only_the_note_about_the_own_file_of_a_result_is_completed(tmp_path: Path) -> None:
+    name = "outputs/0001-run_shell-2c26b46b.txt"
+    quoted = f"[… 1 of 2 bytes left out; the complete output is in /x/{name.replace('0001', '0002')} …]\n"
+    text = f"{quoted}It is in {name} …]\n[… 1 of 2 bytes left out; the complete output is in {name} …]\nend"
+    message = LLMMessage("tool", text, tool_call_id="c", output_file=name)
+    assert located(message, tmp_path).content == f"{text[: -len(name) - 7]}{tmp_path / name} …]\nend"
+    for other in (None, "../outputs/0001-run_shell-2c26b46b.txt", "outputs/a/../../x"):
+        assert located(replace(message, output_file=other), tmp_path).content == text
