@@ -29,6 +29,7 @@ from aloop.memory.session_folder.recovery import recovered_files
 from aloop.memory.session_folder.undo import Redo, Redone, Undo
 from aloop.memory.session_writer import Amendment, SessionWriter
 from aloop.memory.sessions_dir.removed_projects import describe_newer_copies
+from aloop.memory.sessions_dir.told_comments import ToldComments
 from aloop.memory.turn import Turn, finish_shielded
 from aloop.memory.turn_storage import JournaledTurn
 
@@ -346,7 +347,8 @@ class MemoryManager:
         for notice in notices:
             self._notify(notice)
         newer = await self._find_newer_copies(file.session)
-        cut = [file.warning] if file.warning else []
+        warning = file.warning_about(ToldComments.of_user().take_new(file.session.id, file.cuts))
+        cut = [warning] if warning else []
         warnings = *file.session.warnings, *cut, *newer, *await self._find_leftovers()
         return replace(file.session, warnings=warnings)
 

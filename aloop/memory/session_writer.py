@@ -39,6 +39,7 @@ from aloop.memory.session_folder.size_limit import SizeWarning
 from aloop.memory.sessions_dir.crash_recovery import recover_session
 from aloop.memory.sessions_dir.folders import remove_unused
 from aloop.memory.sessions_dir.preview import read_header
+from aloop.memory.sessions_dir.told_comments import ToldComments
 from aloop.memory.sessions_dir.yaml_backend import YamlBackend
 
 T = TypeVar("T")
@@ -471,7 +472,8 @@ def reload(file: SessionFile, conversation: Conversation, *, own: bool = False) 
     notice = _describe_reload(conversation, file, fresh, own=own)
     conversation.adopt(fresh.session)
     file.forget_replaced()
-    return fresh, [notice, *([Problem(fresh.warning)] if fresh.warning and fresh.warning != file.warning else [])]
+    warning = fresh.warning_about(ToldComments.of_user().take_new(fresh.session.id, fresh.cuts))
+    return fresh, [notice, *([Problem(warning)] if warning else [])]
 
 
 def _has_changed(file: SessionFile) -> bool:

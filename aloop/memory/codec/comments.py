@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from aloop.memory.codec.emitter import SCHEMA_LINE
@@ -56,20 +56,22 @@ def cut_values(text: str, node: Node) -> Iterator[CutValue]:
                 yield CutValue(key, value.text, match[1].rstrip(), match.start(1))
 
 
-def cut_warning(parsed: ParsedDocument) -> str:
-    """Return a warning about values that comments cut, after line and column.
-
-    It is empty if there are none.
-    """
+def find_cuts(parsed: ParsedDocument) -> list[tuple[str, CutValue]]:
+    """Return the values that comments cut, each after line and column."""
     values = parsed.root.values
     lists = [values.get("system_messages"), values.get("messages"), parsed.below]
     items = [item for node in lists if isinstance(node, SequenceNode) for item in node.items]
     found = [cut for node in (parsed.root, *items) for cut in cut_values(parsed.source.text, node)]
-    if not found:
+    return [("{}:{}".format(*parsed.source.place(cut.offset)), cut) for cut in found]
+
+
+def cut_warning(cuts: Sequence[tuple[str, CutValue]]) -> str:
+    """Return a warning about values, after line and column; empty if there are none."""
+    if not cuts:
         return ""
-    line, column = parsed.source.place(found[0].offset)
-    more = f" ({len(found) - 1:,} more: `aloop sessions check` lists them)" if len(found) > 1 else ""
-    return f"{line}:{column}: {found[0].advice}{more}"
+    place, cut = cuts[0]
+    more = f" ({len(cuts) - 1:,} more: `aloop sessions check` lists them)" if len(cuts) > 1 else ""
+    return f"{place}: {cut.advice}{more}"
 
 
 def find_comments(parsed: ParsedDocument) -> list[tuple[int, str]]:

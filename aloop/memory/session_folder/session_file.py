@@ -14,7 +14,7 @@ from pathlib import Path
 from aloop.errors import SessionFileError, UnstorableValue
 from aloop.formatting import display_path
 from aloop.llm.message_types import LLMMessage
-from aloop.memory.codec.comments import cut_warning
+from aloop.memory.codec.comments import CutValue, cut_warning, find_cuts
 from aloop.memory.codec.edits import unfold
 from aloop.memory.codec.emitter import END_MARKER, emit_messages, emit_section, emit_time
 from aloop.memory.codec.nodes import Source
@@ -72,7 +72,7 @@ class SessionFile:
     is_new: bool = False
     is_canonical: bool = False
     verbatim: VerbatimMessages | None = None
-    warning: str = ""
+    cuts: Sequence[tuple[str, CutValue]] = ()
     replaced: ReplacedFile = field(init=False)
     _is_settled: bool = field(init=False, default=False)
 
@@ -127,9 +127,12 @@ class SessionFile:
         source, session = parsed.source, interpret(parsed, path)
         data = bytearray(raw) if source.encoding == "utf-8" and not source.bom else bytearray(source.text.encode())
         stored = cls(fs, path, data, seen, session, source.encoding, source.bom)
-        if cut := cut_warning(parsed):
-            stored.warning = f"{display_path(path)}:{cut}"
+        stored.cuts = find_cuts(parsed)
         return stored
+
+    def warning_about(self, cuts: Sequence[tuple[str, CutValue]]) -> str:
+        """Return a warning about some of ``cuts``; empty for none."""
+        return f"{display_path(self.path)}:{cut_warning(cuts)}" if cuts else ""
 
     def changed_on_disk(self) -> bool:
         """Return True if the content has changed since it was last seen; raises OSError."""

@@ -507,6 +507,34 @@ async def test_several_texts_dropped_as_comments_are_one_warning(sessions_dir: P
     assert warning.endswith('write content: "a #1" (1 more: `aloop sessions check` lists them)')
 
 
+async def test_text_dropped_as_a_comment_is_a_warning_once(sessions_dir: Path) -> None:
+    async def warnings() -> tuple[str, ...]:
+        return (await MemoryManager(sessions_dir=sessions_dir).resume("a1b2")).warnings
+
+    path = session_in(sessions_dir, SOUND.replace("content: Hello", "content: Hello #1"))
+    assert len(await warnings()) == 1
+    assert await warnings() == ()
+    path.write_text(f"# above\n{path.read_text()}")
+    assert await warnings() == ()
+    path.write_text(path.read_text().replace("Hello #1", "Hello #2").replace("content: Hi", "content: Hi #3"))
+    [warning] = await warnings()
+    assert warning.endswith('write content: "Hello #2" (1 more: `aloop sessions check` lists them)')
+    path.write_text(path.read_text().replace("Hi #3", "Hi #4"))
+    [warning] = await warnings()
+    assert warning.endswith('write content: "Hi #4"')
+    assert sum("is a comment" in line for line in findings(sessions_dir)) == 2
+
+
+async def test_text_dropped_as_a_comment_is_a_warning_again_if_the_state_cannot_be_written(
+    sessions_dir: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    session_in(sessions_dir, SOUND.replace("content: Hello", "content: Hello #1"))
+    for _ in range(2):
+        assert len((await MemoryManager(sessions_dir=sessions_dir).resume("a1b2")).warnings) == 1
+
+
 @pytest.mark.parametrize("content", ['"Fix #12"', "|-\n      Fix #12", "Fix#12", "null # none"])
 async def test_text_that_no_comment_cuts_brings_no_warning(sessions_dir: Path, content: str) -> None:
     session_in(sessions_dir, SOUND.replace("content: Hello", f"content: {content}"))
