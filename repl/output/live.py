@@ -27,8 +27,8 @@ class LiveRows(NamedTuple):
         return [*self.text, *self.below]
 
 
-Keep = Callable[[Sequence[Line]], None]
-"""Gets the first rows of unfinished text if they stay on the screen, as if they had been printed."""
+Keep = Callable[[Sequence[Line]], bool]
+"""Takes the first rows of unfinished text as printed, so that they stay on the screen; returns False if it cannot."""
 
 SPIN_SECONDS = 0.25
 """The time between two frames of the spinner."""
@@ -104,14 +104,13 @@ class Live:
     def set_tail(self, tail: Tail | None, keep: Keep | None = None) -> None:
         """Show ``tail`` above the status; None for nothing.
 
-        ``keep`` gets the rows of it that a smaller terminal has moved into its scrollback.
+        ``keep`` gets the rows of it that a smaller terminal may have moved into its scrollback.
         """
         self._tail, self._keep = tail, keep
 
-    def keep(self, rows: Sequence[Line]) -> None:
-        """Leave ``rows`` of the text, the first that were shown, on the screen."""
-        if self._keep is not None:
-            self._keep(rows)
+    def keep(self, rows: Sequence[Line]) -> bool:
+        """Return True if ``rows``, the first of the text, stay on the screen."""
+        return self._keep is not None and self._keep(rows)
 
     def set_steps(self, steps: Tail | None) -> None:
         """Show the list of steps between the text and the status; None for nothing."""

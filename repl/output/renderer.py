@@ -289,15 +289,15 @@ class LiveRenderer(Renderer):
     def _rows_to_erase(self, size: Size) -> int:
         """Return the number of rows above the row of the cursor that must be erased.
 
-        A smaller terminal moves rows that no longer fit into its scrollback, where nothing can be erased. Live rows
-        that are there, even if only in part, stay as they are: the rest of a row that it has wrapped is on the screen.
+        A smaller terminal moves rows that no longer fit into its scrollback, where nothing can be erased. Rows of an
+        answer that may be there, even if only in part, stay as they are: the rest of such a row is on the screen.
         """
         above = [*(to_text([row]).rstrip("\n") for row in self._drawn.all), *self._prompt_rows()]
         last, x = self._last_size or size, self._cursor_pos.x
         if size == last or not _rewraps():
             return len(above)
         rows = [rows_when_narrower(row, size.columns) if size.columns < last.columns else 1 for row in above]
-        up = sum(rows) + x // size.columns
+        up = whole = sum(rows) + x // size.columns
         # The cursor is at least in this row, counted from 0. Rows below it may have been removed or not, and tmux
         # moves a row away for each one that it adds, even if there are empty ones at the end of the screen.
         below = self._prompt_height() - self._cursor_pos.y
@@ -306,9 +306,7 @@ class LiveRenderer(Renderer):
         while gone < len(self._drawn.text) and up > cursor:
             up -= rows[gone]
             gone += 1
-        if gone:
-            self._keep(self._drawn.text[:gone])
-        return up
+        return up if gone and self._keep(self._drawn.text[:gone]) else whole
 
     def _prompt_height(self) -> int:
         return self._last_screen.height if self._last_screen else 1

@@ -86,9 +86,10 @@ class Screen:
     def attach(self, app: Application[Any], live_rows: DrawRows, keep: Keep) -> None:
         """Print above ``app`` from now on, with ``live_rows`` between text and prompt."""
 
-        def kept(rows: Sequence[Line]) -> None:
-            keep(rows)
-            self._ends_blank = False
+        def kept(rows: Sequence[Line]) -> bool:
+            is_kept = keep(rows)
+            self._ends_blank = self._ends_blank and not is_kept
+            return is_kept
 
         self._app, self._has_ended = app, False
         self._renderer = LiveRenderer(app.renderer.style, self.output, live_rows, kept, lambda: self.theme)

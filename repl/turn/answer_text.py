@@ -110,12 +110,14 @@ class AnswerText:
         self._start_over()
         return lines
 
-    def keep(self, rows: Iterable[Line]) -> None:
+    def keep(self, rows: Iterable[Line]) -> bool:
         """Take ``rows`` as printed if they are the first ones of the rest."""
         letters = _letters(rows)
-        if _letters(self._rest(self._width(), _ALL)).startswith(letters):
-            self._printed += letters
+        if not _letters(self._rest(self._width(), _ALL)).startswith(letters):
+            return False
+        self._printed += letters
         self._is_joined = True
+        return True
 
     def rest(self, width: int, count: int) -> list[Line]:
         """Return the last ``count`` rows of what is not finished, for ``width`` cells."""

@@ -94,9 +94,11 @@ class AnswerStream(LiveStream):
         else:
             self._screen.refresh()
 
-    def _keep(self, rows: Sequence[Line]) -> None:
-        self._answer.keep(rows)
-        self._begin()
+    def _keep(self, rows: Sequence[Line]) -> bool:
+        is_kept = self._answer.keep(rows)
+        if is_kept:
+            self._begin()
+        return is_kept
 
     def _take(self) -> list[Line]:
         text, self._text = self._text, ""

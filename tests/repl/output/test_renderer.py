@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 
 import pytest
 from prompt_toolkit.completion import DummyCompleter
@@ -17,7 +17,7 @@ from repl.output import renderer
 from repl.output.live import Live, tail_of
 from repl.output.renderer import rows_when_narrower
 from repl.output.screen import Screen
-from repl.output.styled import line, placeholder, to_text
+from repl.output.styled import Line, line, placeholder, to_text
 from tests.repl.input.test_prompt import Owner
 from tests.repl.terminal import Terminal
 
@@ -158,25 +158,40 @@ async def test_only_the_status_is_live_while_the_window_is_resized(
     assert stage.stream("one", "two") == ["printed", "one", "two", *PROMPT]
 
 
+class Kept:
+    """Takes rows of text as printed, or not."""
+
+    def __init__(self, *, can_keep: bool) -> None:
+        self._can_keep = can_keep
+        self.rows: list[str] = []
+
+    def __call__(self, rows: Iterable[Line]) -> bool:
+        self.rows += to_text(rows).splitlines()
+        return self._can_keep
+
+
 @pytest.mark.parametrize(
-    ("columns", "rows", "kept"),
+    ("columns", "rows", "kept", "erased"),
     [
-        (40, 10, 0),
-        (40, 6, 3),  # the cursor is in the fifth row at most
-        (20, 10, 4),  # each row takes two, and the terminal may have moved away one for each that it added
+        (40, 6, 3, 4),  # the cursor is in the fifth row at most
+        (20, 10, 4, 6),  # each row takes two, and the terminal may have moved away one for each that it added
     ],
 )
-async def test_rows_that_a_smaller_window_moves_away_stay_as_they_are(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch, columns: int, rows: int, kept: int
+@pytest.mark.parametrize("can_keep", [True, False])
+async def test_rows_of_text_that_a_smaller_window_moves_away_stay_if_they_can(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, columns: int, rows: int, kept: int, erased: int, can_keep: bool
 ) -> None:
     monkeypatch.setenv("TMUX", "1")
-    texts = [f"{name}{name * 29}" for name in "abcdefg"]
-    taken: list[str] = []
-    stage.live.set_tail(tail_of(texts), lambda lines: taken.extend(to_text(lines).splitlines()))
+    texts = [f"{name}{name * 29}" for name in "abcdef"]
+    taken = Kept(can_keep=can_keep)
+    stage.live.set_tail(tail_of(texts), taken)
     stage.screen.refresh()
     monkeypatch.setattr(stage.terminal.output, "_get_size", lambda: Size(rows=rows, columns=columns))
+    seen = len(stage.terminal.writes)
     stage.screen.adapt()
-    assert taken == texts[len(texts) - 6 :][:kept]
+    assert taken.rows == texts[:kept]
+    everything = 7 * (2 if columns == 20 else 1)
+    assert f"\x1b[{erased if can_keep else everything}A\x1b[K" in "".join(stage.terminal.writes[seen:])
 
 
 def test_rows_when_narrower_counts_cells() -> None:

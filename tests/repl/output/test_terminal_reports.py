@@ -69,7 +69,7 @@ def test_terminal_that_may_paste_without_marks_is_not_trusted(report: str, env: 
 def test_reports_are_used_before_the_prompt_reads_keys_and_ignored_after_it() -> None:
     with create_pipe_input() as source:
         screen = Screen(Terminal().output)
-        screen.attach(Application(input=source, output=screen.output), lambda *_: LiveRows([], []), lambda _: None)
+        screen.attach(Application(input=source, output=screen.output), lambda *_: LiveRows([], []), lambda _: False)
         screen.take_report("\x1b[O")
         assert not screen.has_focus
         screen.ignore_reports()

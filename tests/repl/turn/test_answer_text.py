@@ -106,7 +106,7 @@ def test_rows_that_stay_on_the_screen_are_not_printed_again(text: str, seed: int
         rows += text_of(answer, text[start : start + 7])
         if start % 5 == 0:
             kept = answer.rest(width, 1000)[: chance.randrange(3)]
-            answer.keep(kept)
+            assert answer.keep(kept)
             rows += to_text(kept).splitlines()
             width = chance.choice([20, 33, 60])
     rows += to_text(answer.finish()).splitlines()
@@ -116,7 +116,7 @@ def test_rows_that_stay_on_the_screen_are_not_printed_again(text: str, seed: int
 def test_rows_that_stay_on_the_screen_without_those_before_them_are_printed_again(answer: AnswerText) -> None:
     words = [f"word{number}" for number in range(99)]
     text_of(answer, "```\n", " ".join(words))
-    answer.keep(answer.rest(WIDTH, 3)[:1])
+    assert not answer.keep(answer.rest(WIDTH, 3)[:1])
     assert to_text(answer.finish()).split() == words
 
 
