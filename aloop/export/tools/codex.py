@@ -56,7 +56,7 @@ def _lines(entries: tuple[Entry, ...], session_id: str, folder: Path, title: str
             # Also ends the answer: readers join what follows it directly.
             yield {"timestamp": entry.stamp, "type": "event_msg", "payload": _token_count(entry.message.usage)}
     if title:
-        # Newer versions show the titles in a file of all sessions, which an export must not change.
+        # For imports. Codex shows the titles in files of all sessions, which an export must not change.
         named = {"type": "thread_name_updated", "thread_id": session_id, "thread_name": title}
         yield {"timestamp": entries[-1].stamp, "type": "event_msg", "payload": named}
 
