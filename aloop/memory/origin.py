@@ -1,4 +1,4 @@
-"""The origin of an imported session: the keys and the message that note it.
+"""The origin of an imported session: the keys and the message that record it.
 
 ``imported`` in the header has the source, ``foreign`` in a message what only the other tool understands. The first
 message describes the source to the model. All of these are aloop's own words, which no search should find.

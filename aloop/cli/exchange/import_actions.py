@@ -270,7 +270,7 @@ def _summarize(
         print_note(f"Left out: {' and '.join(left)}. Add --branches to import {them} too.")
     if lost:
         would = "Would be left out" if options.dry_run else "Left out"
-        print_note(f"{would}, because a session has no place for it: {listed(lost)}.")
+        print_note(f"{would}, because a session has no place for them: {listed(lost)}.")
     for problem in unreadable(scan):
         print_note(f"Skipped: {problem}.")
     if scan.empty and not done:

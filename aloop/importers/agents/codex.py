@@ -118,7 +118,7 @@ class _Reader:
         elif kind == "compacted":
             self._compacted(payload, at)
         else:
-            self._builder.lose("records about the state of the program")
+            self._builder.lose("records of the program's state")
 
     def finish(self) -> Imported:
         builder = self._builder
@@ -177,7 +177,7 @@ class _Reader:
             content, is_error = _output(builder, item.get("output"))
             builder.result(text(item.get("call_id") or item.get("id")), content, at, is_error=is_error)
         else:
-            builder.lose("records about the state of the program")
+            builder.lose("records of the program's state")
 
     def _message(self, item: Mapping[str, Any], at: datetime | None) -> None:
         role, words = text(item.get("role")), content_text(self._builder, item.get("content"))

@@ -124,7 +124,7 @@ class _Reader:
             self.builder.imported.created_at = moment(data.get("created_at"))
             self.builder.imported.version = text(data.get("protocol_version"))
         elif not kind.startswith("turn."):
-            self.builder.lose("records about the state of the program")
+            self.builder.lose("records of the program's state")
 
     def _system(self, words: str, at: datetime | None) -> None:
         if not any(draft.role == "system" and draft.content == words for draft in self.builder.drafts):

@@ -64,7 +64,7 @@ class SizeLimit:
             return ""
         size_mb = -(-size // 1_000_000)
         return (
-            f"the session would have {size_mb:,} MB, more than the limit of {self._largest // 1_000_000:,} MB; "
+            f"the session would be {size_mb:,} MB, more than the limit of {self._largest // 1_000_000:,} MB; "
             f"set ALOOP_MAX_SESSION_MB={size_mb} to import it"
         )
 

@@ -43,7 +43,7 @@ def prepare_media(data: bytes, name: str) -> tuple[MediaFile, str]:
     media = MediaFile(name, media_type, data)
     if media_type == "application/pdf":
         if len(data) > MAX_DOCUMENT_BYTES:
-            raise ToolError(f"{name!r} has {len(data):,} bytes; a document can have at most {MAX_DOCUMENT_BYTES:,}.")
+            raise ToolError(f"{name!r} is {len(data):,} bytes; a document is limited to {MAX_DOCUMENT_BYTES:,}.")
         return media, ""
     sides = image_size(data)
     if not all(sides) or _is_cut(media):
@@ -52,9 +52,9 @@ def prepare_media(data: bytes, name: str) -> tuple[MediaFile, str]:
         return media, ""
     smaller = _shrunk(media)
     if smaller is None:
-        reason = f"has {len(data):,} bytes and {sides[0]:,}×{sides[1]:,} pixels"
+        reason = f"is too large: {len(data):,} bytes, {sides[0]:,}×{sides[1]:,} pixels"
         raise ToolError(
-            f"{name!r} {reason}. At most {MAX_IMAGE_BYTES:,} bytes and {MAX_SIDE:,} pixels on a side are possible.",
+            f"{name!r} {reason}. The limits are {MAX_IMAGE_BYTES:,} bytes and {MAX_SIDE:,} pixels on a side.",
             f"Make it smaller, or let aloop do that: {install_command('aloop[images]', 'Pillow>=11')}.",
         )
     was, now = sides, image_size(smaller.data)

@@ -94,7 +94,7 @@ def _require_size(size: int, allowed: int) -> None:
     if size > max(limit, allowed):
         size_mb = -(-size // 1_000_000)
         raise FileTooLarge(
-            f"it has {size_mb:,} MB, more than the limit of {limit // 1_000_000:,} MB. "
+            f"it is {size_mb:,} MB, more than the limit of {limit // 1_000_000:,} MB. "
             f"Set ALOOP_MAX_SESSION_MB={size_mb} to read it"
         )
 

@@ -45,8 +45,8 @@ class SizeWarning:
         self._is_near, self._is_over = was_near or size >= _NEAR * limit, was_over or size > limit
         if self._is_near == was_near and self._is_over == was_over:
             return []
-        has, most = f"This session has {_megabytes(size):,} MB", f"the limit of {limit / 1e6:,.0f} MB"
+        size_text, most = f"This session is {_megabytes(size):,} MB", f"the limit of {limit / 1e6:,.0f} MB"
         if self._is_over:
             remedy = f"It is saved, but to open it again, set ALOOP_MAX_SESSION_MB={_megabytes(size)}."
-            return [Problem(f"{has}, more than {most}. {remedy} {_ADVICE}")]
-        return [Problem(f"{has}. Beyond {most}, it opens only with a larger ALOOP_MAX_SESSION_MB. {_ADVICE}")]
+            return [Problem(f"{size_text}, more than {most}. {remedy} {_ADVICE}")]
+        return [Problem(f"{size_text}. Beyond {most}, it opens only with a larger ALOOP_MAX_SESSION_MB. {_ADVICE}")]

@@ -316,7 +316,7 @@ def test_dry_run_names_what_has_no_place_and_writes_nothing(
     assert out.splitlines()[2].startswith("import  ")
     assert out.splitlines()[3] == "        left out: descriptions of tools (1)"
     assert "1 conversation: 1 would be imported (1 message)." in err
-    assert "Would be left out, because a session has no place for it: descriptions of tools (1)." in err
+    assert "Would be left out, because a session has no place for them: descriptions of tools (1)." in err
     assert not sessions_dir.exists()
 
 
@@ -452,7 +452,7 @@ def test_conversation_that_is_too_large_is_reported_and_the_others_are_imported(
     _, _, row, reason, small = out.splitlines()
     assert row.startswith("skip" if dry else "skipped")
     assert reason.strip() == (
-        "the session would have 3 MB, more than the limit of 1 MB; set ALOOP_MAX_SESSION_MB=3 to import it"
+        "the session would be 3 MB, more than the limit of 1 MB; set ALOOP_MAX_SESSION_MB=3 to import it"
     )
     assert small.endswith("Small")
     assert f"2 conversations: 1 too large, 1 {'would be ' if dry else ''}imported (1 message)." in err

@@ -334,7 +334,7 @@ async def test_session_of_another_tool_that_is_too_large_is_not_taken_in(
     browser = BrowserWithImports(bench().memory, 20)
     await all_rows(browser)
     monkeypatch.setattr(sizes, "max_session_size", lambda: 100)
-    with pytest.raises(UsageError, match="Not imported: the session would have 1 MB, more than the limit of 0 MB"):
+    with pytest.raises(UsageError, match="Not imported: the session would be 1 MB, more than the limit of 0 MB"):
         await ForeignBrowser(bench().memory, browser.found).take_in(browser.found[0].session_id)
     assert not list(sessions_dir.glob("2*"))
 

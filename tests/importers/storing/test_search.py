@@ -71,4 +71,4 @@ async def test_quoted_note_about_an_import_is_found(tmp_path: Path) -> None:
     note = (await SessionLibrary(tmp_path).load(path.parent.name[-8:])).messages[0].content or ""
     said = [replace(message, content=note) for message in imported.messages]
     ImportStore(tmp_path).put(replace(imported, foreign_id="b", messages=tuple(said)))
-    assert [hit.message for hit in await search(tmp_path, "other names")] == [2, 3]
+    assert [hit.message for hit in await search(tmp_path, "names differ")] == [2, 3]

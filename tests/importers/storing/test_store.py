@@ -369,7 +369,7 @@ def test_conversation_that_could_not_be_opened_as_a_session_is_not_written(
         assert outcome == Outcome(
             "too large",
             session_id_of("codex", "0199-a"),
-            reason="the session would have 2 MB, more than the limit of 1 MB; set ALOOP_MAX_SESSION_MB=2 to import it",
+            reason="the session would be 2 MB, more than the limit of 1 MB; set ALOOP_MAX_SESSION_MB=2 to import it",
         )
     assert not written
     assert not sessions_dir.exists()

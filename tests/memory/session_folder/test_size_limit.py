@@ -12,9 +12,9 @@ from aloop.memory.session_folder.size_limit import SizeWarning, needed_limit
 from tests.memory.conversations import file_of, take_turn
 
 ADVICE = "/compact does not make the file smaller; /clear starts a new session."
-NEAR = f"This session has 1 MB. Beyond the limit of 1 MB, it opens only with a larger ALOOP_MAX_SESSION_MB. {ADVICE}"
+NEAR = f"This session is 1 MB. Beyond the limit of 1 MB, it opens only with a larger ALOOP_MAX_SESSION_MB. {ADVICE}"
 OVER = (
-    "This session has 2 MB, more than the limit of 1 MB. It is saved, but to open it again, set "
+    "This session is 2 MB, more than the limit of 1 MB. It is saved, but to open it again, set "
     f"ALOOP_MAX_SESSION_MB=2. {ADVICE}"
 )
 

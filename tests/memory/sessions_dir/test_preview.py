@@ -67,7 +67,7 @@ async def test_too_large_session_is_listed_with_the_limit_and_not_read(
     tracemalloc.start()
     (row,) = await library.list_sessions()
     for read in (library.load, library.load_ending, library.stats):
-        with pytest.raises(AloopError, match="it has 1,000 MB, more than the limit of 256 MB") as error:
+        with pytest.raises(AloopError, match="it is 1,000 MB, more than the limit of 256 MB") as error:
             await read(row.id)
     assert tracemalloc.get_traced_memory()[1] < 50_000_000
     tracemalloc.stop()
@@ -77,7 +77,7 @@ async def test_too_large_session_is_listed_with_the_limit_and_not_read(
     assert "more than the limit" in (await library.check())[-1].message
     os.truncate(path, 2_000_000)
     monkeypatch.setenv("ALOOP_MAX_SESSION_MB", "1")
-    with pytest.raises(AloopError, match="it has 2 MB, more than the limit of 1 MB"):
+    with pytest.raises(AloopError, match="it is 2 MB, more than the limit of 1 MB"):
         await library.load(row.id)
     monkeypatch.setenv("ALOOP_MAX_SESSION_MB", "many")
     with pytest.raises(UsageError, match="ALOOP_MAX_SESSION_MB must be a number of megabytes, not 'many'"):
