@@ -1,6 +1,6 @@
 """A fork server with modules loaded, so that short-lived children are cheap.
 
-The standard input of the server is a socket. A request is a pickled function with its arguments, sent with a descriptor
+The standard input of the server is a socket. A request is a pickled function with its arguments, sent with descriptors
 that the function gets, too. A reply is a process ID with STARTED or an exit status.
 """
 
@@ -11,18 +11,21 @@ import gc
 import importlib
 import os
 import pickle
+import select
 import signal
 import socket
 import struct
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 _ROOT = Path(__file__).parents[1]
 _MAX_REQUEST = 65_536
+_MAX_DESCRIPTORS = 3
+_PATIENCE = 120.0  # seconds
 _STATUS = struct.Struct("!ii")
 _STARTED = -1
 """Sent instead of an exit status when a process has started."""
@@ -43,12 +46,12 @@ class ForkServer:
         self._ends: dict[int, int] = {}
         atexit.register(self.close)
 
-    def start(self, descriptor: int, work: Callable[..., None], *arguments: Any) -> int:
-        """Start ``work(descriptor, *arguments)`` in a child; return its process ID.
+    def start(self, descriptors: Sequence[int], work: Callable[..., None], *arguments: Any) -> int:
+        """Start ``work(*descriptors, *arguments)`` in a child; return its process ID.
 
         It has the environment and the working directory of the server.
         """
-        socket.send_fds(self._control, [pickle.dumps((work, arguments))], [descriptor])
+        socket.send_fds(self._control, [pickle.dumps((work, arguments))], descriptors)
         while True:
             process, status = self._answer()
             if status == _STARTED:
@@ -73,7 +76,10 @@ class ForkServer:
         return True
 
     def exit_code_of(self, process: int) -> int:
-        """Wait for a child to exit and return its exit code, negative for a signal."""
+        """Wait for a child to exit and return its exit code, negative for a signal.
+
+        Raises TimeoutError after two minutes without an exit.
+        """
         while process not in self._ends:
             other, status = self._answer()
             self._ends[other] = status
@@ -82,6 +88,8 @@ class ForkServer:
         return status - 0x10000 if status > 0x7FFF else status
 
     def _answer(self) -> tuple[int, int]:
+        if not select.select([self._control], [], [], _PATIENCE)[0]:
+            raise TimeoutError("no child of the fork server starts or exits")
         process, status = _STATUS.unpack(self._control.recv(_STATUS.size, socket.MSG_WAITALL))
         return process, status
 
@@ -109,7 +117,7 @@ def _serve(control: socket.socket) -> Callable[[], None] | None:
     signal.signal(signal.SIGCHLD, reap)
     while True:
         try:
-            request, descriptors, _, _ = socket.recv_fds(control, _MAX_REQUEST, 1)
+            request, descriptors, _, _ = socket.recv_fds(control, _MAX_REQUEST, _MAX_DESCRIPTORS)
         except ConnectionResetError:  # the other side exited with unread replies
             return None
         if not request:
@@ -123,8 +131,9 @@ def _serve(control: socket.socket) -> Callable[[], None] | None:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
             control.close()
             work, arguments = pickle.loads(request)
-            return lambda: work(descriptors[0], *arguments)
-        os.close(descriptors[0])
+            return lambda: work(*descriptors, *arguments)
+        for descriptor in descriptors:
+            os.close(descriptor)
         control.sendall(_STATUS.pack(process, _STARTED))
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
 

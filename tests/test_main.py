@@ -15,6 +15,7 @@ import pytest
 
 from aloop.__main__ import main
 from repl.options import ShellOptions, TaskOptions
+from tests import program
 from tests.saved_sessions import FIRST, SECOND, break_session, open_elsewhere, save
 
 ROOT = Path(__file__).parents[1]
@@ -313,14 +314,11 @@ def test_question_without_a_terminal_is_a_task() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "\n", " \n\n"])
-def test_empty_standard_input_is_an_error(text: str, tmp_path: Path) -> None:
-    given = tmp_path / "given"
-    given.write_text(text)
-    with given.open() as file:
-        done = run(["--model", "offline"], stdin=file.fileno())
-    assert done.returncode == 2
-    assert done.stderr.count("\n") == 1
-    assert done.stderr.startswith("Error: Standard input was empty")
+def test_empty_standard_input_is_an_error(text: str) -> None:
+    code, _, error = program.run("--model", "offline", piped=text)
+    assert code == 2
+    assert error.count("\n") == 1
+    assert error.startswith("Error: Standard input was empty")
 
 
 def test_flush_of_standard_error_runs_no_python_code() -> None:
@@ -416,6 +414,6 @@ def test_user_without_a_home_and_without_an_account_can_run_every_command(
 )
 def test_path_of_an_unknown_user_is_a_path_like_any_other(arguments: list[str]) -> None:
     save(Path(".aloop/sessions"), FIRST)
-    done = run(arguments)
-    assert "Traceback" not in done.stderr
-    assert "Internal error" not in done.stderr
+    _, _, error = program.run(*arguments)
+    assert "Traceback" not in error
+    assert "Internal error" not in error

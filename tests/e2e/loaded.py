@@ -57,7 +57,7 @@ class LoadedProgram(_Spawn):
         ours, theirs = os.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", *dimensions, 0, 0))
         arguments = [os.fsdecode(argument) for argument in args[3:]]  # without python -m aloop
-        process = _fork_server().start(theirs, _run, arguments, env, str(Path.cwd()))
+        process = _fork_server().start([theirs], _run_on_terminal, arguments, env, str(Path.cwd()))
         os.close(theirs)
         return _Forked(process, ours)
 
@@ -86,18 +86,40 @@ class _Forked(PtyProcess):  # type: ignore[misc] # no types
         return self.exitstatus
 
 
+def start_on_files(files: Sequence[int], arguments: Sequence[str], env: Mapping[str, str]) -> int:
+    """Start the program with these standard streams; return its process ID.
+
+    ``exit_code_of`` must be called for it.
+    """
+    return _fork_server().start(files, _run_on_files, list(arguments), dict(env), str(Path.cwd()))
+
+
+def exit_code_of(process: int) -> int:
+    """Wait for the program to exit; see ``ForkServer.exit_code_of``."""
+    return _fork_server().exit_code_of(process)
+
+
 @functools.cache
 def _fork_server() -> ForkServer:
     return ForkServer(*_MODULES)
 
 
-def _run(terminal: int, arguments: list[str], env: dict[str, str], folder: str) -> None:
+def _run_on_terminal(terminal: int, arguments: list[str], env: dict[str, str], folder: str) -> None:
     """Run the program as if it was started on ``terminal``."""
     os.setsid()
     fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
-    for descriptor in range(3):
-        os.dup2(terminal, descriptor)
-    os.closerange(3, terminal + 1)
+    _run((terminal, terminal, terminal), arguments, env, folder)
+
+
+def _run_on_files(given: int, out: int, err: int, arguments: list[str], env: dict[str, str], folder: str) -> None:
+    """Run the program with these standard streams."""
+    _run((given, out, err), arguments, env, folder)
+
+
+def _run(files: tuple[int, int, int], arguments: list[str], env: dict[str, str], folder: str) -> None:
+    for descriptor, file in enumerate(files):
+        os.dup2(file, descriptor)
+    os.closerange(3, max(files) + 1)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for descriptor, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
         before = getattr(sys, name)

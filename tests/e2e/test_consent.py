@@ -5,24 +5,23 @@ from __future__ import annotations
 import os
 import re
 import signal
-import subprocess
-import sys
 from pathlib import Path
+from typing import NamedTuple
 
-from tests.e2e.shell import PATIENCE, ROOT, Shell
+from tests.e2e.shell import Shell
 from tests.processes import processes_with
+from tests.program import forked
 
 
-def task(text: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "aloop", "--model", "offline", *arguments, "--task", text],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+class Result(NamedTuple):
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def task(text: str, *arguments: str) -> Result:
+    with forked("--model", "offline", *arguments, "--task", text) as run:
+        return Result(*run.result())
 
 
 def ask(shell: Shell, line: str) -> None:
@@ -154,15 +153,8 @@ def test_unknown_permission_is_a_usage_error() -> None:
 
 
 def test_piped_lines_without_a_terminal_are_denied_permission() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "aloop"],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        input="write notes.txt: hello\ny\n",
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE * 3,
-        check=False,
-    )
+    with forked(piped="write notes.txt: hello\ny\n") as run:
+        done = Result(*run.result())
     assert done.returncode == 0
     assert "no one can be asked for permission in this run; --allow write would allow write_file" in done.stderr
     assert not Path("notes.txt").exists()

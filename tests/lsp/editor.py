@@ -200,7 +200,7 @@ def _serve(connection: int, env: dict[str, str]) -> None:
 def _start(connection: socket.socket) -> tuple[int, Callable[[], int]]:
     """Start a server on a connection; return its ID, and a wait for its exit code."""
     if is_forkable("aloop", {}):
-        process = _fork_server().start(connection.fileno(), _serve, dict(os.environ))
+        process = _fork_server().start([connection.fileno()], _serve, dict(os.environ))
         return process, lambda: _fork_server().exit_code_of(process)
     started = subprocess.Popen(
         [sys.executable, "-m", "aloop", "lsp"],

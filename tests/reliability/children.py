@@ -41,7 +41,7 @@ class Child:
 
     def __init__(self, work: Callable[..., None], *arguments: Any) -> None:
         self._events, theirs = multiprocessing.Pipe(duplex=False)
-        self.pid = _fork_server().start(theirs.fileno(), _run, os.environ["HOME"], work, arguments)
+        self.pid = _fork_server().start([theirs.fileno()], _run, os.environ["HOME"], work, arguments)
         self._has_ended = False
         theirs.close()
 

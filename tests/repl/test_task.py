@@ -15,7 +15,7 @@ from aloop.config.user_folders import state_dir
 from aloop.memory.disk.filesystem import SYSTEM
 from aloop.memory.disk.locks import OpenLock
 from tests.memory.test_parts import PIXEL
-from tests.program import ROOT, run, start
+from tests.program import ROOT, forked, run, start
 from tests.saved_sessions import FIRST, save
 from tests.stub.parts import Answer, Gate, Text, ToolUse
 from tests.stub.replies import HTTPError
@@ -150,11 +150,11 @@ def test_failed_task_prints_one_line_and_saves_no_session(stub: StubServer) -> N
 def test_signal_interrupts_a_task_with_its_exit_code(stub: StubServer, number: signal.Signals) -> None:
     gate = Gate()
     stub.script(Text("Half an answer ", gate, "ends."))
-    with start("--task", "Hi", env=stub.env) as process:
+    with forked("--task", "Hi", env=stub.env) as process:
         gate.wait_until_reached()
         process.send_signal(number)
-        out, err = process.communicate(timeout=60)
-    assert (process.returncode, out) == (-number if number == signal.SIGINT else 128 + number, "")
+        code, out, err = process.result()
+    assert (code, out) == (-number if number == signal.SIGINT else 128 + number, "")
     assert "Interrupted." in err
     assert "Traceback" not in err
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.program import run, start
+from tests.program import forked, run
 from tests.stub.parts import Answer, Gate, Text, ToolUse
 from tests.stub.replies import HTTPError
 from tests.stub.server import StubServer
@@ -144,23 +144,23 @@ def test_stream_json_format_reports_a_failure_before_the_turn() -> None:
 def test_json_format_reports_an_interruption_as_a_result(stub: StubServer) -> None:
     gate = Gate()
     stub.script(Text("Half an answer ", gate))
-    with start("--task", "Hi", "--output-format", "json", env=stub.env) as process:
+    with forked("--task", "Hi", "--output-format", "json", env=stub.env) as process:
         gate.wait_until_reached()
         process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=60)
+        code, out, _ = process.result()
     (result,) = records(out)
-    assert (process.returncode, result["status"]) == (-signal.SIGINT, "interrupted")
+    assert (code, result["status"]) == (-signal.SIGINT, "interrupted")
 
 
 def test_task_terminated_after_a_step_names_the_command_that_resumes(stub: StubServer) -> None:
     gate = Gate()
     stub.script(SUM, Text("It ", gate))
-    with start("--task", "2+2?", "--output-format", "json", env=stub.env) as process:
+    with forked("--task", "2+2?", "--output-format", "json", env=stub.env) as process:
         gate.wait_until_reached()
         process.send_signal(signal.SIGTERM)
-        out, _ = process.communicate(timeout=60)
+        code, out, _ = process.result()
     (result,) = records(out)
-    assert (process.returncode, result["status"]) == (143, "interrupted")
+    assert (code, result["status"]) == (143, "interrupted")
     resume = f"aloop --resume {result['session_id'][:8]} --task Continue"
     assert result["error"] == f"Interrupted. The steps so far are saved. To resume: {resume}"
 

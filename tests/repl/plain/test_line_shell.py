@@ -8,7 +8,9 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
+from tests.program import forked
 from tests.saved_sessions import FIRST, save
 from tests.stub.parts import Answer, Text
 from tests.stub.server import StubServer
@@ -16,16 +18,15 @@ from tests.stub.server import StubServer
 ROOT = Path(__file__).parents[3]
 
 
-def converse(text: str, *arguments: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "aloop", *arguments],
-        input=text,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **(env or {})},
-    )
+class Result(NamedTuple):
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def converse(text: str, *arguments: str, env: Mapping[str, str] | None = None) -> Result:
+    with forked(*arguments, env=env, piped=text) as run:
+        return Result(*run.result())
 
 
 def test_piped_lines_are_answered_in_plain_text_without_a_prompt() -> None:
