@@ -46,17 +46,25 @@ class PendingOutput:
     """Command output and images for the next message.
 
     ``offer`` waits for an empty line, which accepts it; any other line drops it. ``taken`` has been accepted, and so
-    have ``media``, the images of ``/paste``.
+    have ``media``, the images of ``/paste``, and those of a question that has returned to the prompt.
     """
 
     offer: Attachment | None = None
     taken: list[Attachment] = field(default_factory=list)
     media: list[MediaFile] = field(default_factory=list)
+    _returned: list[MediaFile] = field(default_factory=list)
+
+    def put_back(self, images: Sequence[MediaFile]) -> None:
+        """Add the images of a question that returns, in place of those of another one."""
+        before = set(map(id, self._returned))  # an equal image of /paste stays
+        self.media[:] = [*(each for each in self.media if id(each) not in before), *images]
+        self._returned[:] = images
 
     def clear(self) -> None:
         """Forget what was accepted."""
         self.taken.clear()
         self.media.clear()
+        self._returned.clear()
 
 
 def accept(context: Context) -> bool:

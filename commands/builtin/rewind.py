@@ -57,8 +57,9 @@ async def rewind(context: Context, argument: str) -> Outcome | None:
         return await _go_back(context, question.number)
     asked = messages[question.number - 1]
     text = as_typed(asked.content or "")
-    await keep_images(context, asked)
+    images = await context.memory.load_media(asked)
     await (fork(context, str(question.number - 1)) if question.number > 1 else clear(context, ""))
+    keep_images(context, images)  # afterward, because /clear drops what waits
     return Outcome(prefill=text)
 
 
@@ -74,7 +75,7 @@ async def _go_back(context: Context, number: int) -> Outcome:
         text = as_typed(asked.content or "")
     how = "/redo restores it." if turns == 1 else "/redo restores them one by one."
     context.view.info(f"Removed {quantity(turns, 'turn')} ({numbered(number, count)}). {how}{unrestored}")
-    await keep_images(context, asked)
+    keep_images(context, await memory.load_media(asked))
     return Outcome(prefill=text)
 
 

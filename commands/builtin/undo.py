@@ -16,6 +16,7 @@ from commands.selection import numbered
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from aloop.llm.content.parts import MediaFile
     from aloop.llm.message_types import LLMMessage
     from commands.context import Context
 
@@ -29,7 +30,7 @@ async def undo(context: Context, _argument: str) -> Outcome:
     left = context.memory.message_count
     removed = numbered(left + 1, left + len(taken))
     context.view.info(f"Removed the last turn ({removed}). /redo restores it.{remaining_changes(taken)}")
-    await keep_images(context, taken[0])
+    keep_images(context, await context.memory.load_media(taken[0]))
     return Outcome(prefill=as_typed(taken[0].content or ""))
 
 
@@ -59,9 +60,9 @@ def as_typed(content: str) -> str:
 
 async def redo(context: Context, _argument: str) -> None:
     """Restore what was undone last and show it; raise UsageError if there is nothing."""
-    context.pending_output.media.clear()
     memory = context.memory
     done = await memory.redo()
+    context.pending_output.put_back(())
     await context.view.show(Reminder(done.brought))
     restored = numbered(memory.message_count - len(done.brought) + 1, memory.message_count)
     if done.taken:
@@ -70,10 +71,9 @@ async def redo(context: Context, _argument: str) -> None:
         context.view.info(f"Restored the turn that /undo removed ({restored}).")
 
 
-async def keep_images(context: Context, question: LLMMessage) -> None:
+def keep_images(context: Context, images: Sequence[MediaFile]) -> None:
     """Keep the images of a question that returns to the prompt for the next message."""
-    images = await context.memory.load_media(question)
-    context.pending_output.media += images
+    context.pending_output.put_back(images)
     for media in images:
         context.view.info(f"{media.summary} will be sent with your next message.")
 
@@ -91,20 +91,23 @@ async def retry(context: Context, _argument: str) -> None:
         raise UsageError("This session has no question to ask again.")
     question, *_ = taken = await memory.undo()
     before = memory.message_count
-    await view.show(Reminder([question]))
-    if unrestored := remaining_changes(taken).strip():
-        view.info(unrestored)
     pending = context.pending_output.media
-    waiting, pending[:] = list(pending), await memory.load_media(question)
+    waiting = list(pending)
     try:
+        await view.show(Reminder([question]))
+        if unrestored := remaining_changes(taken).strip():
+            view.info(unrestored)
+        pending[:] = await memory.load_media(question)
         # The notes say what was true then; the new turn adds those that are true now. Mentioned files are in the text.
         await chat(context, without_notes(question.content or ""), "")
     finally:
         pending[:] = waiting
-    if memory.message_count == before:
-        await memory.redo()
-        view.info("The previous answer is unchanged.")
-    elif _said(memory.messages[before:]) == _said(taken):
+        if is_unanswered := memory.message_count == before:
+            await memory.redo()
+            view.info("The previous answer is unchanged.")
+    if is_unanswered:
+        return
+    if _said(memory.messages[before:]) == _said(taken):
         view.info("The new answer is the same as the previous one.")
     else:
         view.info("The previous answer is kept; /redo switches between the two.")

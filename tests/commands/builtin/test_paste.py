@@ -9,8 +9,9 @@ import pytest
 from aloop.errors import RateLimited
 from commands.builtin import paste as paste_module
 from commands.dispatch import dispatch
+from commands.pages import Question
 from tests.agent.scripted import answer
-from tests.commands.conftest import SetUp
+from tests.commands.conftest import Bench, SetUp
 from tests.memory.test_parts import PIXEL, png
 
 IMAGES = (PIXEL.data, png() + b"\0")
@@ -114,3 +115,44 @@ async def test_undone_question_is_sent_again_with_its_image(bench: SetUp, clipbo
     assert outcome.prefill == "What is this?"
     await dispatch(f"{outcome.prefill} Really?", stage.context)
     assert [part.file for part in stage.memory.messages[0].parts] == [PIXEL.file]
+
+
+async def ask_about_both(stage: Bench, clipboard: Path) -> None:
+    for number, data in enumerate(IMAGES, 1):
+        clipboard.write_bytes(data)
+        await dispatch(f"/paste Describe image {number}.", stage.context)
+
+
+def waiting(stage: Bench) -> list[bytes]:
+    return [media.data for media in stage.context.pending_output.media]
+
+
+async def test_second_undo_takes_the_image_of_its_question_only(bench: SetUp, clipboard: Path) -> None:
+    stage = bench(answer("A dot."), answer("A dot."))
+    await ask_about_both(stage, clipboard)
+    await dispatch("/undo", stage.context)
+    assert waiting(stage) == [IMAGES[1]]
+    await dispatch("/undo", stage.context)
+    assert waiting(stage) == [IMAGES[0]]
+
+
+async def test_redo_drops_the_returned_image_and_keeps_a_pasted_one(bench: SetUp, clipboard: Path) -> None:
+    stage = bench(answer("A dot."))
+    clipboard.write_bytes(IMAGES[0])
+    await dispatch("/paste What is this?", stage.context)
+    await dispatch("/paste", stage.context)
+    await dispatch("/undo", stage.context)
+    assert waiting(stage) == [IMAGES[0]] * 2
+    await dispatch("/redo", stage.context)
+    assert waiting(stage) == [IMAGES[0]]
+
+
+@pytest.mark.parametrize("number", [1, 3])
+async def test_rewind_in_a_copy_keeps_the_image_of_the_question(bench: SetUp, clipboard: Path, number: int) -> None:
+    stage = bench(answer("A dot."), answer("A dot."))
+    await ask_about_both(stage, clipboard)
+    stage.view.picks_message = (Question(number, "What is it?"), True)
+    outcome = await dispatch("/rewind", stage.context)
+    assert outcome.prefill == f"Describe image {(number + 1) // 2}."
+    assert waiting(stage) == [IMAGES[number // 2]]
+    assert "will be sent" in str(stage.view.of("info")[-1])

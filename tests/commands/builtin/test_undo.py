@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -123,6 +124,28 @@ async def test_failed_retry_restores_the_previous_answer(bench: SetUp) -> None:
     assert stage.view.of("info")[-1] == "The previous answer is unchanged."
     await dispatch("/redo", stage.context)
     assert "nothing to redo" in str(stage.view.of("error")[-1])
+
+
+async def test_retry_that_is_cancelled_before_it_asks_restores_the_answer(
+    bench: SetUp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = bench(answer("One."))
+    await dispatch("Hi", stage.context)
+    reading = asyncio.Event()
+
+    async def read_forever(_question: LLMMessage) -> tuple[()]:
+        reading.set()
+        await asyncio.Event().wait()
+        return ()
+
+    monkeypatch.setattr(stage.memory, "load_media", read_forever)
+    retrying = asyncio.create_task(dispatch("/retry", stage.context))
+    await reading.wait()
+    retrying.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await retrying
+    assert [message.content for message in stage.memory.messages] == ["Hi", "One."]
+    assert stage.view.of("info")[-1] == "The previous answer is unchanged."
 
 
 async def test_retry_sends_the_notes_of_now_and_each_file_once(bench: SetUp) -> None:
