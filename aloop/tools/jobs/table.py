@@ -129,12 +129,13 @@ class JobTable:
             raise ToolError(f"Already running: {quantity(len(running), 'job')}.", "Stop one with stop_job first.")
         self._last += 1
         job = self._jobs[self._last] = Job(self._last, command)
-        self._tasks[job.number] = asyncio.create_task(self._run(job, [*shell, command], folder, env, wrapper))
+        task = asyncio.create_task(self._run(job, [*shell, command], folder, env, wrapper))
+        self._tasks[job.number] = task
         self._forget_old()
         try:
             await job.wait(_START_WAIT)
         except asyncio.CancelledError:
-            self._tasks[job.number].cancel()  # no result will mention the job
+            task.cancel()  # no result will mention the job
             raise
         return job
 

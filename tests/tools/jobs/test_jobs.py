@@ -130,6 +130,21 @@ async def test_interrupted_start_stops_the_job(jobs: Jobs, monkeypatch: pytest.M
     assert jobs.table.find(1).state == "stopped"
 
 
+async def test_start_that_is_cancelled_as_its_command_ends_is_cancelled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(table, "_START_WAIT", 100)
+    jobs = JobTable()
+    starting = asyncio.create_task(jobs.start(("/bin/sh", "-c"), "true", tmp_path, os.environ))
+
+    def cancel() -> None:
+        starting.cancel()
+
+    jobs.on_end = cancel
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+
+
 async def test_unknown_job_is_an_error_that_names_the_known_ones(jobs: Jobs) -> None:
     with pytest.raises(ToolError, match=r"Job 7 does not exist\. No job was started\."):
         await jobs.output(7)
