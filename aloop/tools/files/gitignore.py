@@ -126,5 +126,6 @@ def _translate(part: str, *, is_last: bool) -> str:
 
 def _translate_class(inside: str) -> str:
     is_negated = inside[:1] in ("!", "^")
-    members = inside[is_negated:].replace("\\", "\\\\").replace("[", "\\[").replace("^", "\\^").replace("]", "\\]")
+    # Python warns about & and others that could mean operations on sets, and about a hyphen that ends a range.
+    members = re.sub(r"[\\\[\]^&~|]|(?<=.-)-", r"\\\g<0>", inside[is_negated:])
     return f"(?!/)[{'^' if is_negated else ''}{members}]"

@@ -82,6 +82,20 @@ def test_walk_leaves_out_what_git_ignores(tmp_path: Path, seed: int) -> None:
     assert kept(tmp_path) == [name for name in everything if name not in done.stdout.split("\0")]
 
 
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+def test_class_has_the_same_characters_as_in_git(tmp_path: Path) -> None:
+    rules = [f"[{inside}]" for inside in ("a&&b", "a||z", "a~~b", "+--", "--0", "---", "a-", "-a", "[[a", "^&-+")]
+    names = [chr(code) for code in range(ord(" ") + 1, 127) if chr(code) not in "./:"]
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    command = ["git", "-C", str(tmp_path), "-c", "core.excludesFile=", "check-ignore", "--stdin", "-z", "--no-index"]
+    for rule in rules:
+        (tmp_path / ".gitignore").write_text(f"{rule}\n")
+        done = subprocess.run(command, input="\0".join(names), capture_output=True, text=True, check=False)
+        parsed = IgnoreRules.parse(rule)
+        found = {rule: [name for name in names if parsed.ignores(name, is_folder=False)]}
+        assert found == {rule: done.stdout.split("\0")[:-1]}
+
+
 @pytest.mark.parametrize("rule", ["*a" * 400 + "b", "**/" * 3 + "*a" * 300, "[" * 900, "?*" * 400 + "b"])
 # As much as is read of a file, and a tenth of it.
 @pytest.mark.parametrize("size", [10_000, pytest.param(100_000, marks=pytest.mark.slow)])
