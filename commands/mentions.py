@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from aloop.errors import ToolError
 from aloop.formatting import expand_home, quantity
+from aloop.regular_file import read_regular
 from aloop.text import closest_match
 from commands.attachments import MOST_FILE_BYTES, MOST_MESSAGE_BYTES, Attachment, split_attachments
 
@@ -149,7 +150,7 @@ def read_mentioned(
             continue
         if not outside and not path.is_relative_to(folder.resolve()):
             found.refusals.append(f"{name} is outside the working directory and was not attached. {advice}")
-        elif _is_media(path) or path.suffix.lower() in _MEDIA_ENDINGS:
+        elif not is_folder and (_is_media(path) or path.suffix.lower() in _MEDIA_ENDINGS):
             _add_media(found, path, name)  # which refuses other content
         elif not room:
             found.refusals.append(
@@ -160,7 +161,7 @@ def read_mentioned(
                 most = min(room, MOST_FILE_BYTES)
                 attachment, size = _list(path, name, most, stop) if is_folder else _read(path, name, most)
             except (ToolError, OSError) as error:
-                found.refusals.append(f"Not attached: {error}")
+                found.refusals.append(_refusal(error, name))
                 continue
             found.attachments.append(attachment)
             room -= size
@@ -173,14 +174,9 @@ def _is_media(path: Path) -> bool:
     from aloop.llm.content.images import HEAD, media_type_of
 
     try:
-        return path.is_file() and bool(media_type_of(_start_of(path, HEAD)))
+        return bool(media_type_of(read_regular(path, HEAD)))
     except OSError:
         return False  # reading it reports the error
-
-
-def _start_of(path: Path, size: int) -> bytes:
-    with path.open("rb") as file:
-        return file.read(size)
 
 
 def _add_media(found: MentionedFiles, path: Path, name: str) -> None:
@@ -188,12 +184,19 @@ def _add_media(found: MentionedFiles, path: Path, name: str) -> None:
     from aloop.llm.content.images import MAX_DOCUMENT_BYTES, prepare_media
 
     try:
-        media, note = prepare_media(_start_of(path, MAX_DOCUMENT_BYTES + 1), name)
+        media, note = prepare_media(read_regular(path, MAX_DOCUMENT_BYTES + 1), name)
     except (ToolError, OSError) as error:
-        found.refusals.append(f"Not attached: {error}")
+        found.refusals.append(_refusal(error, name))
         return
     found.media.append(media)
     found.notes += [note] if note else []
+
+
+def _refusal(error: ToolError | OSError, name: str) -> str:
+    # Imported late for startup time.
+    from aloop.tools.files.workspace import describe_os_error
+
+    return f"Not attached: {describe_os_error(error, name) if isinstance(error, OSError) else error}"
 
 
 def _report_missing(found: MentionedFiles, name: str, folder: Path) -> None:

@@ -291,6 +291,25 @@ def test_binary_files_and_pipes_are_refused(tmp_path: Path) -> None:
     ]
 
 
+def test_pipe_and_folder_that_are_named_like_images_are_no_images(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "shots.png").mkdir()
+    (tmp_path / "shots.png" / "one").touch()
+    found: list[MentionedFiles] = []
+    # A daemon, which does not stop the tests if it waits for a writer.
+    reading = threading.Thread(target=lambda: found.append(read("@pipe.png @shots.png/", tmp_path)), daemon=True)
+    reading.start()
+    reading.join(20)
+    assert found[0].refusals == ["Not attached: 'pipe.png' cannot be read: it is not a regular file."]
+    assert [attachment.text for attachment in found[0].attachments] == ["one"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read anything")
+def test_file_without_permission_is_refused_in_plain_words(tmp_path: Path) -> None:
+    (tmp_path / "a.png").touch(0o000)
+    assert read("@a.png", tmp_path).refusals == ["Not attached: Permission denied: 'a.png' cannot be read."]
+
+
 def test_file_that_is_named_like_an_image_and_is_not_one_is_refused(tmp_path: Path) -> None:
     (tmp_path / "text.png").write_text("text")
     (tmp_path / "cut.png").write_bytes(b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sII", 13, b"IHDR", 4, 4))
