@@ -6,17 +6,40 @@ The texts may still contain control characters.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from aloop.formatting import duration_text, format_dollars
 from aloop.llm.content.provenance import FileChange, Permission
 from aloop.llm.message_types import LLMMessage, ToolCall
 from aloop.memory.codec.emitter import emit_json
+from aloop.memory.origin import is_injected, origin_of
+from aloop.memory.session import Session
 
 _ANSWERS = {"once": "allowed once", "session": "allowed for the session", "allowed": "allowed", "refused": "refused"}
 _SHORT_MS = 100
+_SUMMARY_LENGTH = 200
 _AUTHORS = {"user": "the user", "rule": "a rule"}
+
+
+def origin_facts(session: Session) -> Iterator[tuple[str, str]]:
+    """Yield the tool that a session was imported from and its model, with their names."""
+    imported = session.extra.get("imported")
+    model = imported.get("model") if isinstance(imported, Mapping) else None
+    last = next((message.model for message in reversed(session.messages) if message.model), None)
+    found = {"imported from": origin_of(session.extra), "model": session.model or last or model}
+    yield from ((name, str(value)) for name, value in found.items() if value)
+
+
+def is_folded(message: LLMMessage) -> bool:
+    """Return True for a message that readers unfold: it was not sent, or inserted."""
+    return message.skip or is_injected(message)
+
+
+def first_line(text: str) -> str:
+    """Return the first line of a text, shortened."""
+    line, _, more = text.strip().partition("\n")
+    return f"{line[:_SUMMARY_LENGTH]} …" if more or len(line) > _SUMMARY_LENGTH else line
 
 
 def message_facts(message: LLMMessage) -> Iterator[str]:

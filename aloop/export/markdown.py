@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from html import escape
 
-from aloop.export.facts import message_facts, readable_arguments
+from aloop.export.facts import first_line, is_folded, message_facts, origin_facts, readable_arguments
 from aloop.llm.content.parts import marked_text
 from aloop.llm.layout import text_with_sources
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.annotations import is_pinned, note_of, tags_of
+from aloop.memory.origin import is_injected
 from aloop.memory.session import Session
 from aloop.sanitize import visible
 
@@ -37,7 +39,7 @@ def _parts(session: Session) -> Iterator[str]:
             ("session", session.id),
             ("created", f"{session.created_at:%Y-%m-%d %H:%M %z}"),
             ("updated", f"{session.updated_at:%Y-%m-%d %H:%M %z}"),
-            ("model", session.model),
+            *origin_facts(session),
             ("forked from", session.forked_from),
             ("tags", ", ".join(tags_of(session.extra))),
             ("pinned", "yes" if is_pinned(session.extra) else ""),
@@ -62,9 +64,14 @@ def _message(message: LLMMessage, previous: str) -> Iterator[str]:
     # In a series of calls and results, calls without text have only their own headings.
     marks = format_marks(message)
     if text or marks or not message.tool_calls or previous not in ("tool", "assistant"):
-        yield f"## {message.role.capitalize()}{_escaped(marks)}"
+        author = "Inserted" if is_injected(message) else message.role.capitalize()
+        yield f"## {author}{_escaped(marks)}"
     yield from _facts(message)
-    if text:
+    if text and is_folded(message):
+        yield f"<details><summary>{escape(first_line(text), quote=False)}</summary>"
+        yield _fenced(text)  # which cannot end the fold
+        yield "</details>"
+    elif text:
         yield _closed(text) if message.role == "assistant" else _quoted(text)
     for call in message.tool_calls:
         yield f"### Tool call: {_code(call.name)}"

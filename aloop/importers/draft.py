@@ -25,8 +25,6 @@ LOCAL_COMMAND = "command to the program"
 """The ``type`` in ``foreign`` of a skipped message that the other tool handled without a model."""
 OUTPUT_FILE = "output_file"
 """The key of ``foreign`` for a long result that the other tool has in a file, which it removes after some days."""
-INJECTED = "injected"
-"""The key of ``foreign`` for text that the other tool wrote in the name of the user."""
 
 
 @dataclass(slots=True)

@@ -9,10 +9,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from aloop.importers.draft import INJECTED, LOCAL_COMMAND
+from aloop.importers.draft import LOCAL_COMMAND
 from aloop.llm.content.parts import marked_text
 from aloop.llm.message_types import LLMMessage
-from aloop.memory.origin import FOREIGN
+from aloop.memory.origin import FOREIGN, INJECTED
 from aloop.memory.session import TITLE_LENGTH, make_title, shortened_title
 from aloop.text import clean_text
 

@@ -12,6 +12,8 @@ from aloop.llm.json_values import JsonObject
 from aloop.llm.message_types import LLMMessage
 
 IMPORTED, FOREIGN = "imported", "foreign"
+INJECTED = "injected"
+"""The key of ``foreign`` for text that another tool wrote in the name of the user."""
 
 RECORD = "a record: tools whose names differ from yours are not available here, and files may have changed since."
 """The end of each message about an import."""
@@ -20,6 +22,12 @@ RECORD = "a record: tools whose names differ from yours are not available here, 
 def is_note(message: LLMMessage) -> bool:
     """Return True for a message about an import, which aloop wrote for the model."""
     return message.role == "system" and (message.content or "").rstrip().endswith(RECORD)
+
+
+def is_injected(message: LLMMessage) -> bool:
+    """Return True for text that another tool wrote in the name of the user."""
+    foreign = message.extra.get(FOREIGN) if message.extra else None
+    return isinstance(foreign, Mapping) and bool(foreign.get(INJECTED))
 
 
 def origin_of(header: JsonObject) -> str | None:

@@ -23,7 +23,8 @@ from aloop.export.formats import DOCUMENTS, read_format
 from aloop.export.messages.anthropic import to_anthropic
 from aloop.export.messages.openai import to_openai
 from aloop.export.messages.sharegpt import to_sharegpt
-from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall, Usage
+from aloop.llm.json_values import EMPTY, JsonObject
+from aloop.llm.message_types import LLMMessage, Role, ThinkingBlock, ToolCall, Usage
 from aloop.memory import MemoryManager
 from aloop.memory.codec.serialization import load_session
 from aloop.memory.session import Session
@@ -320,3 +321,43 @@ async def test_exports_for_other_programs_have_the_image(sessions_dir: Path) -> 
     (message,) = json.loads(to_anthropic(memory.snapshot()).text)["messages"]
     assert message["content"][1]["source"]["data"] == data
     assert "[image: dot.png" in to_sharegpt(memory.snapshot()).text
+
+
+ENVIRONMENT = "<environment_context>\n<b>&cwd</b> </details></summary>\n\n## Heading\n</environment_context>"
+
+
+def imported(*messages: LLMMessage, model: str | None = "gpt-x") -> Session:
+    extra = JsonObject({"imported": {"from": "codex", "id": "0199", "model": model}})
+    return replace(session(*messages), model=None, extra=extra)
+
+
+@pytest.mark.parametrize("role", ["user", "assistant"])
+@pytest.mark.parametrize("form", ["md", "html"])
+@pytest.mark.parametrize("kind", ["skipped", "inserted"])
+def test_message_that_is_not_part_of_the_conversation_is_folded(role: Role, form: str, kind: str) -> None:
+    extra = JsonObject({"foreign": {"injected": True}}) if kind == "inserted" else EMPTY
+    aside = LLMMessage(role, ENVIRONMENT, skip=kind == "skipped", extra=extra)
+    text = render(imported(aside, LLMMessage("user", "Hi")), form)
+    if form == "md":
+        text = MarkdownIt("commonmark").render(text)
+    page = Page(text)
+    assert [tag for tag, _ in page.tags].count("details") == 1 + (form == "html")
+    author = "You" if (role, form) == ("user", "html") else role.capitalize()
+    assert f"{author} (skipped)" in page.text if kind == "skipped" else "Inserted" in page.text
+    before, _, after = text.rpartition("<details")
+    assert "environment_context" not in re.sub("<summary>.*?</summary>", "", before)
+    folded, _, rest = after.partition("</details>")
+    assert "&lt;b&gt;&amp;cwd&lt;/b&gt;" in folded if form == "html" else "cwd" in folded
+    assert "environment_context" not in rest
+    assert "Hi" in rest
+
+
+@pytest.mark.parametrize("form", ["md", "html"])
+def test_header_of_an_imported_session_names_the_tool_and_the_model(form: str) -> None:
+    for messages, model in (((), "gpt-x"), ((LLMMessage("assistant", "Hi", model="gpt-y"),), "gpt-y")):
+        text = render(imported(*messages), form)
+        text = Page(MarkdownIt().render(text) if form == "md" else text).text
+        assert model in text
+        assert "imported from: codex" in text if form == "md" else "imported from codex" in text
+    damaged = replace(TALK, extra=JsonObject({"imported": ["x"]}))
+    assert "imported from" not in render(damaged, form)

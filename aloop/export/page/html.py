@@ -15,7 +15,7 @@ from html import escape
 
 from markdown_it import MarkdownIt
 
-from aloop.export.facts import message_facts, readable_arguments, time_taken
+from aloop.export.facts import first_line, is_folded, message_facts, origin_facts, readable_arguments, time_taken
 from aloop.export.markdown import format_marks
 from aloop.export.page.highlight import highlight, looks_like_diff
 from aloop.export.page.script import DIGEST, SCRIPT
@@ -24,6 +24,7 @@ from aloop.formatting import quantity
 from aloop.llm.content.parts import MEDIA_TYPES, ContentPart
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.annotations import header_text, note_of
+from aloop.memory.origin import is_injected
 from aloop.memory.pairing import pair_calls
 from aloop.memory.session import Session
 from aloop.sanitize import visible
@@ -42,7 +43,6 @@ style-src 'unsafe-inline'; img-src data:; script-src 'sha256-{DIGEST}'; base-uri
 _BAR = """\
 <nav hidden><input type="search" placeholder="Search" aria-label="Search in the conversation"><output></output>\
 <button type="button" data-open>Unfold all</button><button type="button" data-close>Fold all</button></nav>"""
-_SUMMARY_LENGTH = 200
 _AUTHORS = {"system": "System", "user": "You", "assistant": "Assistant", "tool": "Tool"}
 
 _TASK = re.compile(r"<li>((?:\n<p>)?)\[([ xX])\] ")
@@ -73,8 +73,7 @@ def _facts(session: Session) -> Iterator[str]:
     yield f"{session.created_at:%Y-%m-%d %H:%M %z}"
     count = len(session.messages)
     yield f"{count:,} {'message' if count == 1 else 'messages'}"
-    if session.model:
-        yield session.model
+    yield from (value if name == "model" else f"{name} {value}" for name, value in origin_facts(session))
     if marks := header_text(session.extra):
         yield marks
     if session.forked_from:
@@ -110,7 +109,7 @@ def _aside(message: LLMMessage, media: Mapping[str, bytes]) -> Iterator[str]:
     text = message.content or ""
     name = f"System message{format_marks(message)}"
     if message.role == "tool":
-        name = f"→ {message.name or 'tool'}{format_marks(message)}: {_first_line(text) or '(no output)'}"
+        name = f"→ {message.name or 'tool'}{format_marks(message)}: {first_line(text) or '(no output)'}"
     yield _folded("error" if message.is_error else "result", _line(name, _facts_of(message)), _pre(text))
     yield from _attached(message, media)
 
@@ -118,6 +117,11 @@ def _aside(message: LLMMessage, media: Mapping[str, bytes]) -> Iterator[str]:
 def _said(number: int, message: LLMMessage, markdown: MarkdownIt, media: Mapping[str, bytes]) -> Iterator[str]:
     """Yield the text of the user or the assistant; only tool calls have no heading."""
     text = message.content or ""
+    if is_folded(message) and _has_heading(message):
+        author = "Inserted" if is_injected(message) else _AUTHORS[message.role]
+        name = f"{author}{format_marks(message)}: {first_line(text)}".rstrip(": ")
+        yield _folded("result", _line(name, _facts_of(message)), _pre(text), *_attached(message, media))
+        return
     if _has_heading(message):
         author = f"{_AUTHORS[message.role]}{_text(format_marks(message))}"
         yield f'<h2><span>{author} <a href="#m{number}">{number}</a></span>{_facts_of(message)}</h2>'
@@ -141,7 +145,7 @@ def _calls(message: LLMMessage, results: list[_Numbered], media: Mapping[str, by
         result = next((each for each in results if each[1].tool_call_id == call.id), None)
         body = [] if _has_heading(message) else [_facts_of(message)]
         body.append(_pre(*readable_arguments(call)))
-        name = f"{call.name} {_first_line(call.brief)}".rstrip()
+        name = f"{call.name} {first_line(call.brief)}".rstrip()
         if result is None:
             yield _folded("call", _line(f"· {name}", _small("no result")), *body)
             continue
@@ -191,12 +195,6 @@ def _task(found: re.Match[str]) -> str:
 
 def _code(text: str, language: str, _attributes: str) -> str:
     return highlight(text, language)
-
-
-def _first_line(text: str) -> str:
-    """Return the first line of ``text``, which the style cuts to the page width."""
-    line, _, more = text.strip().partition("\n")
-    return f"{line[:_SUMMARY_LENGTH]} …" if more or len(line) > _SUMMARY_LENGTH else line
 
 
 def _line(text: str, facts: str = "") -> str:

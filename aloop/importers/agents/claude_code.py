@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from aloop.importers.blocks import add_answer_blocks, add_user_content, content_text, texts_of, usage_of
-from aloop.importers.draft import INJECTED, OUTPUT_FILE, Builder, Draft
+from aloop.importers.draft import OUTPUT_FILE, Builder, Draft
 from aloop.importers.imported import Imported
 from aloop.importers.json_decoder import decode
 from aloop.importers.source import Source, read_below
 from aloop.importers.values import exported_from, items, mapping, moment, objects, text
+from aloop.memory.origin import INJECTED
 
 TOOL = "claude-code"
 _INTERRUPTED = "[Request interrupted"

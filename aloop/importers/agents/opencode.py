@@ -11,12 +11,13 @@ from typing import Any
 from aloop.export.tools.opencode import ABORTED, SLUG
 from aloop.importers.blocks import content_json, data_url
 from aloop.importers.databases.sqlite import SQLITE, WANTED, loaded, opened, rows
-from aloop.importers.draft import INJECTED, OUTPUT_FILE, Builder, Draft
+from aloop.importers.draft import OUTPUT_FILE, Builder, Draft
 from aloop.importers.imported import Imported
 from aloop.importers.json_decoder import decode
 from aloop.importers.source import Source, read_below
 from aloop.importers.values import arguments_text, items, mapping, moment, number, objects, text
 from aloop.llm.message_types import Usage
+from aloop.memory.origin import INJECTED
 
 TOOL = "opencode"
 _OUTPUTS = "tool-output"

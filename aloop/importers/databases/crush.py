@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from aloop.importers.databases.sqlite import WANTED, loaded, opened, rows
-from aloop.importers.draft import INJECTED, Builder, Draft
+from aloop.importers.draft import Builder, Draft
 from aloop.importers.imported import Imported
 from aloop.importers.source import Source
 from aloop.importers.values import arguments_text, joined, mapping, moment, objects, text
+from aloop.memory.origin import INJECTED
 
 TOOL = "crush"
 _ENDINGS = {"max_tokens": "max_tokens", "content_filter": "refusal"}

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from aloop.importers.draft import INJECTED, OUTPUT_FILE
+from aloop.importers.draft import OUTPUT_FILE
 from aloop.importers.json_decoder import decode
 from aloop.llm.content.parts import FILES, marked_text
 from aloop.llm.json_values import digest_of
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.context import UNANSWERED
+from aloop.memory.origin import is_injected
 from aloop.memory.session import Session
 from aloop.memory.session_folder.outputs import MAX_RESULT_BYTES
 
@@ -78,9 +79,8 @@ def _asides_before(old: LLMMessage, fresh: Sequence[LLMMessage], start: int) -> 
 
 def _is_aside(message: LLMMessage) -> bool:
     """Return True for a message that another program has added, or a mere file."""
-    is_inserted = bool(message.extra) and bool(message.extra.get("foreign", {}).get(INJECTED))
     is_file = message.role == "user" and bool(message.parts) and not _words(message)
-    is_aside = message.skip or is_inserted or is_file
+    is_aside = message.skip or is_injected(message) or is_file
     return is_aside and not message.summary and not message.tool_calls and message.role != "tool"
 
 
