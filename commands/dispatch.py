@@ -76,5 +76,11 @@ async def _call(call: Call, context: Context) -> Outcome:
 
 
 def _unknown(name: str, suggestion: str | None) -> str:
+    # Imported late for startup time.
+    from aloop.cli.parser import COMMANDS
+
+    if (name := name.lower()) in COMMANDS:
+        also = " The last row of /resume imports single sessions." if name == "import" else ""
+        return f"/{name} is not a command of the prompt. Run `aloop {name}` in a shell.{also}"
     hint = f"Did you mean /{suggestion}?" if suggestion else "/help lists the commands."
     return f"Unknown command /{name}. {hint} To send text that begins with a slash, type a space before it."

@@ -185,14 +185,15 @@ class BrowserWithImports(SessionBrowser):
     def __init__(self, memory: MemoryManager, numbered: int = 0, words: str = "") -> None:
         super().__init__(memory, numbered, words)
         self.found: list[Glimpse] = []
+        self.summary = ""
 
     async def last_row(self) -> SessionTitle | None:
         ended = threading.Event()
         try:
-            self.found, summary = await self._look(lambda: not ended.is_set())
+            self.found, self.summary = await self._look(lambda: not ended.is_set())
         finally:
             ended.set()  # for the thread, which cannot be cancelled
-        return SessionTitle(ROW, self.found[0].updated_at, f"{summary} here …") if self.found else None
+        return SessionTitle(ROW, self.found[0].updated_at, f"{self.summary} here …") if self.found else None
 
     def refusal(self, session: SessionTitle) -> str:
         return _NOT_A_SESSION if session.id == ROW else super().refusal(session)

@@ -15,7 +15,7 @@ from aloop.llm.message_types import LLMMessage
 from aloop.memory.search.query import Query
 from aloop.memory.search.search import Hit
 from aloop.memory.session import Session, SessionStats, SessionSummary, SessionTitle, count
-from aloop.memory.sessions_dir.crash_recovery import recover_all
+from aloop.memory.sessions_dir.crash_recovery import count_interrupted, recover_all
 from aloop.memory.sessions_dir.folders import make_private
 from aloop.memory.sessions_dir.location import resolve_sessions_dir
 from aloop.memory.sessions_dir.text_check import Finding
@@ -182,6 +182,13 @@ class SessionLibrary:
         Turns of running processes are left alone.
         """
         return await self._run(lambda backend: recover_all(backend.fs, backend.sessions_dir))
+
+    async def count_interrupted(self, folders: Sequence[Path]) -> int:
+        """Return how many turns ``recover`` would add in ``folders``, or as new sessions.
+
+        It does not look at all sessions, because that takes long if there are thousands.
+        """
+        return await self._run(lambda backend: count_interrupted(backend.fs, [*folders, *backend.unfinished()]))
 
     async def _run(self, work: Callable[[YamlBackend], T]) -> T:
         return await asyncio.to_thread(work, self.backend)

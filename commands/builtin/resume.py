@@ -173,6 +173,7 @@ async def _pick(context: Context, words: str) -> Choice | None:
         raise InvalidPrefix(f"{words!r} is not a session ID. /search {words} finds sessions with these words.")
     elif choice is None:
         await _list_recent(context)
+        await _name_imports(context, browser)
     return await _import(context, browser) if choice is not None and choice.session_id == ROW else choice
 
 
@@ -200,6 +201,13 @@ async def _list_recent(context: Context) -> None:
     # Not in a pager, because the rows must stay on the screen.
     await context.view.show(SessionList(rows, paged=False))
     context.view.info("/resume 1 opens the first row, /resume a1b2 the session with that ID prefix.")
+
+
+async def _name_imports(context: Context, browser: BrowserWithImports) -> None:
+    """Name the sessions of other tools, which only a picker can import."""
+    await browser.last_row()
+    if browser.summary:
+        context.view.info(f"Other tools have sessions here: {browser.summary}. `aloop import` in a shell imports them.")
 
 
 def _report_none(context: Context) -> None:

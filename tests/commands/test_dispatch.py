@@ -62,3 +62,22 @@ async def test_error_of_a_command_is_shown(bench: SetUp) -> None:
     stage = bench()
     await dispatch("/resume ffffffff", stage.context)
     assert stage.view.of("error") == ["No session matches 'ffffffff'. /history lists the sessions."]
+
+
+@pytest.mark.parametrize(
+    ("line", "error"),
+    [
+        (
+            "/import",
+            (
+                "/import is not a command of the prompt. Run `aloop import` in a shell. "
+                "The last row of /resume imports single sessions."
+            ),
+        ),
+        ("/Doctor now", "/doctor is not a command of the prompt. Run `aloop doctor` in a shell."),
+    ],
+)
+async def test_command_of_the_shell_is_named_as_such(bench: SetUp, line: str, error: str) -> None:
+    stage = bench()
+    await dispatch(line, stage.context)
+    assert stage.view.of("error") == [error]

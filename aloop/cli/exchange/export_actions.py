@@ -9,6 +9,7 @@ from pathlib import Path
 
 from aloop.cli.console import ProgressBar, print_line, print_note
 from aloop.cli.exchange.exporting import ExportOptions
+from aloop.cli.sessions.output import interrupted_text
 from aloop.errors import SessionError, StorageError, UsageError
 from aloop.export.base import Document, left_out_text
 from aloop.export.document import ExportExists, export_path, make_document, write_export
@@ -75,6 +76,7 @@ def _export_all(options: ExportOptions, library: SessionLibrary, runner: asyncio
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     titles = runner.run(library.list_titles())
     left_out: Counter[str] = Counter()
+    folders: list[Path] = []
     stopped: BaseException | None = None
     with ProgressBar("Exporting", "sessions") as bar:
         try:
@@ -82,6 +84,7 @@ def _export_all(options: ExportOptions, library: SessionLibrary, runner: asyncio
                 bar.show(number, len(titles))
                 try:
                     session = runner.run(library.load(title.id))
+                    folders.append(session.path.parent)
                     path = export_path(session, options.to, "", folder)
                     document = make_document(session, options.to)
                 except SessionError as error:
@@ -106,6 +109,8 @@ def _export_all(options: ExportOptions, library: SessionLibrary, runner: asyncio
         print_note("There are no sessions.")
     if losses := left_out_text(left_out):
         print_note(losses)
+    if note := interrupted_text(runner.run(library.count_interrupted(folders)), "exported"):
+        print_note(note)
     if done[_OUTDATED]:
         print_note("Files are not overwritten: move those that differ away, or export to another folder.")
     if stopped:

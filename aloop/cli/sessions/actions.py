@@ -20,6 +20,7 @@ from aloop.cli.sessions.output import (
     hit_line,
     hit_record,
     hit_session_line,
+    interrupted_text,
     list_lines,
     message_lines,
     project_record,
@@ -225,23 +226,33 @@ def _list(options: SessionsOptions, library: SessionLibrary, runner: asyncio.Run
         else:
             found = runner.run(library.list_sessions(options.limit + 1, on_read=bar.show))
     rows = found[: options.limit]
+    _print_list(rows, options, library, has_more=len(found) > len(rows))
+    if not (options.tag or options.all_projects):
+        count = runner.run(library.count_interrupted([row.path.parent for row in rows]))
+        if note := interrupted_text(count, "listed"):
+            print_note(note)
+    return 0
+
+
+def _print_list(
+    rows: Sequence[SessionSummary], options: SessionsOptions, library: SessionLibrary, *, has_more: bool
+) -> None:
     if options.as_json:
         _print_records(map(project_record if options.all_projects else summary_record, rows))
-        return 0
+        return
     if not rows and options.tag:
         print_note(f"No session has the tag {options.tag!r}.")
-        return 0
+        return
     if not rows and options.all_projects:
         print_note("No sessions are saved in your projects yet.")
-        return 0
+        return
     if not rows:
         print_note(f"No sessions are saved in {display_path(library.sessions_dir)} yet.")
-        return 0
+        return
     for line in list_lines(rows, output_width(), with_project=options.all_projects):
         print_line(line)
-    if len(found) > len(rows):
+    if has_more:
         print_note(_more_than(len(rows)))
-    return 0
 
 
 async def _list_tagged(options: SessionsOptions, library: SessionLibrary, bar: ProgressBar) -> list[SessionSummary]:

@@ -115,6 +115,18 @@ def project_name(sessions_dir: Path) -> str:
     return display_path(project_of(sessions_dir))
 
 
+def interrupted_text(count: int, done: str) -> str:
+    """Return a sentence about turns that are in no session yet, if there are any.
+
+    ``done`` is what a command did without them: ``listed`` or ``exported``.
+    """
+    if not count:
+        return ""
+    what = "a turn, which is" if count == 1 else f"{count:,} turns, which are"
+    it = "it to its session" if count == 1 else "them to their sessions"
+    return f"A crash interrupted {what} not {done}. The next start of aloop here adds {it}."
+
+
 def trash_lines(sessions: Iterable[TrashedSession], width: int | None) -> Iterator[str]:
     """Yield a heading and a line for each deleted session, like ``list_lines``."""
     yield _row("ID", "DELETED", "MESSAGES", "TITLE")

@@ -143,6 +143,25 @@ def _base(fs: FileSystem, path: Path) -> int:
     return record.base if record else 0
 
 
+def is_left(fs: FileSystem, path: Path) -> bool:
+    """Return True if ``fold_in`` would add the turn of a journal to its session.
+
+    Raises OSError.
+    """
+    try:
+        descriptor = fs.open_read(path)
+    except FileNotFoundError:
+        return False
+    try:
+        is_locked = acquire(fs, descriptor)
+        if is_locked is False or (is_locked is None and is_written(path)):
+            return False
+        record = read_journal(fs.read_open(descriptor), path)
+        return record is not None and record.is_own and bool(record.session.messages)
+    finally:
+        fs.close(descriptor)
+
+
 def fold_in(fs: FileSystem, path: Path) -> str | None:
     """Add a journal's turn to its session, unless its writer is alive.
 

@@ -171,6 +171,10 @@ class Catalog:
         """Return True if exactly this ID or name reaches a session."""
         return any(entry.id == name for entry in self._snapshot().entries)
 
+    def unfinished(self) -> list[Path]:
+        """Return the folders without a session file."""
+        return [self._dir / name for name in self._snapshot().unfinished]
+
     def duplicate_ids(self) -> dict[str, str]:
         """Return, by folder, the substitute IDs of the sessions whose own IDs mean others."""
         return {entry.folder: entry.id for entry in self._snapshot().entries if entry.duplicate}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterable
 from pathlib import Path
 
 from aloop.errors import Problem, SessionBusy, StorageError
@@ -11,7 +12,7 @@ from aloop.memory.disk.filesystem import FileSystem, explained, leftovers
 from aloop.memory.disk.locks import LOCK_NAMES, OpenLock, write_lock
 from aloop.memory.session import FILE_NAME
 from aloop.memory.session_folder.outputs import FOLDER as OUTPUTS
-from aloop.memory.session_folder.recovery import fold_in, journals
+from aloop.memory.session_folder.recovery import fold_in, is_left, journals
 from aloop.memory.sessions_dir.folders import ALOOP_FOLDER, remove_unused
 from aloop.memory.sessions_dir.ids import is_own_name, short_name
 
@@ -51,6 +52,18 @@ def recover_all(fs: FileSystem, sessions_dir: Path) -> list[str]:
         with explained("remove temporary files", sessions_dir), contextlib.suppress(FileNotFoundError):
             _sweep(fs, folder)
     return notices
+
+
+def count_interrupted(fs: FileSystem, folders: Iterable[Path]) -> int:
+    """Return how many turns ``recover_all`` would add to the sessions in ``folders``.
+
+    Nothing is changed, and a folder that cannot be read has none: the next start reports it.
+    """
+    count = 0
+    for folder in folders:
+        with contextlib.suppress(OSError):
+            count += sum(is_left(fs, path) for path in journals(fs, folder))
+    return count
 
 
 def _recover_folder(fs: FileSystem, folder: Path) -> list[str]:

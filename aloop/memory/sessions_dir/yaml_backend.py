@@ -246,6 +246,11 @@ class YamlBackend:
             self._summary(distinct_id(header, entry.duplicate), is_quick=is_quick) for entry, header in found if header
         ]
 
+    def unfinished(self) -> list[Path]:
+        """Return the folders without a session file, as in a first turn."""
+        with self._explained("list the sessions"):
+            return self._catalog.unfinished()
+
     def list_titles(self, last_made: int | None = None) -> list[SessionTitle]:
         """Return all sessions, newest first, each read only as far as its title.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from pathlib import Path
@@ -14,6 +15,8 @@ from aloop.cli.sessions.actions import run_sessions
 from aloop.cli.sessions.command import SessionsAction as Action
 from aloop.cli.sessions.command import SessionsOptions
 from aloop.errors import AmbiguousPrefix, SessionFileError, SessionNotFound, StorageError, UsageError
+from aloop.memory import MemoryManager, SessionLibrary
+from tests.memory.session_folder.test_recovery import TURN, crash_in_a_turn
 from tests.saved_sessions import FIRST, SECOND, ask, break_session, save
 
 
@@ -42,6 +45,31 @@ def test_list_of_no_sessions_prints_a_note_and_succeeds(sessions_dir: Path, caps
     out, err = capsys.readouterr()
     assert out == ""
     assert str(sessions_dir) in err
+
+
+def test_list_and_export_name_turns_that_a_crash_interrupted(
+    sessions_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    library = SessionLibrary(sessions_dir)
+    memory = MemoryManager(sessions_dir=sessions_dir)
+    asyncio.run(crash_in_a_turn(memory, *TURN))
+    living = MemoryManager(sessions_dir=sessions_dir)
+
+    async def list_in_a_turn() -> int:
+        async with living.turn() as turn:
+            await turn.add(TURN[0])
+            return await asyncio.to_thread(ask, sessions_dir, "list")
+
+    assert asyncio.run(list_in_a_turn()) == 0
+    note = "A crash interrupted a turn, which is not {}. The next start of aloop here adds it to its session."
+    assert note.format("listed") in capsys.readouterr().err.splitlines()
+    assert main(["export", "--all", str(tmp_path / "out"), "--to", "json", "--sessions-dir", str(sessions_dir)]) == 0
+    assert note.format("exported") in capsys.readouterr().err.splitlines()
+    asyncio.run(library.recover())
+    assert ask(sessions_dir, "list") == 0
+    out, err = capsys.readouterr()
+    assert memory.session_id[:8] in out
+    assert "crash" not in err
 
 
 def test_list_as_json_prints_a_record_per_line(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -285,6 +285,20 @@ async def test_choosing_an_import_does_not_report_that_no_session_is_saved(bench
 
 
 @pytest.mark.usefixtures("foreign")
+@pytest.mark.parametrize("has_own", [False, True])
+async def test_list_without_a_picker_names_the_sessions_of_other_tools(
+    bench: SetUp, sessions_dir: Path, *, has_own: bool
+) -> None:
+    if has_own:
+        save(sessions_dir, FIRST)
+    stage = bench()
+    await dispatch("/resume", stage.context)
+    hint = "Other tools have sessions here: 1 from Claude Code. `aloop import` in a shell imports them."
+    assert stage.view.of("info")[-1] == hint
+    assert stage.context.rows == ([FIRST] if has_own else [])
+
+
+@pytest.mark.usefixtures("foreign")
 async def test_imported_session_that_is_not_resumed_is_reported_as_saved(
     bench: SetUp, sessions_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
