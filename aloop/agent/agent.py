@@ -295,7 +295,7 @@ class ReActAgent:
         for section in self._sections:
             if known_digest(section.title, system, sent) != section.digest:
                 names = ", ".join(section.names)
-                self._emit(Notice(f"The model is told the current {section.key}: {names or 'there are none'}."))
+                self._emit(Notice(f"The model gets the current {section.key}: {names or 'there are none'}."))
                 notes.append(section_note(section))
         is_planning = self.mode == "plan"
         if is_planning != knows_plan_mode(sent):

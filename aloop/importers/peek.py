@@ -254,7 +254,7 @@ def ending(glimpse: Glimpse) -> tuple[LLMMessage, ...]:
 
 
 def _endings(path: Path) -> Iterator[bytes]:
-    """Yield the first line of a file with its last lines, more of them each time."""
+    """Yield the first line of a file with its last lines, more each time."""
     with path.open("rb") as stream:
         first = stream.readline(_PIECES[1])
         size = stream.seek(0, 2)

@@ -28,8 +28,8 @@ _KIMI_FILES = ("context*.jsonl", "subagents/*/context.jsonl")
 class Place:
     """Files of a tool: those below ``root`` that match a pattern.
 
-    ``here`` are the patterns for the sessions of one folder; None if the files do not tell it by their paths, so that
-    each has to be looked into. ``is_shared`` is True if the tool does not note folders at all.
+    ``here`` are the patterns for the sessions of one folder; None if the paths of the files do not show it, so that
+    each file has to be searched. ``is_shared`` is True if the tool does not record folders at all.
     """
 
     root: Path
@@ -51,7 +51,7 @@ def _config() -> Path:
 
 
 def as_noted(folder: Path | str) -> str:
-    """Return the path of a folder as other tools note it.
+    """Return the path of a folder as other tools record it.
 
     In a name that is not UTF-8, they replace what cannot be decoded.
     """
@@ -141,7 +141,7 @@ def files_of(
 ) -> list[Path]:
     """Return the files in which a tool keeps conversations of ``folder``, or of all.
 
-    They may also hold others, unless the paths tell. ``on_error`` is called for each folder that cannot be read.
+    They may also hold others, unless the paths show it. ``on_error`` is called for each folder that cannot be read.
     """
     found: dict[Path, None] = {}
     for place in places_of(tool, folder):
@@ -154,7 +154,7 @@ def files_of(
 def _matches(folder: Path, parts: list[str], on_error: _OnError) -> Iterator[Path]:
     """Yield the files below ``folder`` that match the parts of a pattern.
 
-    ``Path.glob`` does not tell which folders cannot be read.
+    ``Path.glob`` does not report which folders cannot be read.
     """
     first, *rest = parts
     if first == "**":
@@ -204,7 +204,7 @@ def folders_here(sessions_dir: Path) -> tuple[Path, ...]:
 
 
 def notes_folders(tool: str) -> bool:
-    """Return True if a tool notes in which folder a conversation took place."""
+    """Return True if a tool records in which folder a conversation took place."""
     return not any(place.is_shared for place in places_of(tool, Path())) and bool(places_of(tool, Path()))
 
 

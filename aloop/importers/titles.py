@@ -35,9 +35,8 @@ _UNTITLED = re.compile(r"(?:new|untitled|cli) (?:chat|session|conversation|task)
 def imported_title(title: str, messages: Sequence[LLMMessage], longest: int = TITLE_LENGTH) -> str:
     """Return the title of the other tool, or the first words that the user typed.
 
-    At most ``longest`` characters of the former are kept. A command without words, such as ``/clear``, is the title
-    or one that the program handled itself, is the title only if no other message has one, and what the tool put around
-    missing words only without such a command.
+    At most ``longest`` characters of the former are kept. If the user typed only commands, such as ``/clear``, the
+    title is the first of them. Without any, it is a placeholder such as ``New chat``, or the first text of the tool.
     """
     own = shortened_title(" ".join(clean_text(title).split()), longest)
     if own and not _UNTITLED.fullmatch(own):

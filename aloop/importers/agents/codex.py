@@ -1,6 +1,6 @@
 """Codex CLI: one file of JSON lines for each session, in ``~/.codex/sessions``.
 
-Each item appears twice, as the model saw it and as an event for the screen. The former are read; the events tell
+Each item appears twice, as the model saw it and as an event for the screen. The former are read; the events show
 only which of the user's texts were typed.
 """
 
@@ -71,7 +71,7 @@ def _title_in_index(path: Path | None, session_id: str) -> str:
 
 @lru_cache(maxsize=1)
 def _titles(home: Path, _changed: int) -> dict[str, str]:
-    """Return the titles of all sessions by their IDs; the last one of each counts."""
+    """Return the titles of all sessions by their IDs, the last one of each."""
     found: dict[str, str] = {}
     try:
         lines = read_below(home, home / _INDEX).splitlines()
@@ -230,7 +230,7 @@ class _Reader:
             self._roll_back(number(payload.get("num_turns")))
 
     def _end_call(self, end: Mapping[str, Any]) -> None:
-        """Note the call if it has failed, which its result does not always show."""
+        """Record a failed call, which its result does not always show."""
         result = mapping(end.get("result"))
         has_failed = end.get("status") == "failed" and end.get("type") not in _COMMANDS
         if (

@@ -1,6 +1,6 @@
-"""The texts cut by a comment of which the user was told.
+"""The texts cut by a comment that the user was warned about.
 
-A comment may be meant, so the same warning at each opening would only be noise. A private file in the user's state
+A comment may be intentional, so the same warning at each opening would be noise. A private file in the user's state
 directory has a digest of each text, one per line, because two shells may append at the same time.
 """
 
@@ -32,7 +32,7 @@ class ToldComments:
         return cls(state_dir() / "aloop" / "told-comments")
 
     def take_new(self, session_id: str, cuts: Sequence[tuple[str, CutValue]]) -> list[tuple[str, CutValue]]:
-        """Return those of ``cuts`` of which the user was not told, and remember them."""
+        """Return those of ``cuts`` that the user was not warned about, and remember them."""
         known = self._known() if cuts else set()
         new = {_digest(session_id, cut): (place, cut) for place, cut in cuts}
         new = {digest: placed for digest, placed in new.items() if digest not in known}
