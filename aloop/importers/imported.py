@@ -94,7 +94,7 @@ class Imported:
     beside it, by their relative path. ``session`` is the whole session if aloop wrote it. ``exported_from`` is the ID
     of the session of aloop that was exported to the tool. ``other_ids`` are for a conversation that has no ID
     there, if another one that starts the same has ``foreign_id``, which is made of its first messages. ``single_id`` is
-    the one that it had if it was imported when it had only one message.
+    for one that was imported when it had only one message.
     """
 
     tool: str
@@ -115,7 +115,7 @@ class Imported:
     session: Session | None = None
     exported_from: str = ""
     other_ids: Callable[[], Iterator[str]] | None = None
-    single_id: str = ""
+    single_id: Callable[[], str] | None = None
 
     @property
     def all_ids(self) -> Iterator[str]:
@@ -124,7 +124,7 @@ class Imported:
         if self.other_ids:
             yield from self.other_ids()
         if self.single_id:
-            yield self.single_id
+            yield self.single_id()
 
     @property
     def outlines(self) -> Sequence[Outline]:

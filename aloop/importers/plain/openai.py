@@ -62,7 +62,7 @@ def new_builder(tool: str, own_id: str, messages: Sequence[Mapping[str, Any]], p
     if not own_id:
         builder.imported.other_ids = lambda: islice(_made_ids(messages), 1, None)
         if len(messages) > 1:
-            builder.imported.single_id = next(_made_ids(messages[:1]))
+            builder.imported.single_id = lambda: next(_made_ids(messages[:1]))
     return builder
 
 

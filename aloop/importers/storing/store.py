@@ -156,10 +156,13 @@ class ImportStore:
 
         Return None if there is none, or if that may be another conversation which starts with the same message.
         """
-        session_id = session_id_of(imported.tool, imported.single_id, imported.branch)
-        if not imported.single_id or (session_id not in self._known and session_id not in self._planned):
+        if imported.single_id is None:
             return None
-        outcome = self._put_as(session_id, replace(imported, foreign_id=imported.single_id), "")
+        foreign_id = imported.single_id()
+        session_id = session_id_of(imported.tool, foreign_id, imported.branch)
+        if session_id not in self._known and session_id not in self._planned:
+            return None
+        outcome = self._put_as(session_id, replace(imported, foreign_id=foreign_id), "")
         return None if outcome.is_other or outcome.action in ("continued", "in trash", "unreadable") else outcome
 
     def _put_as(self, session_id: str, imported: Imported, source: str) -> Outcome:

@@ -58,7 +58,7 @@ def test_list_that_grows_from_one_message_stays_the_same_session(sessions_dir: P
 def test_list_of_which_an_earlier_version_has_made_two_sessions_updates_the_longer(sessions_dir: Path) -> None:
     # As earlier versions did it, which did not look for the session of the first message.
     [one], [two] = (lists(sessions_dir.parents[1] / "a.jsonl", FIRST[:count]) for count in (1, 2))
-    two.single_id = ""
+    two.single_id = None
     short, long = (ImportStore(sessions_dir).put(each).session_id for each in (one, two))
     assert short != long
     [again] = put(sessions_dir, FIRST)
