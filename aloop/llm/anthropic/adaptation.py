@@ -69,7 +69,7 @@ class Adaptation:
         if "effort" not in self.without and offered.effort and is_about(words, "effort", "output_config"):
             self.without.add("effort")
             return f"The model {model} does not support the effort {offered.effort!r}, so its default is used."
-        if (named := _MAX_TOKENS.search(words)) and int(named[1]) < offered.max_tokens:
+        if (named := _MAX_TOKENS.search(words)) and 0 < int(named[1]) < offered.max_tokens:
             self.longest = int(named[1])
             return ""
         blamed = media_in([named_block]) if named_block else frozenset[str]()

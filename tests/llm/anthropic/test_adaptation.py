@@ -198,3 +198,9 @@ def test_rejection_without_anything_optional_is_final() -> None:
     adaptation = Adaptation()
     request = request_for(adaptation, {"type": "text", "text": "Yes."})
     assert adaptation.learn(RequestRejected("thinking"), request, replace(OFFERED, thinking=False), "m") is None
+
+
+def test_longest_answer_of_no_tokens_is_not_asked_for_again_and_again() -> None:
+    adaptation, error = Adaptation(), RequestRejected("max_tokens: 64000 > 0, which is the maximum for claude-test")
+    request = to_request([LLMMessage("user", "Hi")])
+    assert adaptation.learn(error, request, OFFERED, "claude-test") is None
