@@ -30,7 +30,7 @@ COMMAND_VERBS: frozenset[Verb] = frozenset({"run", "unsandboxed"})
 
 def is_guarded(path: Path, below: Path = Path("/")) -> bool:
     """Return True for a file that no rule allows to write, as in a ``GUARDED`` folder."""
-    parts = path.parts[len(below.parts) :]
+    parts = path.relative_to(below).parts if path.is_relative_to(below) else path.parts
     return any(part.casefold() in GUARDED for part in parts) or is_of_user(path)
 
 

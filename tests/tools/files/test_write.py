@@ -334,6 +334,14 @@ async def test_git_and_session_folders_count_as_outside(workspace: Workspace, pa
     assert request.kinds == ("write", "outside")
 
 
+async def test_git_folder_beside_a_deep_working_directory_counts_as_outside(tmp_path: Path) -> None:
+    deep = tmp_path / "a" / "b" / "c"
+    deep.mkdir(parents=True)
+    path = str(tmp_path / ".git" / "config")
+    _, request = await prepared(WriteFile(Workspace(deep, allow_outside=True)), {"path": path, "content": "x"})
+    assert request.kinds == ("write", "outside")
+
+
 @pytest.mark.parametrize("path", [".config/aloop/permissions", ".local/state/aloop/trust", ".CONFIG/aloop/config.toml"])
 async def test_settings_and_trust_of_the_user_are_asked_about_even_if_everything_is_granted(
     private_home: Path, path: str
