@@ -16,6 +16,7 @@ from argparse import (
 )
 from collections.abc import Collection, Mapping
 from decimal import Decimal
+from math import isfinite
 from pathlib import Path
 from textwrap import fill
 from typing import Any, NoReturn
@@ -219,7 +220,7 @@ def dollars(text: str) -> Decimal:
         amount = Decimal(text)
     except ArithmeticError:
         amount = Decimal(0)
-    if not (amount.is_finite() and amount > 0):
+    if not (amount.is_finite() and amount > 0 and isfinite(amount)):  # the last one for 1e999
         raise ArgumentTypeError(f"{text!r} is not a positive amount, such as 2 or 0.50")
     return amount
 

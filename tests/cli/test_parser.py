@@ -130,6 +130,12 @@ def test_empty_value_is_an_error(arguments: list[str]) -> None:
         parse_arguments(arguments)
 
 
+@pytest.mark.parametrize("amount", ["0", "-1", "x", "NaN", "sNaN", "inf", "1e999"])
+def test_amount_that_is_not_positive_or_not_finite_is_rejected(amount: str) -> None:
+    with pytest.raises(UsageError, match=r"--max-cost: .* is not a positive amount"):
+        parse_arguments(["--max-cost", amount])
+
+
 @pytest.mark.parametrize("limit", ["0", "-1", "abc", "1.5", "", "²"])
 def test_limit_must_be_a_positive_integer(limit: str) -> None:
     with pytest.raises(UsageError, match=r"--limit: .* is not a positive integer"):
