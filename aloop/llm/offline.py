@@ -88,7 +88,7 @@ _READ = re.compile(
     r"(?:please\s+)?read\s+(?:the\s+)?(?:file\s+)?(\"[^\"]+\"|'[^']+'|`[^`]+`|\S+?)[\s?!,;]*(?:please)?[\s?!]*", re.I
 )
 _QUOTES = "\"'`"
-_NOTES = re.compile(r"\n\n\[(?:The working directory|Plan mode|Project instructions) .*\Z", re.DOTALL)
+_NOTES = re.compile(r"\n\n\[(?:The working directory|Plan mode|Project instructions|Skills) .*\Z", re.DOTALL)
 """Notes that aloop adds to a message."""
 
 

@@ -286,3 +286,5 @@ def test_find_expression_accepts_any_text(text: str) -> None:
 
 def test_notes_of_aloop_are_not_part_of_a_request() -> None:
     assert find_intent("write a.txt: hello\n\n[Plan mode is off.]") == Intent("write_file", ("a.txt", "hello\n"))
+    skills = "[Skills (digest none). The earlier ones do not apply any more.]"
+    assert find_intent(f"read a.txt\n\n{skills}") == Intent("read_file", ("a.txt",))
