@@ -20,8 +20,6 @@ from aloop.llm.layout import THINKING_TYPES, Block, Part, default_layout, descri
 from aloop.llm.message_types import NO_REASON, LLMMessage, ThinkingBlock, ToolCall, Usage, sendable
 from aloop.text import clean_text
 
-"""The content of a failed result without one, which the API would refuse."""
-
 
 @dataclass(frozen=True, slots=True)
 class SendRules:
