@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from aloop.agent.events import AgentEvent, AnswerDelta, Compacting, Notice, ThoughtDelta
 from aloop.agent.request import SUPERSEDED, ModelRequest
 from aloop.errors import LLMError, Problem, StorageError, StreamBroken, UsageError
+from aloop.formatting import quantity
 from aloop.llm.base import DEFAULT_CONTEXT_WINDOW, LLM, LearnsLimits
 from aloop.llm.content.parts import marked_text
 from aloop.llm.content.provenance import present_time
@@ -72,19 +74,32 @@ def _step_starts(messages: Sequence[LLMMessage], start: int) -> list[int]:
 
 
 _MIN_CHARACTERS = 200
-"""The characters that are kept of each message, however many messages there are."""
+"""The characters that are kept of each message in a transcript."""
 
 
-def render_transcript(messages: Sequence[LLMMessage], limit: int) -> str:
+class Transcript(NamedTuple):
+    """Messages as text; ``left_out`` counts the oldest ones that are not in it."""
+
+    text: str
+    left_out: int = 0
+
+
+def render_transcript(messages: Sequence[LLMMessage], limit: int) -> Transcript:
     """Return the messages as a text of about ``limit`` characters, with headings.
 
-    The longest messages are shortened first.
+    The longest messages are shortened first. If there are too many short ones, the oldest are left out, except for a
+    summary at the start, which replaces others.
     """
     texts = [_text(message) for message in messages]
     share = _MIN_CHARACTERS
     while share * 2 <= limit and sum(min(len(text), share * 2) for text in texts) <= limit:
         share *= 2
-    return "\n\n".join(_shortened(text, share) for text in texts)
+    first = cut = 1 if messages and messages[0].summary else 0
+    size = sum(min(len(text), share) for text in texts)
+    while size > limit and cut < len(texts) - 1:
+        size -= min(len(texts[cut]), share)
+        cut += 1
+    return Transcript("\n\n".join(_shortened(text, share) for text in texts[:first] + texts[cut:]), cut - first)
 
 
 def _text(message: LLMMessage) -> str:
@@ -106,6 +121,7 @@ FULL = 0.8
 _KEPT_SHARE = 0.25  # of the context window, for the turns that are kept
 _TRANSCRIPT_CHARACTERS = 2  # per token of the context window, so that the transcript takes about half of it
 _HEADING = "Summary of the conversation so far:"
+_LEFT_OUT = "The oldest {} are not in the summary, because the model's context window has no room for them."
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +168,10 @@ class Compactor:
         return Compaction(len(old), summary.usage or Usage())
 
     async def _summarize(self, old: Sequence[LLMMessage], focus: str) -> LLMMessage:
-        question = summary_request(render_transcript(old, self._window * _TRANSCRIPT_CHARACTERS), focus)
+        transcript = render_transcript(old, self._window * _TRANSCRIPT_CHARACTERS)
+        if transcript.left_out:
+            self._emit(Notice(Problem(_LEFT_OUT.format(quantity(transcript.left_out, "message")))))
+        question = summary_request(transcript.text, focus)
         request = ModelRequest(self._llm, self._policy, self._emit_progress)
         reply = await request.ask([LLMMessage("system", INSTRUCTIONS), LLMMessage("user", question)], ())
         text = (reply.message.content or "").strip()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -296,3 +297,17 @@ def test_cut_never_separates_a_call_from_its_result(sizes: list[int], room: int)
         summary = LLMMessage("user", "Summary", summary=True)
         assert project((), [*talk[:cut], summary, *talk[cut:]]).repairs == ()
         assert project((), talk[:cut]).repairs == ()
+
+
+async def test_summary_request_for_very_many_messages_fits_the_window(sessions_dir: Path) -> None:
+    talk = Talk(sessions_dir, answer("They counted."), answer("They counted on."), window=10_000)
+    await talk.had(*(f"{number} {'x' * 150}" for number in range(300)))
+    for earlier in ("", "They counted."):
+        assert await talk.agent.compact()
+        request = talk.sent[0] or ""
+        assert len(request) < 2.5 * talk.llm.context_window
+        assert ("[user]\n0 x" in request, "[user]\n297 x" in request, earlier in request) == (False, not earlier, True)
+        await talk.had(*(f"{number} {'x' * 150}" for number in range(300, 600)))
+    notices = [event.text for event in talk.events if isinstance(event, Notice)]
+    assert len(notices) == 2
+    assert re.fullmatch(r"The oldest \d+ messages are not in the summary, because .* no room for them\.", notices[0])

@@ -96,7 +96,7 @@ def spoken(*texts: str) -> list[str]:
 
 @pytest.mark.parametrize("focus", ["", "the numbers"])
 def test_summary_parts_reverses_summary_request(focus: str) -> None:
-    request = summary_request(render_transcript(TALK, 1_000), focus)
+    request = summary_request(render_transcript(TALK, 1_000).text, focus)
     assert summary_parts(request) == (
         focus,
         ["[user]\nOne?\n\nOr two?", "[assistant]\n(calls count {})", "[tool count]\n[1]\n\n[2]"],
