@@ -6,6 +6,7 @@ message describes the source to the model. All of these are aloop's own words, w
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from aloop.llm.json_values import JsonObject
@@ -17,11 +18,14 @@ INJECTED = "injected"
 
 RECORD = "a record: tools whose names differ from yours are not available here, and files may have changed since."
 """The end of each message about an import."""
+NOTE = r"(?:This|The conversation) %s tool calls are a record: [^\n]* files may have changed since\."
+"""A pattern for such a message, also in the words of earlier versions, with a pattern for its middle."""
+_NOTE = re.compile(NOTE % r"[\s\S]*" + r"\s*")
 
 
 def is_note(message: LLMMessage) -> bool:
     """Return True for a message about an import, which aloop wrote for the model."""
-    return message.role == "system" and (message.content or "").rstrip().endswith(RECORD)
+    return message.role == "system" and _NOTE.fullmatch(message.content or "") is not None
 
 
 def is_injected(message: LLMMessage) -> bool:

@@ -27,7 +27,7 @@ from aloop.config.settings import max_session_size
 from aloop.llm.message_types import MESSAGE_KEYS, USAGE_KEYS
 from aloop.memory.codec.emitter import END_MARKER, SCHEMA_LINE
 from aloop.memory.codec.nodes import Source
-from aloop.memory.origin import IMPORTED, RECORD
+from aloop.memory.origin import IMPORTED, NOTE
 from aloop.memory.search.prefilter_worker import EMPTY, TAKEN, UNSEEN, Matcher, may_hide
 from aloop.memory.search.query import Query, fold
 
@@ -38,10 +38,9 @@ _STABLE = re.compile("[\x21-\x7e]+|[\u3041-\u3096\u30a1-\u30fa\u4e00-\u9fff\uac0
 _ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|\r?\n[ \t]*)")
 _START, _END = SCHEMA_LINE.encode(), b"\n" + END_MARKER.encode()
 _SYSTEM, _MESSAGES = b"\nsystem_messages:", b"\nmessages:\n  - role: "
-_RECORD = RECORD.encode()
 _ORIGIN = re.compile(rb"\n%s:\n(?:  [^\n#]*\n)+" % IMPORTED.encode())
 # Not lines that may have comments, and not a text with line breaks: the search finds out.
-_NOTE = re.compile(rb"\n  - role: system\n    content: ([\"'])[^\n]*%s\1(?=\n)" % re.escape(_RECORD))
+_NOTE = re.compile(rb"\n  - role: system\n    content: ([\"'])%s\1(?=\n)" % (NOTE % r"[^\n]*").encode())
 # The keys of a message, and values that are aloop's own words. In a file made by aloop, texts are indented further.
 _COUNTS = rb"(?:\n      (?:%s): [0-9]+)*" % "|".join(sorted(USAGE_KEYS)).encode()
 _KEYS = re.compile(
@@ -98,7 +97,7 @@ def _without_boilerplate(data: bytes) -> bytes:
     if not (data.startswith(_START) and data.endswith(_END) and 0 <= system < messages):
         return data
     header, texts = data[:system], data[messages:]
-    if _RECORD in texts:
+    if b"\nimported:" in header:
         header, texts = _ORIGIN.sub(b"\n", header), _NOTE.sub(b"", texts)
     return header + _KEYS.sub(b"", texts)
 

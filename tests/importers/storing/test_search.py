@@ -10,7 +10,10 @@ import pytest
 from aloop.importers.draft import Builder
 from aloop.importers.imported import Imported
 from aloop.importers.storing.store import ImportStore
+from aloop.importers.transcript import describe_origin, describe_return
+from aloop.llm.message_types import LLMMessage
 from aloop.memory import SessionLibrary
+from aloop.memory.origin import RECORD, is_note
 from aloop.memory.search.prefilter import Prefilter
 from aloop.memory.search.query import Query
 from aloop.memory.search.search import Hit
@@ -45,6 +48,24 @@ async def test_origin_of_an_import_is_not_searched(tmp_path: Path, cwd: str) -> 
     if "\n" not in cwd:
         assert not passes(path, "names")
         assert not passes(path, "giraffe")
+
+
+async def test_note_in_the_words_of_an_earlier_version_is_not_searched(tmp_path: Path) -> None:
+    earlier = "a record: tools with other names than yours are not available here, and files may have changed since."
+    ImportStore(tmp_path).put(talk())
+    [path] = tmp_path.glob("*/session.yaml")
+    text = path.read_text()
+    assert RECORD in text
+    path.write_text(text.replace(RECORD, earlier))
+    assert await search(tmp_path, "names") == []
+    assert not passes(path, "names")
+
+
+def test_notes_about_an_import_and_a_return_are_recognized() -> None:
+    for note in (describe_origin(talk()), describe_return("Codex")):
+        assert is_note(LLMMessage("system", note))
+        assert not is_note(LLMMessage("user", note))
+    assert not is_note(LLMMessage("system", "You are helpful."))
 
 
 async def test_words_of_the_conversation_are_found_with_the_origin_of_the_session(tmp_path: Path) -> None:
