@@ -5,6 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
+from aloop.export.document import render
+from aloop.importers.imported import Imported
+from tests.export.test_export import TALK
 from tests.importers.reading import outline, read_all, read_one, write_json, write_lines
 
 
@@ -97,3 +102,89 @@ def test_session_with_anchors_is_read_like_one_of_ouro(tmp_path: Path) -> None:
         "- role: user\n  content: &q Twice\n- role: user\n  content: *q\n"
     )
     assert outline(read_one(path, "aloop")) == [("user", "Twice"), ("user", "Twice")]
+
+
+def foreign(imported: Imported) -> list[object]:
+    return [message.extra.get("foreign") for message in imported.messages]
+
+
+def test_fields_of_openai_messages_without_a_place_are_kept_or_counted(tmp_path: Path) -> None:
+    audio = {"id": "a1", "data": "A" * 5_000, "transcript": "Spoken."}
+    messages = [
+        {"role": "user", "content": "Hi", "name": "Ann", "weight": 0},
+        {"role": "assistant", "content": "Ho", "refusal": None, "annotations": [{"type": "url_citation"}]},
+        {"role": "assistant", "content": None, "refusal": "I refuse."},
+        {"role": "assistant", "content": "Both", "refusal": "No."},
+        {"role": "assistant", "content": None, "audio": audio},
+        {"role": "weird", "content": "Odd"},
+        {
+            "role": "assistant",
+            "content": None,
+            "tool_calls": [{"type": "custom", "id": "c", "custom": {"name": "run", "input": "ls"}}],
+        },
+        {"role": "tool", "tool_call_id": "c", "content": "ok", "status": "done"},
+        {"role": "user", "content": "", "lonely": 1},
+    ]
+    around = {"model": "m", "temperature": 0.5, "tools": [{"type": "function"}], "stop": None, "a\nb": 1}
+    metadata = {"aloop_session": "x", "user": "u"}
+    imported = read_one(
+        write_json(tmp_path / "m.json", {**around, "messages": messages, "metadata": metadata}), "openai"
+    )
+    assert foreign(imported) == [
+        {"name": "Ann", "weight": 0},
+        {"annotations": [{"type": "url_citation"}]},
+        {"refusal": True},
+        {"refusal": "No."},
+        None,
+        {"role": "weird"},
+        None,
+        {"status": "done"},
+    ]
+    assert [message.content for message in imported.messages][2:6] == ["I refuse.", "Both", "Spoken.", "Odd"]
+    assert imported.messages[6].tool_calls[0].name == "run"
+    assert imported.losses == {
+        "field audio of messages": 1,
+        "field lonely of messages": 1,
+        "field temperature beside the messages": 1,
+        "descriptions of tools": 1,
+        "field with an unusual name beside the messages": 1,
+        "field metadata beside the messages": 1,
+    }
+
+
+def test_fields_of_anthropic_messages_without_a_place_are_kept_or_counted(tmp_path: Path) -> None:
+    messages = [
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": [{"type": "text", "text": "Ho"}], "id": "msg_1", "stop_reason": "end_turn"},
+        {"role": "weird", "content": "Odd", "long": "A" * 5_000},
+    ]
+    around = {"model": "m", "max_tokens": 5, "system": "Be brief.", "metadata": {"aloop_session": "x"}}
+    imported = read_one(write_json(tmp_path / "m.json", {**around, "messages": messages}), "anthropic")
+    assert foreign(imported) == [None, None, {"id": "msg_1", "stop_reason": "end_turn"}, {"role": "weird"}]
+    assert imported.losses == {"field long of messages": 1, "field max_tokens beside the messages": 1}
+
+
+def test_fields_of_sharegpt_turns_without_a_place_are_kept_or_counted(tmp_path: Path) -> None:
+    turns = [
+        {"from": "human", "value": "Hi", "weight": 1},
+        {"from": "gpt", "value": "Ho"},
+        {"from": "function_call", "value": '{"name": "look", "arguments": {}}', "score": 2},
+        {"from": "observation", "value": "seen"},
+        {"from": "weird", "value": "Odd", "long": "A" * 5_000},
+    ]
+    value = {"id": "1", "conversations": turns, "tools": "[]", "source": "web"}
+    imported = read_one(write_json(tmp_path / "m.json", [value]), "sharegpt")
+    assert foreign(imported) == [{"weight": 1}, {"score": 2}, None, {"from": "weird"}]
+    assert imported.losses == {
+        "field long of messages": 1,
+        "descriptions of tools": 1,
+        "field source beside the messages": 1,
+    }
+
+
+@pytest.mark.parametrize("form", ["openai", "anthropic", "sharegpt"])
+def test_documents_that_aloop_exports_have_no_unknown_fields(tmp_path: Path, form: str) -> None:
+    path = tmp_path / "chat.json"
+    path.write_text(render(TALK, form), "utf-8")
+    imported = read_one(path, form)
+    assert (foreign(imported), imported.losses) == ([None] * len(imported.messages), {})

@@ -10,11 +10,13 @@ from aloop.export.json import METADATA
 from aloop.importers.blocks import add_answer_blocks, add_user_content, content_text, usage_of
 from aloop.importers.draft import Builder
 from aloop.importers.imported import Imported
-from aloop.importers.plain.openai import new_builder
+from aloop.importers.plain.fields import keep_fields, lose_fields
+from aloop.importers.plain.openai import AROUND, new_builder, without_origin
 from aloop.importers.source import Source
 from aloop.importers.values import mapping, moment, objects, text
 
 TOOL = "anthropic"
+_FIELDS = frozenset({"role", "content", "ts", "timestamp", "model", "modelInfo", "usage", "reasoning_content"})
 
 
 def read(source: Source) -> Iterator[Imported]:
@@ -35,12 +37,14 @@ def build(path: Path | None, messages: Sequence[Mapping[str, Any]], around: Mapp
     if system := content_text(builder, around.get("system")):
         builder.system(system).skip = False
     add_messages(builder, messages, builder.imported.model)
+    lose_fields(builder, without_origin(around), AROUND.union(("messages", "system")))
     return builder.build()
 
 
 def add_messages(builder: Builder, messages: Sequence[Mapping[str, Any]], model: str | None) -> None:
     """Append messages in Anthropic's format."""
     for message in messages:
+        start = len(builder.drafts)
         at = moment(message.get("ts") or message.get("timestamp"))
         if message.get("role") == "assistant":
             own = text(mapping(message.get("modelInfo")).get("id")) or text(message.get("model")) or model
@@ -52,3 +56,5 @@ def add_messages(builder: Builder, messages: Sequence[Mapping[str, Any]], model:
             builder.system(content_text(builder, message.get("content")), at).skip = False
         else:
             add_user_content(builder, message.get("content"), at)
+        is_known = message.get("role") in ("", None, "user", "assistant", "system")
+        keep_fields(builder, start, message, _FIELDS if is_known else _FIELDS - {"role"})

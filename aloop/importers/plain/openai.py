@@ -15,13 +15,21 @@ from aloop.export.json import METADATA
 from aloop.importers.blocks import content_text
 from aloop.importers.draft import Builder
 from aloop.importers.imported import Imported
+from aloop.importers.plain.fields import keep_fields, lose_fields
 from aloop.importers.source import Source
 from aloop.importers.values import arguments_text, mapping, moment, number, objects, text
 from aloop.llm.message_types import Usage
 
 TOOL = "openai"
+AROUND = frozenset({"id", "model", "title"})
+"""The fields beside a list of messages that are read."""
 _FIRST, _LONGEST = 2, 50
 """Messages of which an ID is made, at least, and at most unless it is made of all."""
+_FIELDS = frozenset({"role", "content", "timestamp", "created_at"})
+_ANSWER_FIELDS = frozenset(
+    {*_FIELDS, "tool_calls", "function_call", "model", "usage", "reasoning_content", "reasoning", "refusal"}
+)
+_RESULT_FIELDS = frozenset({*_FIELDS, "tool_call_id", "name"})
 _LISTS = ("messages", "chosen_messages", "rejected_messages", "chosen", "rejected")
 
 
@@ -53,7 +61,15 @@ def build(path: Path | None, messages: Sequence[Mapping[str, Any]], around: Mapp
     builder.imported.exported_from = text(mapping(around.get("metadata")).get(METADATA))
     builder.imported.created_at = moment(around.get("created") or around.get("created_at"))
     add_messages(builder, messages, builder.imported.model)
+    lose_fields(builder, without_origin(around), AROUND.union(_LISTS, ("created", "created_at")))
     return builder.build()
+
+
+def without_origin(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a document without the ID of the session that it is an export of."""
+    metadata = mapping(document.get("metadata"))
+    rest = {key: value for key, value in metadata.items() if key != METADATA}
+    return {**document, "metadata": rest} if metadata else document
 
 
 def new_builder(tool: str, own_id: str, messages: Sequence[Mapping[str, Any]], path: Path | None) -> Builder:
@@ -82,17 +98,22 @@ def add_messages(builder: Builder, messages: Sequence[Mapping[str, Any]], model:
     """Append messages in OpenAI's format."""
     waiting: deque[str] = deque()
     for message in messages:
+        start = len(builder.drafts)
         role, at = text(message.get("role")), moment(message.get("timestamp") or message.get("created_at"))
         words = content_text(builder, message.get("content"))
         if role in ("system", "developer"):
             builder.system(words, at).skip = False
+            keep_fields(builder, start, message, _FIELDS)
         elif role in ("tool", "function"):
             call_id = text(message.get("tool_call_id")) or (waiting.popleft() if waiting else "")
             builder.result(call_id, words, at, name=text(message.get("name")) or None)
+            keep_fields(builder, start, message, _RESULT_FIELDS)
         elif role == "assistant":
             _answer(builder, message, words, at, model, waiting)
+            keep_fields(builder, start, message, _ANSWER_FIELDS)
         else:
             builder.user(words, at, skip=message.get("injected") is True)
+            keep_fields(builder, start, message, _FIELDS - {"role"} if role not in ("", "user") else _FIELDS)
 
 
 def _answer(
@@ -105,7 +126,10 @@ def _answer(
 ) -> None:
     draft = builder.answer(at, model=text(message.get("model")) or model)
     draft.add_thinking(text(message.get("reasoning_content") or message.get("reasoning")))
-    draft.add_text(words or text(message.get("refusal")))
+    refusal = text(message.get("refusal"))
+    draft.add_text(words or refusal or text(mapping(message.get("audio")).get("transcript")))
+    if refusal:
+        draft.foreign["refusal"] = refusal if words else True
     calls = objects(message.get("tool_calls"))
     old = mapping(message.get("function_call"))
     for call in [*calls, *([{"function": old}] if old else [])]:
@@ -113,7 +137,7 @@ def _answer(
         if not call_id:
             call_id = builder.new_id()
             waiting.append(call_id)
-        function = mapping(call.get("function")) or call
+        function = mapping(call.get("function")) or mapping(call.get("custom")) or call
         arguments = function.get("arguments", function.get("input"))
         draft.add_call(call_id, text(function.get("name")), arguments_text(arguments))
     usage = mapping(message.get("usage"))

@@ -10,13 +10,17 @@ from typing import Any
 from aloop.importers.draft import Builder
 from aloop.importers.imported import Imported
 from aloop.importers.json_decoder import decode
-from aloop.importers.plain.openai import new_builder
+from aloop.importers.plain.fields import keep_fields, lose_fields
+from aloop.importers.plain.openai import AROUND, new_builder
 from aloop.importers.source import Source
 from aloop.importers.values import arguments_text, mapping, objects, text
 
 TOOL = "sharegpt"
 _ANSWERS = ("gpt", "assistant", "chatgpt", "bing", "bard", "model")
+_FIELDS = frozenset({"from", "role", "value", "content"})
 _RESULTS = ("observation", "tool", "function_response", "tool_response")
+
+_KNOWN = frozenset({*_ANSWERS, *_RESULTS, "function_call", "system", "human", "user"})
 
 
 def read(source: Source) -> Iterator[Imported]:
@@ -34,6 +38,7 @@ def _build(path: Path | None, turns: Sequence[Mapping[str, Any]], around: Mappin
     if system := text(around.get("system")):
         builder.system(system).skip = False
     for turn in turns:
+        start = len(builder.drafts)
         author, words = text(turn.get("from") or turn.get("role")), text(turn.get("value") or turn.get("content"))
         if author in _ANSWERS:
             builder.answer().add_text(words)
@@ -45,8 +50,9 @@ def _build(path: Path | None, turns: Sequence[Mapping[str, Any]], around: Mappin
             builder.system(words).skip = False
         else:
             builder.user(words)
-    if around.get("tools"):
-        builder.lose("descriptions of tools")
+        is_known = not author or author in _KNOWN
+        keep_fields(builder, min(start, len(builder.drafts) - 1), turn, _FIELDS if is_known else {"value", "content"})
+    lose_fields(builder, around, AROUND.union(("conversations", "conversation", "system")))
     return builder.build()
 
 
