@@ -146,12 +146,6 @@ def test_task_shows_command_output_and_exit_code() -> None:
     assert "failed for" in done.stdout
 
 
-def test_unknown_permission_is_a_usage_error() -> None:
-    done = task("hello", "--allow", "write,everything")
-    assert done.returncode == 2
-    assert "'everything' is not one of write, shell, outside" in done.stderr
-
-
 def test_piped_lines_without_a_terminal_are_denied_permission() -> None:
     with forked(piped="write notes.txt: hello\ny\n") as run:
         done = Result(*run.result())

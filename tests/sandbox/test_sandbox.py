@@ -40,7 +40,7 @@ async def until(holds: Callable[[], bool]) -> None:
 
 async def test_command_changes_the_working_directory_and_reads_others(run: Run, work: Path) -> None:
     result = await run('echo new > src/new.py && rm src/app.py && cat "$OUTSIDE/file" && pwd')
-    assert result == ToolResult(f"original\n{work}\n[exit code 0]", form="output")
+    assert result == ToolResult(f"original\n{work}\n[exit code 0]", form="output", fact="exit code 0")
     assert names_in(work / "src") == ["new.py"]
 
 
