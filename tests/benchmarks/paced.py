@@ -2,7 +2,7 @@
 
 ``tests.benchmarks.streaming`` runs it as a program. The model sends token by token, or with ``whole`` waits as long and
 sends everything at once, which is the floor for showing it. The ``measures`` file gets the processor time from the
-question to the end of the shell, and the time of each token. With ``paragraph``, the answer is a single one.
+question to the end of the shell, and the time of each token. With ``paragraphs``, the answer has only long ones.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from repl.options import ShellOptions
 PER_SECOND = 100
 _TOKEN = re.compile(r"\S+\s*|\s+")
 _WORDS_OF_TEXT = " ".join("@" * 15)
+_WORDS_OF_PARAGRAPH = 1_000
 _ITEMS = "\n".join(f"- **@** {_WORDS_OF_TEXT}" for _ in range(6))
 _CODE = "\n".join("def @(@, @):\n    return @ + @" for _ in range(8))
 _ROWS = "\n".join("| @ | @ |" for _ in range(5))
@@ -58,9 +59,10 @@ def answer(tokens: int) -> list[str]:
     return list(itertools.islice(pieces, tokens))
 
 
-def paragraph(tokens: int) -> list[str]:
-    """Return the tokens of a paragraph of numbered words."""
-    return [f"word{number:04} " for number in range(tokens)]
+def paragraphs(tokens: int) -> list[str]:
+    """Return the tokens of paragraphs that are taller than most windows."""
+    ends = ("\n\n" if number % _WORDS_OF_PARAGRAPH == 0 else " " for number in range(1, tokens + 1))
+    return [f"word{number:04}{end}" for number, end in enumerate(ends)]
 
 
 class _PacedLLM:
@@ -96,9 +98,9 @@ class _PacedLLM:
 
 
 def main() -> int:
-    """Run ``paced.py whole|streamed|paragraph TOKENS MEASURES``."""
+    """Run ``paced.py whole|streamed|paragraphs TOKENS MEASURES``."""
     manner, tokens, measures = sys.argv[1:]
-    pieces = paragraph if manner == "paragraph" else answer
+    pieces = paragraphs if manner == "paragraphs" else answer
     llm = _PacedLLM(pieces(int(tokens)), Path(measures), whole=manner == "whole")
     engine.build_agent = lambda _options: ReActAgent(llm, tools=())  # type: ignore[assignment]
     return run_shell(ShellOptions(Settings.from_env(), "paced", None, None))

@@ -1,8 +1,8 @@
 """Words lost or doubled while an answer streams into a window that is resized.
 
-    python -m tests.figures.resizes [--resizes 200] [--seed 1] [--narrowest 30] [--widest 120] [--paragraph]
+    python -m tests.figures.resizes [--resizes 200] [--seed 1] [--narrowest 30] [--widest 120] [--paragraphs]
 
-With ``--paragraph``, the answer is a single paragraph, and there is time to draw it between two resizes.
+With ``--paragraphs``, the answer has only long paragraphs, and there is time to draw it between two resizes.
 
 tmux is the terminal, because it wraps the rows of a window again when its width changes, as most terminals do.
 """
@@ -25,11 +25,11 @@ from pathlib import Path
 
 from aloop.config.settings import Settings
 from repl.startup.banner import remember_start
-from tests.benchmarks.paced import PER_SECOND, answer, paragraph
+from tests.benchmarks.paced import PER_SECOND, answer, paragraphs
 from tests.homes import settle
 
 ROOT = Path(__file__).parents[2]
-_WORD = re.compile(r"word\d{4}")
+_WORD = re.compile(r"word\d{4,}")
 _EVERY = 0.1  # seconds
 _SLOWEST = 1.0  # seconds
 _HEIGHTS = (10, 50)
@@ -79,27 +79,27 @@ def streaming(tokens: int, manner: str) -> Iterator[Tmux]:
             tmux.run("kill-server")
 
 
-def measured(resizes: int, seed: int, widths: tuple[int, int], *, is_paragraph: bool = False) -> Counter[str]:
+def measured(resizes: int, seed: int, widths: tuple[int, int], *, has_paragraphs: bool = False) -> Counter[str]:
     """Return how often each word of the answer is in the scrollback."""
     chance = random.Random(seed)
-    pauses = [chance.uniform(_EVERY, _SLOWEST) if is_paragraph else _EVERY for _ in range(resizes)]
+    pauses = [chance.uniform(_EVERY, _SLOWEST) if has_paragraphs else _EVERY for _ in range(resizes)]
     sizes = [(chance.randint(*widths), chance.randint(*_HEIGHTS)) for _ in range(resizes)]
     # The answer takes longer than the resizing.
-    return shown(sizes, pauses, int(sum(pauses) * PER_SECOND * 1.3), is_paragraph=is_paragraph)
+    return shown(sizes, pauses, int(sum(pauses) * PER_SECOND * 1.3), has_paragraphs=has_paragraphs)
 
 
 def shown(
-    sizes: Sequence[tuple[int, int]], pauses: Sequence[float], tokens: int, *, is_paragraph: bool
+    sizes: Sequence[tuple[int, int]], pauses: Sequence[float], tokens: int, *, has_paragraphs: bool
 ) -> Counter[str]:
     """Return how often each word is in the scrollback after these resizes."""
-    with streaming(tokens, "paragraph" if is_paragraph else "streamed") as tmux:
+    with streaming(tokens, "paragraphs" if has_paragraphs else "streamed") as tmux:
         for (columns, rows), pause in zip(sizes, pauses, strict=True):
             time.sleep(pause)
             tmux.run("resize-window", "-x", str(columns), "-y", str(rows))
         tmux.run("resize-window", "-x", "120", "-y", "40")
         tmux.wait_for("2 messages")
         found = Counter(_WORD.findall(tmux.text()))
-    pieces = (paragraph if is_paragraph else answer)(tokens)
+    pieces = (paragraphs if has_paragraphs else answer)(tokens)
     return Counter({word: found[word] for word in _WORD.findall("".join(pieces))})
 
 
@@ -109,11 +109,11 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--narrowest", type=int, default=30)
     parser.add_argument("--widest", type=int, default=120)
-    parser.add_argument("--paragraph", action="store_true")
+    parser.add_argument("--paragraphs", action="store_true")
     chosen = parser.parse_args()
     if not shutil.which("tmux"):
         sys.exit("This figure needs tmux.")
-    words = measured(chosen.resizes, chosen.seed, (chosen.narrowest, chosen.widest), is_paragraph=chosen.paragraph)
+    words = measured(chosen.resizes, chosen.seed, (chosen.narrowest, chosen.widest), has_paragraphs=chosen.paragraphs)
     lost = [word for word, count in words.items() if count == 0]
     doubled = [word for word, count in words.items() if count > 1]
     print(f"{chosen.resizes} resizes, {len(words)} words: {len(lost)} lost, {len(doubled)} doubled.")
