@@ -176,6 +176,7 @@ class Shell:
 
         if not drop(context):
             return False
+        self._prompt.clear_hint()  # that the output is attached
         self._screen.write("\n")
         return True
 

@@ -187,6 +187,9 @@ async def test_ctrl_c_on_the_empty_line_detaches_command_output(stage: SetStage)
         await shell.see("to remove it.")
         shell.type("\x03")
         await shell.see("No output or image will be sent with your next message.")
+        await shell.terminal.wait_until(
+            lambda: not any("to remove it." in row for row in shell.terminal.screen), "the toolbar without the hint"
+        )
         shell.type("Hi\r")
         assert await first_saved(shell) == "Hi"
 
