@@ -154,7 +154,7 @@ def read_mentioned(
             _add_media(found, path, name)  # which refuses other content
         elif not room:
             found.refusals.append(
-                f"{name} was not attached: the limit of {MOST_MESSAGE_BYTES:,} bytes for one message is reached."
+                f"{name} was not attached: the limit of {MOST_MESSAGE_BYTES:,} bytes for one message has been reached."
             )
         else:
             try:

@@ -314,12 +314,12 @@ ERROR_HABITS = (
     Habit(
         "a daily quota",
         [_json(429, {"error": {"message": "Daily quota exceeded for this key."}})],
-        "The limit of this account is reached (429): Daily quota exceeded for this key.",
+        "The limit of this account has been reached (429): Daily quota exceeded for this key.",
     ),
     Habit(
         "an empty account",
         [_json(400, {"error": {"message": "Your credit balance is too low."}})],
-        "The limit of this account is reached (400): Your credit balance is too low.",
+        "The limit of this account has been reached (400): Your credit balance is too low.",
     ),
     Habit("overload twice", [HTTPError(529, retry=True), HTTPError(503, retry=True), DONE], requests=3),
     Habit("no response", [NoResponse(), DONE], requests=2),

@@ -130,7 +130,7 @@ def explain_failure(error: Exception, client: anthropic.AsyncAnthropic, profile:
         case anthropic.CredentialsError():
             return MissingCredentials(mask(f"The credentials cannot be used: {error}", secrets))
         case httpx2.TimeoutException() | TimeoutError():
-            return StreamBroken("The answer stalled: nothing came for too long. Send the message again.")
+            return StreamBroken("The answer stalled: no data arrived for too long. Send the message again.")
         case httpx2.HTTPError() | httpx2.StreamError():
             return StreamBroken("The connection broke in the middle of the answer. Send the message again.")
         case json.JSONDecodeError() | UnicodeDecodeError() | AssertionError() | anthropic.APIResponseValidationError():

@@ -185,7 +185,9 @@ def _explain(reported: ApiError, words: str) -> LLMError:
         case 429:
             return _rate_limited(reported, shown, words)
         case 408 | 409 | 425:
-            return ServerFailed(f"{_capital(server)} could not take the request ({shown}){said} Try again in a moment.")
+            return ServerFailed(
+                f"{_capital(server)} could not accept the request ({shown}){said} Try again in a moment."
+            )
         case 529 | 503:
             return ServerFailed(f"{_capital(server)} is overloaded ({shown}){said} Try again in a minute.")
         case 501:
@@ -198,7 +200,7 @@ def _explain(reported: ApiError, words: str) -> LLMError:
             if is_about(words, *_TOO_LONG):
                 return ContextOverflow(f"The conversation no longer fits the model's window ({shown}){said} {_SHORTEN}")
             if _QUOTA.search(words):
-                return _final(RateLimited(f"The limit of this account is reached ({shown}){said}", None))
+                return _final(RateLimited(f"The limit of this account has been reached ({shown}){said}", None))
             return RequestRejected(f"The request was rejected ({shown}){said}")
     return StreamBroken(f"The server broke off its answer{said} Send the message again.")
 
@@ -226,7 +228,7 @@ def _rate_limited(reported: ApiError, shown: str, words: str) -> LLMError:
     seconds = _retry_after(reported.headers)
     said = _sentence(words)
     if seconds is None and _QUOTA.search(words):
-        return _final(RateLimited(f"The limit of this account is reached ({shown}){said}", None))
+        return _final(RateLimited(f"The limit of this account has been reached ({shown}){said}", None))
     when = "in a minute" if seconds is None else f"in {_spelled(seconds)}"
     return RateLimited(f"Too many requests ({shown}){said} Try again {when}.", seconds)
 
