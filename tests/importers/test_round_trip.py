@@ -21,6 +21,7 @@ from aloop.importers.imported import Imported
 from aloop.importers.run import Scan, Selection
 from aloop.importers.storing.store import ImportStore
 from aloop.llm.content.parts import MediaFile
+from aloop.llm.json_values import JsonObject
 from aloop.llm.message_types import LLMMessage, ToolCall, Usage
 from aloop.memory import MemoryManager, SessionLibrary
 from aloop.memory.session import Session
@@ -325,3 +326,20 @@ def test_each_export_has_new_ids(tool: str) -> None:
     first, second = (to_tool(session, tool, Path("/work/project")) for _ in range(2))
     assert first.path != second.path
     assert first.text != second.text
+
+
+def test_command_of_claude_code_is_still_sent_with_its_prompt_after_an_export() -> None:
+    inserted = JsonObject({"foreign": {"injected": True}})
+    messages = (
+        LLMMessage("user", "<command-message>init</command-message>\n<command-name>/init</command-name>"),
+        LLMMessage("user", "Analyze this codebase.", extra=inserted),
+        LLMMessage("assistant", "Done.", model="m"),
+    )
+    exported = to_tool(session_of(messages), "claude-code", Path("/work"))
+    again = back(exported.text, exported.path.name)
+    assert [(each.content, each.skip, each.extra) for each in again.messages] == [
+        (each.content, False, each.extra) for each in messages
+    ]
+    # Earlier versions exported the prompt as one that was typed.
+    earlier = back(exported.text.replace(',"isMeta":true', ""), exported.path.name)
+    assert [each.skip for each in earlier.messages] == [False, False, False]

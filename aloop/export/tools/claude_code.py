@@ -13,6 +13,7 @@ from aloop.export.tools.folders import claude_slug
 from aloop.export.tools.target import ToolExport, input_of, marked_lines, new_uuid
 from aloop.export.transcript import Entry, resumable
 from aloop.formatting import expand_home, home_folder
+from aloop.memory.origin import is_injected
 from aloop.memory.session import Session
 
 INTERRUPTED = "[Request interrupted by user]"
@@ -68,6 +69,7 @@ def _lines(session: Session, entries: tuple[Entry, ...], session_id: str, folder
             "type": kind,
             "message": _answer(entry, session) if kind == "assistant" else _question(entry),
             **({"isCompactSummary": True, "isVisibleInTranscriptOnly": True} if entry.is_summary else {}),
+            **({"isMeta": True} if is_injected(entry.message) else {}),  # sent, but not shown
             "uuid": uuid,
             "timestamp": entry.stamp,
         }

@@ -285,7 +285,7 @@ def _build(
             _add_answer(builder, line)
         elif line.data.get("message"):
             _add_user(builder, line, found, folder)
-    _skip_local_commands(builder.drafts)
+    _skip_local_commands(builder.drafts, is_export=bool(found.exported_from))
     uuids = {line.uuid for line in lines}
     summary = next((words for leaf, words in reversed(found.summaries) if leaf in uuids), "")
     imported.title = found.titles.get("custom-title") or found.titles.get("ai-title") or summary
@@ -294,24 +294,29 @@ def _build(
     return builder.build()
 
 
-def _skip_local_commands(drafts: Sequence[Draft]) -> None:
+def _skip_local_commands(drafts: Sequence[Draft], *, is_export: bool) -> None:
     """Skip commands that the program handled itself, such as ``/model``.
 
-    Those of the user and skills are followed by their prompt, or at once by the answer.
+    Those of the user and skills are followed by their prompt, or at once by the answer. In an export of aloop, of which
+    earlier versions did not mark it, the prompt looks as if it was typed.
     """
     following: Draft | None = None
     for draft in reversed(drafts):
-        if draft.role == "user" and draft.content.startswith(_SLASH) and not _is_model_next(following):
+        if (
+            draft.role == "user"
+            and draft.content.startswith(_SLASH)
+            and not _is_model_next(following, is_export=is_export)
+        ):
             draft.skip_command()
         if draft.role != "tool":
             following = draft
 
 
-def _is_model_next(following: Draft | None) -> bool:
+def _is_model_next(following: Draft | None, *, is_export: bool) -> bool:
     """Return True if an answer or a prompt for one comes next."""
     if following is None or following.content.startswith(_LOCAL):
         return False
-    return following.role == "assistant" or bool(following.foreign.get(INJECTED))
+    return is_export or following.role == "assistant" or bool(following.foreign.get(INJECTED))
 
 
 def _add_answer(builder: Builder, line: _Line) -> None:
