@@ -70,6 +70,8 @@ def shorten(text: str, note: str) -> str:
 
 
 _NOTE = "the complete output is in "
+_EARLIER_NOTE = "the whole is in "
+"""The words of version 0.1.0."""
 _LONGEST_PATH = f"{FOLDER}/{'0' * 9}-{'x' * _MAX_NAME}-{'0' * _DIGEST_LENGTH}.txt"
 
 
@@ -87,10 +89,10 @@ def located(message: LLMMessage, folder: Path) -> LLMMessage:
     Earlier versions stored the whole path that the file had then.
     """
     relative, text = message.output_file, message.content
-    if not relative or not text or _NOTE not in text or not is_output_path(relative):
+    if not relative or not text or not is_output_path(relative):
         return message
-    named = re.compile(rf"(?<=; {_NOTE})(?:[^\n]*/)?{re.escape(relative)}(?= …\]$)", re.MULTILINE)
-    return replace(message, content=named.sub(lambda _: str(folder / relative), text))
+    named = re.compile(rf"(; (?:{_NOTE}|{_EARLIER_NOTE}))(?:[^\n]*/)?{re.escape(relative)}(?= …\]$)", re.MULTILINE)
+    return replace(message, content=named.sub(lambda found: f"{found[1]}{folder / relative}", text))
 
 
 def keep_output(fs: FileSystem, folder: Path, tool: str, text: str) -> KeptOutput:

@@ -151,6 +151,13 @@ async def test_moved_session_sends_the_present_path_of_a_long_result(tmp_path: P
     assert (after / memory.path.relative_to(before)).read_bytes() == stored
 
 
+def test_path_in_the_words_of_version_0_1_0_is_completed(tmp_path: Path) -> None:
+    name = "outputs/0001-run_shell.txt"
+    text = "a\n[… 1 of 2 bytes left out here; the whole is in {} …]\nb"
+    message = LLMMessage("tool", text.format(f"/old/{name}"), tool_call_id="c", output_file=name)
+    assert located(message, tmp_path).content == text.format(tmp_path / name)
+
+
 async def test_only_the_note_about_the_own_file_of_a_result_is_completed(tmp_path: Path) -> None:
     name = "outputs/0001-run_shell-2c26b46b.txt"
     quoted = f"[… 1 of 2 bytes left out; the complete output is in /x/{name.replace('0001', '0002')} …]\n"
