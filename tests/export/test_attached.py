@@ -130,6 +130,19 @@ def test_json_in_place_of_the_session_file_is_the_session_and_exports_its_files(
     assert_is_restored(sessions_dir, original)
 
 
+def test_import_of_json_in_place_of_a_session_file_writes_its_files_beside_it(
+    original: Session, backup: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    original.path.write_text(backup.read_text())
+    output_of(original).unlink()
+    (original.path.parent / PIXEL.file).unlink()
+    assert run("import", str(original.path), "--sessions-dir", str(tmp_path / "original")) == 0
+    assert "restored 2 files that it lacked here" in capsys.readouterr().out
+    assert output_of(original).read_bytes() == LONG.encode()
+    assert (original.path.parent / PIXEL.file).read_bytes() == PIXEL.data
+    assert original.path.read_text() == backup.read_text()
+
+
 def test_missing_files_are_reported_by_the_export_and_by_the_import(
     original: Session, sessions_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

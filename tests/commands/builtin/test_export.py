@@ -18,6 +18,7 @@ from aloop.memory.codec.serialization import load_session
 from commands.dispatch import dispatch
 from tests.agent.scripted import answer
 from tests.commands.conftest import Bench, SetUp
+from tests.memory.test_parts import PIXEL
 
 
 async def _talk(bench: SetUp) -> Bench:
@@ -187,3 +188,11 @@ async def test_command_of_a_tool_that_takes_a_path_has_the_absolute_one(bench: S
     first, how, command = said.splitlines()
     assert (first, how) == ("Exported to ~/work/talk.json", "Resume it there with:")
     assert str(Path.cwd() / "talk.json") in command
+
+
+async def test_export_at_the_prompt_names_what_it_leaves_out(bench: SetUp) -> None:
+    stage = await _talk(bench)
+    part = await stage.memory.keep_media(PIXEL)
+    await stage.memory.add_message(LLMMessage("user", "Look", parts=(part,)))
+    await dispatch("/export sharegpt chat.json", stage.context)
+    assert "Left out: images (1)." in str(stage.view.of("info")[-1]).splitlines()
