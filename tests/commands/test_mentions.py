@@ -268,7 +268,7 @@ def test_files_of_a_message_have_a_total_limit(tmp_path: Path, monkeypatch: pyte
     found = read("@a @b @c", tmp_path)
     assert [one.text for one in found.attachments] == ["12345", "12"]
     assert found.attachments[1].note == "cut: only the first 2 of 6 bytes"
-    assert found.refusals == ["c was not attached: the limit of 8 bytes for one message is reached."]
+    assert found.refusals == ["c was not attached: the limit of 8 bytes for one message has been reached."]
 
 
 def test_invalid_utf8_is_replaced_with_a_note(tmp_path: Path) -> None:
