@@ -30,6 +30,7 @@ from aloop.importers.places import files_of
 from aloop.importers.run import Scan, Selection
 from aloop.importers.storing.store import ImportStore
 from aloop.llm.content.parts import part_of
+from aloop.llm.json_values import JsonObject
 from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall
 from aloop.memory.disk.filesystem import SYSTEM
 from aloop.memory.session import Session
@@ -58,6 +59,8 @@ TALK = session_of(
         LLMMessage("assistant", "It contains xyzzy.", model=MODEL),
         LLMMessage("user", "Forget this", skip=True),
         LLMMessage("assistant", "Forgotten.", skip=True, model=MODEL),
+        LLMMessage("user", "Words of a tool", extra=JsonObject({"foreign": {"injected": True}})),
+        LLMMessage("assistant", "I see.", model=MODEL),
         LLMMessage("user", "Wait"),
         LLMMessage("assistant", "Half an ans", interrupted=True, model=MODEL),
     )
@@ -71,7 +74,7 @@ ORDERED = (
     "Wait",
     "And now?",
 )
-ANYWHERE = ("ünï 👩‍👧", "mcp_run_it", "exit 3", "The tool failed and gave no reason.", "Half an ans")
+ANYWHERE = ("ünï 👩‍👧", "mcp_run_it", "exit 3", "The tool failed and gave no reason.", "Half an ans", "Words of a tool")
 IMAGE = base64.b64encode(PIXEL.data).decode()
 
 
