@@ -295,6 +295,14 @@ class ForeignBrowser(SessionBrowser):
     async def trash(self, session_id: str) -> str:  # noqa: ARG002 - as in the base class
         raise UsageError("This session belongs to another tool, and aloop does not change its files.")
 
+    def is_in_project(self, session_id: str) -> bool:
+        """Return True if the file of a session is in the project, as of aider and Crush."""
+        # Imported late for startup time.
+        from aloop.importers.places import folders_here
+
+        path = self._found[session_id].path.resolve()
+        return any(path.is_relative_to(folder.resolve()) for folder in folders_here(self._memory.sessions_dir))
+
     async def take_in(
         self, session_id: str, on_write: Callable[[str, str], None] = lambda _id, _note: None
     ) -> tuple[str, str]:

@@ -113,17 +113,20 @@ async def require_trusted(context: Context, session: Session) -> None:
 class Acceptance:
     """Notes imported sessions, which are not announced: the user asked for them.
 
-    ``problem`` is why that failed, if it did.
+    With ``only_notes``, the sessions are announced, and only aloop's message about their origin is not. ``problem`` is
+    why noting failed, if it did.
     """
 
-    def __init__(self, trust: TrustFile) -> None:
+    def __init__(self, trust: TrustFile, *, only_notes: bool = False) -> None:
         self._trust = trust
+        self._only_notes = only_notes
         self.problem = ""
 
     def add(self, session_id: str, note: str) -> None:
         """Note a session and the system message about its origin, before it is written."""
         try:
-            self._trust.remember(accepted=[session_id], texts=[note] if note else [])
+            accepted = [] if self._only_notes else [session_id]
+            self._trust.remember(accepted=accepted, texts=[note] if note else [])
         except StorageError as error:
             self.problem = str(error)
 

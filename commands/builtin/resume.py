@@ -183,7 +183,8 @@ async def _import(context: Context, saved: BrowserWithImports) -> Choice | None:
     choice = await context.view.pick(browser)
     if choice is None:
         return None
-    acceptance = Acceptance(context.trust)
+    # A file in the project may come with a clone, so that its messages are not the user's own.
+    acceptance = Acceptance(context.trust, only_notes=browser.is_in_project(choice.session_id))
     session_id, sentence = await browser.take_in(choice.session_id, acceptance.add)
     if acceptance.problem:
         context.view.error(acceptance.problem)

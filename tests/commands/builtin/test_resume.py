@@ -245,6 +245,10 @@ async def all_rows(browser: SessionBrowser) -> list[SessionTitle]:
     return [*own, *filter(None, [await browser.last_row()])]
 
 
+async def last_row(browser: SessionBrowser) -> Choice:
+    return Choice((await all_rows(browser))[-1].id)
+
+
 async def test_last_row_imports_a_session_of_another_tool_without_announcing_it(
     bench: SetUp, sessions_dir: Path, foreign: Path
 ) -> None:
@@ -269,6 +273,15 @@ async def test_last_row_imports_a_session_of_another_tool_without_announcing_it(
     stage.view.picks = last
     await dispatch("/resume", stage.context)
     assert "1 from Claude Code here …" not in rows[0]
+
+
+async def test_session_of_a_tool_that_is_in_the_project_is_announced(bench: SetUp) -> None:
+    Path(".aider.chat.history.md").write_text("\n# aider chat started at 2026-01-22 17:51:04\n\n#### Hi\n\nHello.\n")
+    stage = bench()
+    stage.view.picks = last_row
+    await dispatch("/resume", stage.context)
+    [notice] = stage.view.of("announce")
+    assert "was not written by your aloop" in str(notice)
 
 
 @pytest.mark.usefixtures("foreign")
