@@ -10,10 +10,10 @@ from typing import Any
 from aloop.importers.draft import OUTPUT_FILE
 from aloop.importers.json_decoder import decode
 from aloop.llm.content.parts import FILES, marked_text
-from aloop.llm.json_values import digest_of
+from aloop.llm.json_values import JsonObject, digest_of
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.context import UNANSWERED
-from aloop.memory.origin import is_injected
+from aloop.memory.origin import FOREIGN, is_injected
 from aloop.memory.session import Session
 from aloop.memory.session_folder.outputs import MAX_RESULT_BYTES
 
@@ -36,10 +36,51 @@ def count_same(kept: Sequence[LLMMessage], fresh: Sequence[LLMMessage]) -> int:
     return next((number for number, (old, new) in pairs if not _is_same(old, new)), min(len(kept), len(fresh)))
 
 
+def with_progress(kept: Sequence[LLMMessage], fresh: Sequence[LLMMessage], common: int) -> tuple[LLMMessage, ...]:
+    """Return ``kept`` as it is after what has happened in the other tool since.
+
+    An import during a turn finds only the first parts of its last answer, and may take the question for one that the
+    tool does not send. ``common`` is the number of messages that are the same at the start of both.
+    """
+    found = [
+        _with_notes_of(old, new)
+        if number == common and _has_grown(old, new, kept[number + 1 :])
+        else _with_skip_of(new, old)
+        for number, (old, new) in enumerate(zip(kept, fresh, strict=False))
+    ]
+    return (*found, *kept[len(found) :])
+
+
+def _has_grown(old: LLMMessage, new: LLMMessage, after: Sequence[LLMMessage]) -> bool:
+    """Return True for a last answer that has more parts in ``new``.
+
+    ``after`` are the messages after ``old``.
+    """
+    # The time is that of its first part.
+    is_same_answer = old.role == new.role == "assistant" and old.at is not None and old.at == new.at
+    if not is_same_answer or any(each.role != "tool" for each in after):
+        return False
+    has_same_start = _calls(new)[: len(old.tool_calls)] == _calls(old)
+    return has_same_start and (new.content or "").startswith(old.content or "")
+
+
+def _with_notes_of(old: LLMMessage, new: LLMMessage) -> LLMMessage:
+    """Return ``new`` with what the user has added to ``old``, such as a tag."""
+    own = {key: value for key, value in old.extra.items() if key != FOREIGN}
+    return replace(new, extra=JsonObject.of({**new.extra, **own})) if own else new
+
+
+def _with_skip_of(new: LLMMessage, old: LLMMessage) -> LLMMessage:
+    # A moved summary is skipped in any case.
+    is_other = new.skip is not old.skip and _is_same(old, new) and old.role != "system" and not old.summary
+    return replace(old, skip=new.skip) if is_other else old
+
+
 def in_stored_order(kept: Sequence[LLMMessage], fresh: Sequence[LLMMessage]) -> list[LLMMessage]:
     """Return ``fresh`` with new summaries of ``kept`` messages after them, skipped.
 
-    Some programs put a summary before the last messages that it follows, which would change the order of ``kept``.
+    Some programs put a summary before the last messages that it follows, which would change the order of ``kept``, and
+    results of parallel calls had another order while some of them were missing.
     Messages between those of ``kept`` that only describe the context, or are only a file, are left out, because
     earlier versions did not read them.
     """
@@ -49,8 +90,10 @@ def in_stored_order(kept: Sequence[LLMMessage], fresh: Sequence[LLMMessage]) -> 
     while place < min(len(kept), len(ordered) + len(moved)):
         old = kept[place]
         new = ordered[place] if place < len(ordered) else None
-        if new and _is_same(old, new):
+        if new and (_is_same(old, new) or _has_grown(old, new, kept[place + 1 :])):
             place += 1
+        elif found := _place_of_result(old, ordered, place):
+            ordered.insert(place, ordered.pop(found))
         elif new and new.summary:
             moved.append(replace(ordered.pop(place), skip=True))
         elif moved and old.summary and _is_same(old, moved[0]):
@@ -62,6 +105,19 @@ def in_stored_order(kept: Sequence[LLMMessage], fresh: Sequence[LLMMessage]) -> 
             break
     ordered[place:place] = moved
     return ordered
+
+
+def _place_of_result(old: LLMMessage, fresh: Sequence[LLMMessage], start: int) -> int:
+    """Return the place of ``old`` among the results from ``start`` on.
+
+    It is 0 if ``old`` is not one of them.
+    """
+    for place in range(start, len(fresh)):
+        if fresh[place].role != "tool":
+            break
+        if _is_same(old, fresh[place]):
+            return place
+    return 0
 
 
 def _asides_before(old: LLMMessage, fresh: Sequence[LLMMessage], start: int) -> int:

@@ -16,7 +16,14 @@ from aloop.errors import SHORT_ID, SessionBusy, SessionError, SessionNotFound
 from aloop.formatting import quantity
 from aloop.importers.formats import FORMATS
 from aloop.importers.imported import Imported, Outline
-from aloop.importers.storing.compare import count_same, in_stored_order, is_placeholder, marked, untouched_count
+from aloop.importers.storing.compare import (
+    count_same,
+    in_stored_order,
+    is_placeholder,
+    marked,
+    untouched_count,
+    with_progress,
+)
 from aloop.importers.storing.sizes import SizeLimit, is_long
 from aloop.importers.transcript import (
     as_transcript,
@@ -309,6 +316,9 @@ class ImportStore:
                 return self._put_beside(session_id, imported)
         else:
             untouched = untouched_count(stored.session)
+            if untouched == len(kept):
+                kept = with_progress(kept, fresh, common)
+                common = count_same(kept, fresh)
             if min(common, untouched) < len(kept):
                 is_own = untouched < len(kept)
                 reason = "you changed or continued it in aloop" if is_own else "its messages here and there differ"

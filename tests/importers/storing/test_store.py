@@ -443,6 +443,89 @@ def test_continued_edited_and_undone_copies_are_left_alone(sessions_dir: Path) -
     assert ImportStore(sessions_dir).put(talk(3)).action == "continued"
 
 
+def _turn(calls: str, results: str, answer: str = "") -> Imported:
+    """Return a turn with an answer of ``calls``, and their ``results`` in this order."""
+    builder = Builder("claude-code", "0199-b")
+    builder.user("Question", START)
+    draft = builder.answer(START + timedelta(seconds=1), model="claude-x")
+    draft.add_thinking("Hm.")
+    for call in calls:
+        draft.add_text("I look." if call == calls[0] else "")
+        draft.add_call(call, "look", "{}")
+    for call in results:
+        builder.result(call, f"Result {call}", START + timedelta(seconds=2))
+    if answer:
+        builder.answer(START + timedelta(seconds=3)).add_text(answer)
+    return builder.build()
+
+
+@pytest.mark.parametrize("early", [("", ""), ("a", ""), ("ab", ""), ("abc", ""), ("abc", "c"), ("abc", "ca")])
+def test_import_during_an_answer_with_parallel_calls_gets_the_rest_later(
+    sessions_dir: Path, early: tuple[str, str]
+) -> None:
+    session_id = ImportStore(sessions_dir).put(_turn(*early)).session_id
+    whole = _turn("abc", "cab", "Done.")
+    assert ImportStore(sessions_dir, dry=True).put(whole).action == "updated"
+    assert ImportStore(sessions_dir).put(whole).action == "updated"
+    messages = load(sessions_dir, session_id).messages
+    assert [call.id for call in messages[2].tool_calls] == ["a", "b", "c"]
+    assert {message.tool_call_id: message.content for message in messages[3:6]} == {
+        call: f"Result {call}" for call in "abc"
+    }
+    assert [message.content for message in messages[6:]] == ["Done."]
+    assert not any(message.skip for message in messages)
+    assert ImportStore(sessions_dir).put(whole).action == "unchanged"
+    assert len(list(sessions_dir.glob("*/session.yaml"))) == 1
+
+
+def test_answer_that_has_grown_keeps_the_note_of_the_user(sessions_dir: Path) -> None:
+    session_id = ImportStore(sessions_dir).put(_turn("a", "")).session_id
+    path = load(sessions_dir, session_id).path
+    original = path.read_bytes()
+    noted = original.replace(b"  - role: assistant\n", b'  - role: assistant\n    note: "Look here"\n')
+    assert noted != original
+    path.write_bytes(noted)
+    assert ImportStore(sessions_dir).put(_turn("abc", "cab", "Done.")).action == "updated"
+    message = load(sessions_dir, session_id).messages[2]
+    assert (message.extra["note"], len(message.tool_calls)) == ("Look here", 3)
+
+
+def test_answer_that_was_changed_here_or_is_another_one_is_not_replaced(sessions_dir: Path) -> None:
+    session_id = ImportStore(sessions_dir).put(_turn("a", "")).session_id
+    path = load(sessions_dir, session_id).path
+    original = path.read_bytes()
+    changed = original.replace(b"I look.", b"I")
+    assert changed != original
+    path.write_bytes(changed)
+    assert ImportStore(sessions_dir).put(_turn("abc", "cab", "Done.")).action == "continued"
+    assert path.read_bytes() == changed
+    path.write_bytes(original)
+    other = _turn("abc", "cab", "Done.")
+    other.messages = [
+        replace(message, at=START + timedelta(seconds=5)) if message.tool_calls else message
+        for message in other.messages
+    ]
+    assert ImportStore(sessions_dir).put(other).action == "continued"
+    assert path.read_bytes() == original
+
+
+def test_question_that_had_no_answer_yet_is_sent_when_it_has_one(sessions_dir: Path) -> None:
+    def imported(answer: str) -> Imported:
+        builder = Builder("claude-code", "0199-c")
+        builder.user("Hello", START)
+        builder.answer(START).add_text("Hi.")
+        builder.user("<command-name>/init</command-name>", START, skip=not answer)
+        if answer:
+            builder.answer(START).add_text(answer)
+        return builder.build()
+
+    session_id = ImportStore(sessions_dir).put(imported("")).session_id
+    assert load(sessions_dir, session_id).messages[-1].skip
+    assert ImportStore(sessions_dir).put(imported("Done.")).action == "updated"
+    assert not any(message.skip for message in load(sessions_dir, session_id).messages)
+    assert ImportStore(sessions_dir).put(imported("Done.")).action == "unchanged"
+
+
 def test_session_in_the_trash_is_not_imported_again(sessions_dir: Path) -> None:
     session_id = ImportStore(sessions_dir).put(talk(1)).session_id
     asyncio.run(SessionLibrary(sessions_dir).delete(session_id))
