@@ -25,7 +25,7 @@ from aloop.importers.values import moment
 from aloop.memory.context import UNANSWERED
 from aloop.memory.disk.filesystem import SYSTEM
 from aloop.memory.sessions_dir.check import Checker
-from tests.importers.reading import AT, write_json, write_lines
+from tests.importers.reading import AT, outline, write_json, write_lines
 from tests.saved_sessions import check_all
 
 _HOSTILE: list[Any] = [None, True, -1, 10**400, 1e308, float("inf"), "", "\ud800", "\x1b[2J\x00", "../../etc", [], {}]
@@ -188,6 +188,17 @@ def test_file_beside_a_conversation_is_read_only_below_its_folder(tmp_path: Path
             read_below(folder, path)
     (folder / "own").write_text("mine")
     assert read_below(folder, folder / "own") == b"mine"
+
+
+def test_opencode_session_is_read_from_its_own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    storage = tmp_path / "storage"
+    info = {"id": "ses_1", "directory": "/w", "version": "1", "title": "T"}
+    path = write_json(storage / "session" / "p" / "ses_1.json", info)
+    write_json(storage / "message/ses_1/m.json", {"id": "m", "role": "user", "sessionID": "ses_1"})
+    write_json(storage / "part/m/1.json", {"type": "text", "text": "Hello"})
+    monkeypatch.chdir(path.parent)
+    [imported] = Scan(Selection(form="opencode")).read([Path("ses_1.json")])
+    assert outline(imported) == [("user", "Hello")]
 
 
 def test_opencode_parts_outside_the_storage_are_not_read(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def read(source: Source) -> Iterator[Imported]:
             ]
             yield _build(info, messages, source.path)
         elif source.path:
-            outputs = source.file.absolute().parents[2].with_name(_OUTPUTS)
+            outputs = _storage(source).parent / _OUTPUTS
             yield _build(document, _from_files(source, text(document.get("id"))), source.path, outputs)
 
 
@@ -90,9 +90,15 @@ def _by_time(messages: Sequence[Message]) -> list[Message]:
     return [message for _, message in sorted(dated, key=itemgetter(0))]
 
 
+def _storage(source: Source) -> Path:
+    """Return the folder with the folders of sessions, messages and parts."""
+    parents = source.file.absolute().parents
+    return parents[min(2, len(parents) - 1)]  # elsewhere, a file of a session has no messages
+
+
 def _from_files(source: Source, session_id: str) -> list[Message]:
     """Return the messages of a session that has a file for each message and part."""
-    storage = source.file.parents[2]
+    storage = _storage(source)
     found: list[Message] = []
     # Some versions name the folder of the messages without the prefix of the ID.
     names = {session_id, source.file.stem, source.file.stem.removeprefix("ses_"), session_id.removeprefix("ses_")}
@@ -106,7 +112,7 @@ def _from_files(source: Source, session_id: str) -> list[Message]:
 
 
 def _load(source: Source, path: Path) -> Any:
-    raw = read_below(source.file.parents[2], path)
+    raw = read_below(_storage(source), path)
     source.on_read(len(raw))
     try:
         return decode(raw)
