@@ -75,8 +75,10 @@ def _is_aider(name: str, head: bytes) -> bool:
 def _session_form(head: bytes) -> str:
     """Return the format of a session: aloop or ouro.
 
-    Only ouro counts the tokens of each message.
+    Only ouro counts the tokens of each message, which an import of its sessions keeps.
     """
+    if re.search(rb'^(?:imported:|  "imported":)\s', head, re.MULTILINE):
+        return "aloop"
     return "ouro" if re.search(rb'^[ {-]*"?tokens"?: ', head, re.MULTILINE) else "aloop"
 
 

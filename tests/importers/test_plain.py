@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from aloop.export.document import render
 from aloop.importers.imported import Imported
+from aloop.importers.storing.store import ImportStore
 from tests.export.test_export import TALK
 from tests.importers.reading import outline, read_all, read_one, write_json, write_lines
 
@@ -188,3 +190,17 @@ def test_documents_that_aloop_exports_have_no_unknown_fields(tmp_path: Path, for
     path.write_text(render(TALK, form), "utf-8")
     imported = read_one(path, form)
     assert (foreign(imported), imported.losses) == ([None] * len(imported.messages), {})
+
+
+@pytest.mark.parametrize("form", ["yaml", "json"])
+def test_imported_session_of_ouro_is_one_of_aloop_afterwards(form: str, tmp_path: Path) -> None:
+    path = tmp_path / "o.yaml"
+    path.write_text('id: o1\nmessages:\n  - role: user\n    content: "Hi"\n    tokens: 3\n')
+    store = ImportStore(tmp_path / "sessions")
+    session_id = store.put(read_one(path, "ouro")).session_id
+    session = store.backend.open(session_id).session
+    exported = tmp_path / "talk.json"
+    exported.write_text(render(session, "json"))
+    again = read_one(session.path if form == "yaml" else exported, "aloop")
+    assert again.session
+    assert again.session == replace(session, path=again.session.path)
