@@ -267,13 +267,14 @@ class LiveRenderer(Renderer):
         size, last = self.output.get_size(), self._last_size
         if last not in (None, size):
             self._resized_at = time.monotonic()
-        output, spare = self.output, self._spare + self._height
+        output, up, below = self.output, 0, self._prompt_height() - self._cursor_pos.y
         if self._in_alternate_screen:
             output.cursor_goto(1, 1)
             self._cursor_pos = Point(0, 0)
         else:
             output.cursor_backward(self._cursor_pos.x)
-            output.cursor_up(self._rows_to_erase(size))
+            up = self._rows_to_erase(size)
+            output.cursor_up(up)
             # Never erase from the top left corner: tmux would keep the erased text in its history.
             output.erase_end_of_line()
             # A terminal that has become less high may have no row below, so the way back is not one row up.
@@ -282,6 +283,7 @@ class LiveRenderer(Renderer):
             output.erase_down()
             output.write_raw(_RESTORE_CURSOR)
             self._cursor_pos = Point(0, 0)
+        spare = self._spare + (up + below if self._height else 0)
         super().erase(leave_alternate_screen)
         if last is not None and size.columns <= last.columns:
             self._spare = spare + max(0, size.rows - last.rows)
@@ -292,16 +294,18 @@ class LiveRenderer(Renderer):
         A smaller terminal moves rows that no longer fit into its scrollback, where nothing can be erased. Rows of an
         answer that may be there, even if only in part, stay as they are: the rest of such a row is on the screen.
         """
-        above = [*(to_text([row]).rstrip("\n") for row in self._drawn.all), *self._prompt_rows()]
-        last, x = self._last_size or size, self._cursor_pos.x
+        texts = [*(to_text([row]).rstrip("\n") for row in self._drawn.all), *self._prompt_rows()]
+        last, (x, y) = self._last_size or size, self._cursor_pos
+        above = len(self._drawn.all) + y
         if size == last or not _rewraps():
-            return len(above)
-        rows = [rows_when_narrower(row, size.columns) if size.columns < last.columns else 1 for row in above]
-        up = whole = sum(rows) + x // size.columns
+            return above
+        rows = [rows_when_narrower(text, size.columns) if size.columns < last.columns else 1 for text in texts]
+        up = whole = sum(rows[:above]) + x // size.columns
         # The cursor is at least in this row, counted from 0. Rows below it may have been removed or not, and tmux
         # moves a row away for each one that it adds, even if there are empty ones at the end of the screen.
-        below = self._prompt_height() - self._cursor_pos.y
-        cursor = min(size.rows - below, max(len(above), last.rows - below - self._spare))
+        below = self._prompt_height() - y
+        added = sum(rows[above:]) - below - x // size.columns
+        cursor = min(size.rows - below, max(above, last.rows - below - self._spare)) - max(0, added)
         gone = 0
         while gone < len(self._drawn.text) and up > cursor:
             up -= rows[gone]
@@ -312,9 +316,9 @@ class LiveRenderer(Renderer):
         return self._last_screen.height if self._last_screen else 1
 
     def _prompt_rows(self) -> list[str]:
-        """Return the rows that prompt_toolkit drew above the row of the cursor."""
+        """Return the rows that prompt_toolkit drew."""
         rows = []
-        for y in range(self._cursor_pos.y):
+        for y in range(self._prompt_height()):
             row = self._last_screen.data_buffer[y] if self._last_screen else {}
             rows.append("".join(row[x].char for x in sorted(row)).rstrip())
         return rows

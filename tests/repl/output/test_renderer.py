@@ -194,5 +194,20 @@ async def test_rows_of_text_that_a_smaller_window_moves_away_stay_if_they_can(
     assert f"\x1b[{erased if can_keep else everything}A\x1b[K" in "".join(stage.terminal.writes[seen:])
 
 
+async def test_rows_emptied_by_a_resize_count_in_the_next_one(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cursor is higher than the last row by as many rows as were erased."""
+    monkeypatch.setenv("TMUX", "1")
+    monkeypatch.setattr(renderer, "_RESIZING_SECONDS", 0)
+    taken = Kept(can_keep=True)
+    stage.screen.write("\n" * 10)
+    stage.stream("a" * 30, "b" * 30)
+    for columns, texts in ((20, ["c" * 18, "d" * 18, "e" * 18]), (10, [])):
+        monkeypatch.setattr(stage.terminal.output, "_get_size", lambda columns=columns: Size(rows=10, columns=columns))
+        stage.screen.adapt()
+        stage.live.set_tail(tail_of(texts), taken)
+        stage.screen.refresh()
+    assert taken.rows == ["c" * 18, "d" * 18]
+
+
 def test_rows_when_narrower_counts_cells() -> None:
     assert [rows_when_narrower(row, 10) for row in ("", "a" * 10, "日" * 6, "a" + "日" * 10)] == [1, 1, 2, 3]
