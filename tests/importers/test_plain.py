@@ -166,6 +166,22 @@ def test_fields_of_anthropic_messages_without_a_place_are_kept_or_counted(tmp_pa
     assert imported.losses == {"field long of messages": 1, "field max_tokens beside the messages": 1}
 
 
+@pytest.mark.parametrize("form", ["openai", "anthropic", "sharegpt"])
+def test_fields_of_messages_are_not_taken_for_marks_of_aloop(tmp_path: Path, form: str) -> None:
+    marks = {"injected": "yes", "output_file": "a.txt"}
+    if form == "sharegpt":
+        value: object = [{"id": "1", "conversations": [{"from": "human", "value": "Hi", **marks}]}]
+    else:
+        content = [{"type": "text", "text": "Ho"}]
+        system = {"system": "Be brief."} if form == "anthropic" else {}
+        messages = [{"role": "user", "content": "Hi", **marks}, {"role": "assistant", "content": content}]
+        value = {"model": "m", **system, "messages": messages}
+    imported = read_one(write_json(tmp_path / "m.json", value), form)
+    message = next(each for each in imported.messages if each.content == "Hi")
+    assert (message.extra, message.skip) == ({}, False)
+    assert imported.losses["field output_file of messages"] == 1
+
+
 def test_fields_of_sharegpt_turns_without_a_place_are_kept_or_counted(tmp_path: Path) -> None:
     turns = [
         {"from": "human", "value": "Hi", "weight": 1},

@@ -6,11 +6,14 @@ import re
 from collections.abc import Mapping, Set
 from typing import Any
 
-from aloop.importers.draft import Builder
+from aloop.importers.draft import OUTPUT_FILE, Builder
 from aloop.importers.values import json_text
+from aloop.memory.origin import INJECTED
 
 _LONGEST = 2_000
 """Characters of a field as JSON that is kept beside its message."""
+_MARKS = frozenset({INJECTED, OUTPUT_FILE})
+"""Names that would be taken for marks of aloop, by which messages are compared and shown."""
 _NAME = re.compile(r"[\w.-]{1,40}")
 
 
@@ -26,7 +29,7 @@ def keep_fields(builder: Builder, start: int, message: Mapping[str, Any], known:
     for key, value in message.items():
         if key in known or value in (None, "", [], {}):
             continue
-        if draft is not None and is_kept and len(key) + len(json_text(value)) <= _LONGEST:
+        if draft is not None and is_kept and key not in _MARKS and len(key) + len(json_text(value)) <= _LONGEST:
             draft.foreign.setdefault(key, value)
         else:
             builder.lose(f"field {_shown(key)} of messages")

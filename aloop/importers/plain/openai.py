@@ -25,7 +25,7 @@ AROUND = frozenset({"id", "model", "title"})
 """The fields beside a list of messages that are read."""
 _FIRST, _LONGEST = 2, 50
 """Messages of which an ID is made, at least, and at most unless it is made of all."""
-_FIELDS = frozenset({"role", "content", "timestamp", "created_at"})
+_FIELDS = frozenset({"role", "content", "timestamp", "created_at", "injected"})
 _ANSWER_FIELDS = frozenset(
     {*_FIELDS, "tool_calls", "function_call", "model", "usage", "reasoning_content", "reasoning", "refusal"}
 )
