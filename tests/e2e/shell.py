@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import select
 import struct
 import sys
 import termios
@@ -164,10 +165,21 @@ class Shell:
         except pexpect.TIMEOUT:
             return True
         except pexpect.EOF:
-            return False
+            # Raised, too, for a program that ended after pexpect looked for output and found none.
+            data = self._rest()
+            if not data:
+                return False
         self.raw += data
         self._stream.feed(data)
         return True
+
+    def _rest(self) -> bytes:
+        """Return output that pexpect has left when the program ended."""
+        try:
+            has_more = select.select([self.process.child_fd], [], [], 0)[0]
+            return os.read(self.process.child_fd, 65_536) if has_more else b""
+        except (OSError, ValueError):
+            return b""  # the end, or closed
 
     def _has_idle_prompt(self) -> bool:
         # A busy shell shows its activity or the submitted line above the prompt.
