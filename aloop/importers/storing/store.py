@@ -121,7 +121,9 @@ class ImportStore:
         if imported.exported_from in self._planned and session_id not in self._planned:
             return Outcome("exported", imported.exported_from, reason="an export of this session")
         source = imported.exported_from if self._is_stored(imported.exported_from) else ""
-        if source and imported.kind == "session" and not self._is_stored(session_id):
+        # An ID that is made of the first messages may be that of another conversation.
+        is_known = self._is_stored(session_id) and not imported.other_ids
+        if source and imported.kind == "session" and not is_known:
             returned = self._take_back(source, imported)
             if returned is not None:
                 return returned

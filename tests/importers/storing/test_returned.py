@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from aloop.importers.storing import store
 from aloop.importers.storing.store import ImportStore, Outcome
 from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall
 from aloop.memory import MemoryManager, Session, SessionLibrary
+from tests.importers.reading import write_json
 from tests.memory.test_parts import PIXEL
 
 FORMS = (*TOOLS, "openai", "anthropic", "sharegpt")
@@ -104,6 +106,22 @@ async def test_export_that_was_continued_adds_to_its_session(sessions_dir: Path,
     outcome = bring_back(again, form, sessions_dir, tmp_path)
     assert (outcome.action, outcome.added) == ("updated", 2)
     assert await count(sessions_dir) == 1
+
+
+@pytest.mark.parametrize("form", ["openai", "anthropic"])
+async def test_export_is_added_to_its_session_although_another_one_starts_the_same(
+    sessions_dir: Path, tmp_path: Path, form: str
+) -> None:
+    session = await make_session(sessions_dir)
+    value = json.loads(render(session, form))
+    del value["metadata"]
+    (plain,) = Scan(Selection()).read([write_json(tmp_path / "plain.json", value)])
+    other = ImportStore(sessions_dir).put(plain)
+    assert other.action == "imported"
+    outcome = bring_back(continued(session), form, sessions_dir, tmp_path)
+    assert (outcome.action, outcome.session_id) == ("updated", session.id)
+    assert bring_back(session, form, sessions_dir, tmp_path).session_id == session.id
+    assert ImportStore(sessions_dir).put(plain).session_id == other.session_id
 
 
 @pytest.mark.parametrize("form", FORMS)
