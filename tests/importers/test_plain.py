@@ -178,7 +178,8 @@ def test_fields_of_messages_are_not_taken_for_marks_of_aloop(tmp_path: Path, for
         value = {"model": "m", **system, "messages": messages}
     imported = read_one(write_json(tmp_path / "m.json", value), form)
     message = next(each for each in imported.messages if each.content == "Hi")
-    assert (message.extra, message.skip) == ({}, False)
+    assert not message.extra
+    assert not message.skip
     assert imported.losses["field output_file of messages"] == 1
 
 
