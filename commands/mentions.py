@@ -235,7 +235,8 @@ def _similar(name: str, folder: Path) -> str:
 def _is_meant_as_path(name: str, folder: Path) -> bool:
     """Return True if a mention looks like a file and not like a user or a package."""
     above = name.partition("/")[0] if "/" in name else ""
-    return " " in name or _LIKE_A_FILE.match(name) is not None or (above != "" and _existing(above, folder) is not None)
+    is_below = above != "" and _existing(above, folder) is not None
+    return " " in name or name.endswith("/") or _LIKE_A_FILE.match(name) is not None or is_below
 
 
 def _existing(name: str, folder: Path) -> Path | None:

@@ -100,6 +100,8 @@ def test_mention_of_a_misspelled_file_suggests_it(tmp_path: Path) -> None:
         ('See @"my notes".', "my notes"),
         ("@my\\ notes.txt", "my\\ notes.txt"),
         ("@src/mian", "src/mian"),
+        ("look @nodir/", "nodir/"),
+        ("See @nodir/.", "nodir/"),
         ("見て@日本.txt。", "日本.txt"),
     ],
 )
