@@ -35,6 +35,7 @@ from aloop.text import closest_match
 _STDIN = "-"
 _STOPPED = "Stopped. All conversations imported so far are complete; run the same command again for the rest."
 _SHORTEST_ID = 4
+_PAGES = frozenset({".html", ".htm"})
 _SLOW = 5_000_000
 """Bytes from which on an import shows at once that it is at work."""
 _FOR_ALL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
@@ -283,7 +284,9 @@ def _summarize(
     if len(scan.unknown) == 1 and Path(scan.unknown[0]).is_file() and not size_of(Path(scan.unknown[0])):
         print_note(f"{scan.unknown[0]} is empty.")
     elif scan.unknown:
-        print_note(f"Not recognized: {scan.unknown[0]}{_more(scan.unknown)}. Name its format with --from.")
+        is_page = Path(scan.unknown[0]).suffix.lower() in _PAGES
+        advice = "Pages are for reading: import the JSON export instead." if is_page else "Name its format with --from."
+        print_note(f"Not recognized: {scan.unknown[0]}{_more(scan.unknown)}. {advice}")
     if done["imported"] and not options.dry_run:
         print_note(f"They are in {store.sessions_dir}{'' if options.sessions_dir else '; /resume lists them'}.")
 

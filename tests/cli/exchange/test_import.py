@@ -664,6 +664,7 @@ def test_session_id_selects_one_conversation_and_fails_if_there_is_none(
         (("talk.json", "--from", "codex"), 1, "talk.json is not in the format of Codex. Without --from, the format is"),
         (("empty.jsonl",), 1, "empty.jsonl is in the format of pi, and has no messages."),
         (("notes.txt",), 1, "Not recognized: notes.txt. Name its format with --from."),
+        (("chat.html",), 1, "Not recognized: chat.html. Pages are for reading: import the JSON export instead."),
         (("other.zip",), 1, "Not recognized: other.zip."),
         (("broken.zip",), 1, "Skipped: archives that cannot be read: broken.zip."),
         (("broken.json.gz",), 1, "Skipped: archives that cannot be read: broken.json.gz."),
@@ -681,6 +682,7 @@ def test_nothing_to_import_is_explained(
     chat(Path("talk.json"))
     write_lines(Path("empty.jsonl"), {"type": "session", "id": "1", "timestamp": AT})
     Path("notes.txt").write_text("Buy milk")
+    Path("chat.html").write_text("<!DOCTYPE html>\n<title>A talk</title>\n")
     Path("broken.zip").write_bytes(b"PK\x03\x04 nothing")
     Path("broken.json.gz").write_bytes(b"\x1f\x8b nothing")
     Path("folder").mkdir()
