@@ -131,15 +131,18 @@ def _require_folder(path: Path) -> None:
     )
 
 
-def write_export(path: Path, *pieces: str, replace: bool = False) -> None:
-    """Write a private document atomically; raises ExportExists, StorageError."""
+def write_export(path: Path, *pieces: str, replace: bool = False, replaced: bytes | None = None) -> None:
+    """Write a private document atomically; raises ExportExists, StorageError.
+
+    With ``replace``, it replaces any file, otherwise only one that has exactly the bytes ``replaced``.
+    """
     fs = filesystem.SYSTEM
 
-    def require_absent() -> None:
-        if not replace and fs.exists(path):
+    def require_expected() -> None:
+        if not replace and fs.exists(path) and (replaced is None or path.is_symlink() or fs.read(path) != replaced):
             raise ExportExists(path)
 
     with explained("write the export", path, flag=""):
         _require_folder(path)
-        require_absent()
-        write_atomic(fs, path, (piece.encode() for piece in pieces), guard=require_absent)
+        require_expected()
+        write_atomic(fs, path, (piece.encode() for piece in pieces), guard=require_expected)

@@ -10,6 +10,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from aloop.export.attached import ATTACHED, attached_files
@@ -22,6 +23,8 @@ _ESCAPED = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\uf
 
 METADATA = "aloop_session"
 """The key of ``metadata`` with the ID of the session, in documents of which the format has no ID."""
+_CONTENT = ("role", "content", "tool_calls", "tool_call_id", "name", "output_file", "blocks", "thinking")
+"""The keys of a message that a session keeps while it is only continued."""
 _OPTIONAL = ("title", "model", "forked_from", "system_digest", "tools_digest")
 
 
@@ -54,6 +57,38 @@ def _pieces(session: Session, left_out: Counter[str]) -> Iterator[str]:
 def json_document(value: object) -> str:
     """Return a value as JSON in which no character controls a terminal."""
     return _escaped(json.dumps(value, ensure_ascii=False, indent=2)) + "\n"
+
+
+def contains_export(document: str, earlier: bytes) -> bool:
+    """Return True if a JSON export has all that an ``earlier`` one of its session has.
+
+    Its messages must be the same at the start, and the attached files still there. The title, the system message, notes
+    and skip marks are not compared: they can change in a session that is only continued.
+    """
+    try:
+        old = json.loads(earlier)
+    except (ValueError, RecursionError):
+        return False
+    new = json.loads(document)
+    if not isinstance(old, dict) or not isinstance(old.get("updated_at"), str) or old.get("id") != new["id"]:
+        return False
+    attached = old.get(ATTACHED, {})
+    if not isinstance(attached, dict) or not attached.items() <= new.get(ATTACHED, {}).items():
+        return False
+    try:
+        is_later = datetime.fromisoformat(old["updated_at"]) > datetime.fromisoformat(new["updated_at"])
+    except (ValueError, TypeError):  # a time without a zone is not one of aloop
+        return False
+    return not is_later and _starts_with(new["messages"], old.get("messages"))
+
+
+def _starts_with(messages: list[dict[str, Any]], start: object) -> bool:
+    if not isinstance(start, list) or len(start) > len(messages):
+        return False
+    return all(
+        isinstance(old, dict) and all(old.get(key) == new.get(key) for key in _CONTENT)
+        for old, new in zip(start, messages, strict=False)
+    )
 
 
 def _escaped(text: str) -> str:

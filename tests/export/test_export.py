@@ -285,6 +285,10 @@ def test_export_is_private_and_replaces_a_file_only_on_request(tmp_path: Path) -
     assert path.read_text() == "one\n"
     write_export(path, "two\n", replace=True)
     assert path.read_text() == "two\n"
+    with pytest.raises(ExportExists, match="was not changed"):
+        write_export(path, "three\n", replaced=b"one\n")
+    write_export(path, "three\n", replaced=b"two\n")
+    assert path.read_text() == "three\n"
     assert [entry.name for entry in tmp_path.iterdir()] == ["talk.md"]
 
 

@@ -14,6 +14,7 @@ from aloop.errors import SessionError, StorageError, UsageError
 from aloop.export.base import Document, left_out_text
 from aloop.export.document import ExportExists, export_path, make_document, write_export
 from aloop.export.formats import TOOLS
+from aloop.export.json import contains_export
 from aloop.export.targets import deliver, to_tool
 from aloop.formatting import display_path, normal_path, quantity
 from aloop.memory import Session, SessionLibrary
@@ -30,6 +31,8 @@ def run_export(options: ExportOptions) -> int:
         raise UsageError("--all names the folder for all sessions, so --output has no meaning. Leave it out.")
     if options.all is not None and options.to in TOOLS:
         raise UsageError(f"--all writes documents, but {options.to} is a tool. Export its sessions one at a time.")
+    if options.update and (options.all is None or options.to != "json"):
+        raise UsageError("--update is for --all with --to json. Only JSON has enough to compare it with the session.")
     library = SessionLibrary(options.sessions_dir)
     with asyncio.Runner() as runner:
         if options.all is not None:
@@ -43,14 +46,15 @@ def run_export(options: ExportOptions) -> int:
 def export_document(session: Session, form: str, wanted: str) -> int:
     """Write a document to standard output, or to ``wanted`` if it is given."""
     document = make_document(session, form)
-    if document.losses:
-        print_note(document.losses)
     if wanted in ("", _STDOUT):
         sys.stdout.writelines(document.pieces)
-        return 0
-    path = export_path(session, form, wanted, Path.cwd())
-    write_export(path, *document.pieces)
-    print_note(f"Exported to {display_path(path)}")
+        sys.stdout.flush()  # an error of the pipe or the disk comes before the note
+    else:
+        path = export_path(session, form, wanted, Path.cwd())
+        write_export(path, *document.pieces)
+        print_note(f"Exported to {display_path(path)}")
+    if document.losses:
+        print_note(document.losses)
     return 0
 
 
@@ -92,7 +96,7 @@ def _export_all(options: ExportOptions, library: SessionLibrary, runner: asyncio
                     print_note(str(error))
                     done["not exported"] += 1
                 else:
-                    done[_written(path, document)] += 1
+                    done[_written(path, document, update=options.update)] += 1
                     left_out += document.left_out
         except (KeyboardInterrupt, StorageError) as error:  # the others could not be written, either
             stopped = error
@@ -112,20 +116,40 @@ def _export_all(options: ExportOptions, library: SessionLibrary, runner: asyncio
     if note := interrupted_text(runner.run(library.count_interrupted(folders)), "exported"):
         print_note(note)
     if done[_OUTDATED]:
-        print_note("Files are not overwritten: move those that differ away, or export to another folder.")
+        print_note(_advice(options))
     if stopped:
         raise stopped
-    return 1 if done["not exported"] else 0
+    return 1 if done["not exported"] or done[_OUTDATED] else 0
 
 
 _OUTDATED = "different from the file there"
 
 
-def _written(path: Path, document: Document) -> str:
+def _advice(options: ExportOptions) -> str:
+    """Return what to do about files that are different."""
+    if options.update:
+        return (
+            "A file is updated only if the session still has everything in it. Move the others away, or export to "
+            "another folder."
+        )
+    update = "Add --update to replace exports of sessions that have grown. " if options.to == "json" else ""
+    return f"Files are not overwritten. {update}Move those that differ away, or export to another folder."
+
+
+def _written(path: Path, document: Document, *, update: bool) -> str:
     """Write an export and return what became of it; raises StorageError."""
     try:
         write_export(path, *document.pieces)
     except ExportExists:
         with explained("read the export", path, flag=""):
-            return "already there" if path.read_bytes() == document.text.encode() else _OUTDATED
+            earlier = path.read_bytes()
+        if earlier == document.text.encode():
+            return "already there"
+        if not (update and contains_export(document.text, earlier)):
+            return _OUTDATED
+        try:
+            write_export(path, *document.pieces, replaced=earlier)
+        except ExportExists:  # changed since
+            return _OUTDATED
+        return "updated"
     return "exported"

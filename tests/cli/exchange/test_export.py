@@ -93,6 +93,120 @@ def test_all_sessions_are_written_once_and_a_broken_one_is_reported(
     assert exported.read_text() == "older"
 
 
+def rewrite(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
+def test_differing_file_makes_the_export_of_all_fail(
+    sessions_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session, target = save(sessions_dir, FIRST), tmp_path / "backup"
+    for form in ("json", "md"):
+        assert run(sessions_dir, "--all", str(target), "--to", form) == 0
+    rewrite(session, "  - role: assistant\n    content: null", "  - role: assistant\n    content: Grown.")
+    before = {path: path.read_bytes() for path in target.iterdir()}
+    capsys.readouterr()
+    for form in ("json", "md"):
+        assert run(sessions_dir, "--all", str(target), "--to", form) == 1
+        err = capsys.readouterr().err
+        assert ("1 different from the file there." in err, "Add --update" in err) == (True, form == "json")
+    assert {path: path.read_bytes() for path in target.iterdir()} == before
+
+
+def grow(session: Path) -> None:
+    rewrite(session, "T09:30:00", "T09:45:00")
+    rewrite(session, "Be brief.", "Be brief, please.")  # as a start of aloop with other instructions
+    with session.open("a") as stream:
+        stream.write("  - role: user\n    content: And 3+3?\n")
+
+
+def test_update_replaces_the_export_of_a_session_that_has_grown(
+    sessions_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session, target = save(sessions_dir, FIRST), tmp_path / "backup"
+    backup = ["--all", str(target), "--to", "json", "--update"]
+    assert run(sessions_dir, *backup) == 0
+    grow(session)
+    assert run(sessions_dir, *backup) == 0
+    assert ": 1 updated." in capsys.readouterr().err
+    [path] = target.iterdir()
+    assert json.loads(path.read_text())["messages"][-1]["content"] == "And 3+3?"
+    assert run(sessions_dir, *backup) == 0
+    assert ": 1 already there." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("id", SECOND),
+        ("updated_at", "2099-01-01T00:00:00+00:00"),
+        ("updated_at", None),
+        ("messages", [{"role": "user", "content": "What is 1+1?"}]),
+        ("messages", [{"role": "user", "content": "What is 2+2?"}] * 9),
+        ("messages", "none"),
+        ("attached_files", {"outputs/0001-a.txt": {"text": "only here"}}),
+    ],
+)
+def test_update_keeps_a_file_that_has_more_than_the_session(
+    sessions_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], key: str, value: object
+) -> None:
+    session, target = save(sessions_dir, FIRST), tmp_path / "backup"
+    backup = ["--all", str(target), "--to", "json", "--update"]
+    assert run(sessions_dir, *backup) == 0
+    grow(session)
+    [path] = target.iterdir()
+    path.write_text(json.dumps(json.loads(path.read_text()) | {key: value}))
+    before = path.read_bytes()
+    assert run(sessions_dir, *backup) == 1
+    assert "only if the session still has everything in it" in capsys.readouterr().err
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("text", ["", "[]", "not JSON", "# Chat", "[" * 100_000])
+def test_update_keeps_a_file_that_is_not_an_export(sessions_dir: Path, tmp_path: Path, text: str) -> None:
+    save(sessions_dir, FIRST)
+    backup = ["--all", str(tmp_path / "backup"), "--to", "json", "--update"]
+    assert run(sessions_dir, *backup) == 0
+    [path] = (tmp_path / "backup").iterdir()
+    path.write_text(text)
+    assert run(sessions_dir, *backup) == 1
+    assert path.read_text() == text
+
+
+def test_update_keeps_a_link(sessions_dir: Path, tmp_path: Path) -> None:
+    session, target = save(sessions_dir, FIRST), tmp_path / "backup"
+    backup = ["--all", str(target), "--to", "json", "--update"]
+    assert run(sessions_dir, *backup) == 0
+    grow(session)
+    [path] = target.iterdir()
+    elsewhere = path.rename(tmp_path / "elsewhere.json")
+    path.symlink_to(elsewhere)
+    assert run(sessions_dir, *backup) == 1
+    assert path.is_symlink()
+
+
+@pytest.mark.parametrize("arguments", [["a1b2"], ["--all", "backup"], ["--all", "backup", "--to", "html"]])
+def test_update_is_for_json_exports_of_all(sessions_dir: Path, arguments: list[str]) -> None:
+    with pytest.raises(UsageError, match="--update is for --all with --to json"):
+        run(sessions_dir, *arguments, "--update")
+
+
+def test_losses_are_printed_only_after_success(
+    sessions_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rewrite(save(sessions_dir, FIRST), 'What is 2+2?"', 'What is 2+2?"\n    skip: true')
+    target = tmp_path / "talk.json"
+    target.touch()
+    with pytest.raises(StorageError, match="already exists"):
+        run(sessions_dir, "a1b2", "--to", "openai", "-o", str(target))
+    assert "Left out" not in capsys.readouterr().err
+    target.unlink()
+    assert run(sessions_dir, "a1b2", "--to", "openai", "-o", str(target)) == 0
+    assert "Left out: skipped messages (1)." in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(errno.ENOSPC, "No space left on device")])
 def test_export_of_all_that_is_stopped_counts_the_files_that_are_written(
     error: BaseException,
