@@ -24,6 +24,7 @@ from aloop.memory.session_folder.dated_names import dated_name
 from aloop.memory.session_folder.draft import IS_DRAFT
 from aloop.memory.session_folder.media import read_media
 from aloop.memory.session_folder.outputs import FOLDER as OUTPUTS
+from aloop.memory.session_folder.outputs import is_output_path, is_unchanged, read_output
 from aloop.memory.session_folder.recovery import IS_JOURNAL_KEPT, IS_RECOVERED, journals
 from aloop.memory.session_folder.session_file import unreadable
 from aloop.memory.session_folder.undo import is_undone, read_undone
@@ -125,11 +126,15 @@ class Checker:
             what = f"has no {FILE_NAME}; only some turns are left, in {', '.join(sorted(kept))}"
             findings.append(Finding(folder, 0, 0, f"{what}. Copy what you need from there"))
         elif not waiting:
-            findings.append(Finding(folder, 0, 0, f"has no {FILE_NAME}: the session was never saved"))
+            what = f"has no {FILE_NAME}: the session was never saved. If an import was interrupted, run it again"
+            findings.append(Finding(folder, 0, 0, f"{what}; otherwise delete the folder if nothing in it is yours"))
         return findings
 
     def _media(self, path: Path) -> Iterator[Finding]:
-        """Report images and documents of a valid session that are missing or altered."""
+        """Report files of a valid session that are missing or altered.
+
+        They are images, documents and the complete text of long results.
+        """
         try:
             messages = load_session(self._fs.read(path), path).messages
         except (OSError, SessionFileError):
@@ -138,6 +143,9 @@ class Checker:
         for part in parts.values():
             if read_media(self._fs, path.parent, part) is None:
                 yield Finding(path.parent / part.file, 0, 0, self._lack(path.parent, part))
+        for relative in dict.fromkeys(message.output_file for message in messages if message.output_file):
+            if what := self._output_problem(path.parent, relative):
+                yield Finding(path.parent / relative, 0, 0, what)
 
     def _lack(self, folder: Path, part: ContentPart) -> str:
         if not file_digest(part.file):
@@ -145,6 +153,18 @@ class Checker:
         if self._fs.exists(folder / part.file):
             return "is altered: it is not the file that the message was sent with, so the model gets its name only"
         return "is missing: the model gets the name of this image or document only"
+
+    def _output_problem(self, folder: Path, relative: str) -> str:
+        """Return the problem of the file with a complete result; empty if it has none."""
+        if not is_output_path(relative):
+            return "is not a path that aloop makes, so this result is not read"
+        try:
+            data = read_output(self._fs, folder, relative)
+        except OSError as error:
+            return f"cannot be read: {error.strerror or error}"
+        if data is None:
+            return "is missing: only the beginning and the end of this result are left, in the session"
+        return "" if is_unchanged(relative, data) else "is altered: it is not the complete result of the tool"
 
     def _text(self, path: Path) -> list[Finding]:
         try:

@@ -17,6 +17,7 @@ from aloop.llm.message_types import LLMMessage
 from aloop.memory import MemoryManager, SessionLibrary
 from aloop.memory.codec.serialization import load_session
 from aloop.memory.disk.filesystem import SYSTEM, temporary_name
+from aloop.memory.session_folder.outputs import keep_output
 from aloop.memory.sessions_dir.check import Checker
 from aloop.memory.sessions_dir.crash_recovery import recover_all
 from aloop.memory.sessions_dir.text_check import check_text, repair_text
@@ -613,13 +614,50 @@ def test_newest_copy_is_named_if_the_session_file_is_missing(sessions_dir: Path,
         ("session.before-20250131T123000.250000Z.yaml", "no copy beside it is a valid session: session.before-2025"),
         ("session.undone-20250131T123000.250000Z.yaml", "only some turns are left, in session.undone-2025"),
         ("journal.damaged-1.yaml", "only some turns are left, in journal.damaged-1.yaml"),
-        ("notes.txt", "the session was never saved"),
+        ("notes.txt", "the session was never saved. If an import was interrupted, run it again; otherwise delete"),
     ],
 )
 def test_rest_of_a_session_without_its_file_is_named(sessions_dir: Path, name: str, said: str) -> None:
     path = session_in(sessions_dir, "broken: [")
     path.rename(path.with_name(name))
     assert any("2025-01-31_a1b2c3d4: has no session.yaml" in line and said in line for line in findings(sessions_dir))
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (None, ""),
+        ("missing", "is missing: only the beginning and the end of this result are left"),
+        ("altered", "is altered: it is not the complete result of the tool"),
+        ("link", "is missing: only"),
+        ("folder", "is missing: only"),
+    ],
+)
+def test_missing_or_altered_output_is_reported_once(sessions_dir: Path, damage: str | None, said: str) -> None:
+    path = session_in(sessions_dir, "")
+    kept = keep_output(SYSTEM, path.parent, "run_shell", "A long result.\n")
+    result = f"  - {{role: tool, content: 'A', tool_call_id: call_1, output_file: {kept.relative}}}\n"
+    call = "{id: call_1, type: function, function: {name: run_shell, arguments: '{}'}}"
+    body = SOUND.removesuffix("...\n")
+    path.write_text(f"{body}    tool_calls: [{call}]\n{result}...\n")
+    if damage == "altered":
+        kept.path.write_text("A short result.\n")
+    elif damage:
+        kept.path.rename(path.with_name("moved.txt"))
+    if damage == "link":
+        kept.path.symlink_to(path.with_name("moved.txt"))
+    elif damage == "folder":
+        kept.path.mkdir()
+    wanted = [f"2025-01-31_a1b2c3d4/{kept.relative}: {said}"] if damage else []
+    found = findings(sessions_dir)
+    assert [line[: len(text)] for line, text in zip(found, wanted, strict=True)] == wanted
+
+
+@pytest.mark.parametrize("fix", [False, True])
+def test_output_outside_the_session_is_not_read(sessions_dir: Path, fix: bool) -> None:
+    text = SOUND.replace("content: Hi\n", "content: Hi\n    output_file: ../../secret.txt\n")
+    session_in(sessions_dir, text)
+    assert any("is not a path that aloop makes, so this result" in line for line in findings(sessions_dir, fix=fix))
 
 
 def test_missing_folder_has_no_findings(sessions_dir: Path) -> None:
