@@ -91,17 +91,19 @@ async def retry(context: Context, _argument: str) -> None:
         raise UsageError("This session has no question to ask again.")
     question, *_ = taken = await memory.undo()
     before = memory.message_count
-    pending = context.pending_output.media
-    waiting = list(pending)
+    pending = context.pending_output
+    # Waiting output is for the next message, and this is an old one.
+    outputs, images = list(pending.taken), list(pending.media)
+    pending.taken.clear()
     try:
         await view.show(Reminder([question]))
         if unrestored := remaining_changes(taken).strip():
             view.info(unrestored)
-        pending[:] = await memory.load_media(question)
+        pending.media[:] = await memory.load_media(question)
         # The notes say what was true then; the new turn adds those that are true now. Mentioned files are in the text.
         await chat(context, without_notes(question.content or ""), "")
     finally:
-        pending[:] = waiting
+        pending.taken[:], pending.media[:] = outputs, images
         if is_unanswered := memory.message_count == before:
             await memory.redo()
             view.info("The previous answer is unchanged.")

@@ -107,6 +107,18 @@ async def test_retry_asks_again_and_keeps_the_previous_answer(bench: SetUp) -> N
     assert "Switched to the other answer" in str(stage.view.of("info")[-1])
 
 
+async def test_retry_leaves_output_that_waits_for_the_next_message(bench: SetUp) -> None:
+    stage = bench(answer("Eins."), answer("Uno."), answer("Zwei."))
+    await dispatch("one", stage.context)
+    waiting = Attachment("output", "date", "Monday")
+    stage.context.pending_output.taken.append(waiting)
+    await dispatch("/retry", stage.context)
+    assert stage.memory.messages[0].content == "one"
+    assert stage.context.pending_output.taken == [waiting]
+    await dispatch("two", stage.context)
+    assert "Monday" in (stage.memory.messages[2].content or "")
+
+
 async def test_retry_with_the_same_answer_shows_a_message(bench: SetUp) -> None:
     stage = bench(answer("Eins."), answer("Eins."))
     await dispatch("one", stage.context)
