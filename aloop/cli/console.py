@@ -9,6 +9,8 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -40,16 +42,23 @@ def print_marked(line: str, marks: Iterable[tuple[int, int]]) -> None:
 def json_line(record: Mapping[str, Any]) -> str:
     """Return ``record`` as one line of JSON, with times and paths as text.
 
-    It is ASCII, which any locale and terminal can show; times are ISO 8601 with a zone.
+    Raises TypeError for a value that JSON does not have, rather than print its Python text. The line is ASCII, which
+    any locale and terminal can show; times are ISO 8601 with a zone.
     """
     # Imported here: the prompt starts without it.
     import json
 
-    return json.dumps(record, default=_as_text).replace("\x7f", "\\u007f")  # json escapes all controls but DEL
+    return json.dumps(record, default=_as_json).replace("\x7f", "\\u007f")  # json escapes all controls but DEL
 
 
-def _as_text(value: Any) -> str:
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+def _as_json(value: object) -> object:
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"JSON has no {type(value).__name__}")
 
 
 def print_note(sentence: str) -> None:

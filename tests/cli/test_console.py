@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import fcntl
 import io
+import json
 import os
 import re
 import signal
 import struct
 import sys
 import termios
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyte
@@ -17,9 +19,11 @@ import pytest
 
 from aloop.cli import console
 from aloop.cli.arguments import CommandOptions
-from aloop.cli.console import ProgressBar
+from aloop.cli.console import ProgressBar, json_line
 from aloop.cli.exchange import import_actions
 from aloop.cli.parser import parse_arguments
+from aloop.llm.json_values import JsonObject
+from aloop.llm.message_types import LLMMessage
 from aloop.memory import SessionLibrary
 from aloop.memory.projects import AllProjects
 from tests.e2e.shell import Shell
@@ -193,3 +197,12 @@ def test_long_check_shows_a_bar_that_ctrl_c_erases(sessions_dir: Path) -> None:
         aloop.send("\x03")
         assert aloop.wait_for_exit() == -signal.SIGINT
         assert aloop.screen() == "Stopped. The check is not complete."
+
+
+def test_json_line_has_objects_times_and_paths_but_no_python_text() -> None:
+    record = {"extra": JsonObject({"a": {"b": [1]}}), "at": datetime(2025, 1, 31, tzinfo=UTC), "path": Path("/x")}
+    wanted = {"extra": {"a": {"b": [1]}}, "at": "2025-01-31T00:00:00+00:00", "path": "/x"}
+    assert json.loads(json_line(record)) == wanted
+    for value in (object(), {1}, LLMMessage(role="user", content="Hi")):
+        with pytest.raises(TypeError, match="JSON has no "):
+            json_line({"value": value})

@@ -232,6 +232,13 @@ def test_export_takes_a_session_a_format_and_a_path() -> None:
         parse_arguments(["sessions", "export", "a1b2", "pdf"])
 
 
+def test_show_as_json_has_unknown_keys_as_an_object(sessions_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = save(sessions_dir, FIRST)
+    path.write_text(f"project: {{name: x, parts: [1]}}\n{path.read_text()}")
+    assert ask(sessions_dir, "show", FIRST, as_json=True) == 0
+    assert json.loads(capsys.readouterr().out)["extra"] == {"project": {"name": "x", "parts": [1]}}
+
+
 def find(sessions_dir: Path, *words: str, limit: int = 50, as_json: bool = False) -> int:
     return run_sessions(SessionsOptions("search", sessions_dir, words=words, limit=limit, as_json=as_json))
 
