@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from aloop.export.json import METADATA
 from aloop.importers.databases.sqlite import SQLITE, table_names
 from aloop.importers.json_decoder import decode
+from aloop.importers.plain import ouro
 from aloop.importers.source import HEAD, Source
 from aloop.importers.values import text
 
@@ -18,7 +21,20 @@ _FIRST_LINES = 40
 # A string that is cut off is a token, too: otherwise each quotation mark in it would be tried as the start of one.
 _TOKEN = re.compile(r'"([^"\\]*+(?:\\.[^"\\]*+)*)(?:"\s*(:?)|\\?\Z)|[{}\[\]]', re.DOTALL)
 _CLAUDE_TYPES = frozenset({"file-history-snapshot", "queue-operation", "summary", "progress", "user", "assistant"})
-_ANTHROPIC_BLOCKS = re.compile(rb'"type"\s*:\s*"(?:tool_use|tool_result|thinking|redacted_thinking)"|"input_schema"')
+_ANTHROPIC_BLOCKS = frozenset({"tool_use", "tool_result", "thinking", "redacted_thinking"})
+_DEPTH = 8
+"""Keys inside more objects and lists than this have no place."""
+_OWN_FIRST = ("id", "created_at", "updated_at")
+"""The first keys of a JSON export of aloop. Keys that the user added to the header come after them."""
+_OWN_KEYS = ("version", "imported", "forked_from", "system_digest", "tools_digest")
+"""Keys in the header of a session that only aloop writes."""
+_OWN_HEADER = re.compile(
+    rb"\A# yaml-language-server: \$schema=[^\n]*\.session\.schema\.json\s"
+    rb"|^(?:" + "|".join(_OWN_KEYS).encode() + rb"):\s"
+    # ouro writes no time zone.
+    rb"""|^(?:created|updated)_at: *["']?[0-9-]{10}[T ][0-9:.]{5,16}(?:Z|[+-][0-9:]{4,6})["']?\s""",
+    re.MULTILINE,
+)
 _COMPANIONS = (
     {"messageID", "sessionID"},  # a part of opencode
     {"sessionID", "role"},
@@ -57,8 +73,9 @@ def recognize(source: Source) -> str | None:
         return "aider"
     if head[:1] in (b"{", b"["):
         return _from_lines(source, _first_lines(head)) or _from_keys(source, head)
-    if re.search(rb"^id: ", head, re.MULTILINE) and re.search(rb"^messages:", head, re.MULTILINE):
-        return _session_form(head)
+    if re.search(rb"^id: ", head, re.MULTILINE) and re.search(rb"^(?:system_)?messages:", head, re.MULTILINE):
+        is_own = _OWN_HEADER.search(head) or b"tokens" not in head
+        return "aloop" if is_own or not ouro.counts_tokens(head) else "ouro"
     return None
 
 
@@ -70,16 +87,6 @@ def _is_aider(name: str, head: bytes) -> bool:
     if name.startswith(".aider"):
         return bool(re.search(rb"^(?:# aider chat started at |#### )", head, re.MULTILINE))
     return bool(re.match(rb"(?:(?:#### |> )[^\n]*  \r?\n(?s:.*)^)?# aider chat started at ", head, re.MULTILINE))
-
-
-def _session_form(head: bytes) -> str:
-    """Return the format of a session: aloop or ouro.
-
-    Only ouro counts the tokens of each message, which an import of its sessions keeps.
-    """
-    if re.search(rb'^(?:imported:|  "imported":)\s', head, re.MULTILINE):
-        return "aloop"
-    return "ouro" if re.search(rb'^[ {-]*"?tokens"?: ', head, re.MULTILINE) else "aloop"
 
 
 def _database(path: Path | None) -> str | None:
@@ -117,6 +124,8 @@ def _from_lines(source: Source, lines: Sequence[dict[str, Any]]) -> str | None:
     if not lines:
         return None
     first = lines[0]
+    if _is_session(first):
+        return _session_form(first, _Shape(source.head))
     kind = first.get("type")
     if kind == "session_meta" or {"timestamp", "type", "payload"} <= first.keys():
         return "codex"
@@ -138,7 +147,7 @@ def _from_lines(source: Source, lines: Sequence[dict[str, Any]]) -> str | None:
         sibling = source.path.with_name("meta.json") if source.path else None
         if source.name == "messages.jsonl" and sibling and sibling.exists():
             return "mistral-vibe"
-    return _from_object(source, first.keys(), source.head)
+    return _from_object(source, set(first), _Shape(source.head))
 
 
 def _is_claude_code(line: dict[str, Any]) -> bool:
@@ -150,31 +159,75 @@ def _is_claude_code(line: dict[str, Any]) -> bool:
 
 def _from_keys(source: Source, head: bytes) -> str | None:
     """Recognize a document by the keys of its outermost objects."""
-    keys = _outer_keys(head.decode("utf-8", "replace"))
-    return _from_object(source, keys.keys(), head)
+    shape = _Shape(head)
+    if _is_session(shape.outer):
+        return _session_form(shape.outer, shape)
+    return _from_object(source, set(shape.outer), shape)
 
 
-def _outer_keys(head: str) -> dict[str, None]:
-    """Return the keys of the outermost object, or of all objects in a list.
+def _is_session(keys: Iterable[str]) -> bool:
+    """Return True for the keys, in their order, of a session of aloop or ouro.
 
-    ``head`` may be cut off anywhere.
+    The user may have added any other key, such as one by which another format is recognized.
     """
-    keys: dict[str, None] = {}
-    level, depth = 0, 0
-    for token in _TOKEN.finditer(head):
-        if token[0] in "{[":
-            depth += 1
-            if token[0] == "{" and not level:
-                level = depth
-        elif token[0] in "}]":
-            depth -= 1
-        elif token[2] and level == depth:
-            keys[token[1]] = None
-    return keys
+    found = tuple(keys)
+    if {"id", "system_messages", "messages"} <= set(found):
+        return True
+    return found[:3] == _OWN_FIRST and ("version" in found or "system_messages" in found)
 
 
-def _from_object(source: Source, found: Any, head: bytes) -> str | None:
-    keys = set(found)
+def _session_form(keys: Iterable[str], shape: _Shape) -> str:
+    """Return the format of a session: aloop or ouro.
+
+    Only ouro counts the tokens of each message. The user may have added such a key to a message of aloop.
+    """
+    is_own = not set(_OWN_KEYS).isdisjoint(keys)
+    return "aloop" if is_own or ("messages", "tokens") not in shape.places else "ouro"
+
+
+class _Shape:
+    """The keys at the start of a JSON text, each with its place.
+
+    The text of strings is not read.
+    """
+
+    def __init__(self, head: bytes) -> None:
+        self._head = head
+
+    @cached_property
+    def outer(self) -> list[str]:
+        """The keys of the outermost object, or of all objects in a list."""
+        return [place[0] for place in self.places if len(place) == 1]
+
+    @cached_property
+    def places(self) -> dict[tuple[str, ...], set[str]]:
+        """The keys, each after those of the objects around it.
+
+        Those named ``type`` have their values.
+        """
+        found: dict[tuple[str, ...], set[str]] = {}
+        around: list[str | None] = []
+        """The last key of each open object; None is that of a list."""
+        place: tuple[str, ...] = ()
+        for token in _TOKEN.finditer(self._head.decode("utf-8", "replace")):
+            if token[0] in "{[":
+                around.append("" if token[0] == "{" else None)
+                place = ()
+            elif token[0] in "}]":
+                del around[-1:]
+                place = ()
+            elif token[2] and around:
+                around[-1] = token[1]
+                place = tuple(key for key in around if key is not None) if len(around) <= _DEPTH else ()
+                if place:
+                    found.setdefault(place, set())
+            elif place[-1:] == ("type",):
+                found[place].add(token[1])
+                place = ()
+        return found
+
+
+def _from_object(source: Source, keys: set[str], shape: _Shape) -> str | None:
     # A first line that is longer than the head, such as a prompt with an image.
     if {"sessionId", "type"} <= keys and keys & {"uuid", "parentUuid"}:
         return "claude-code"
@@ -184,7 +237,7 @@ def _from_object(source: Source, found: Any, head: bytes) -> str | None:
         return "chatgpt"
     if "chat_messages" in keys:
         return "claude-ai"
-    if "conversations" in keys or ("conversation" in keys and b'"from"' in head):
+    if "conversations" in keys or ("conversation" in keys and ("conversation", "from") in shape.places):
         return "sharegpt"
     if {"sessionId", "projectHash"} <= keys:
         return "gemini-cli"
@@ -194,14 +247,13 @@ def _from_object(source: Source, found: Any, head: bytes) -> str | None:
         return "llm"
     if {"session", "items"} <= keys:
         return "codex"
-    if ("history" in keys or "role" in keys) and b'"parts"' in head and b'"role"' in head:
+    in_history = {("history", "role"), ("history", "parts")}
+    if {"role", "parts"} <= keys or ("history" in keys and in_history <= shape.places.keys()):
         return "gemini-cli"
-    if {"metadata", "messages"} <= keys and b"working_directory" in head:
+    if {"metadata", "messages"} <= keys and _is_of_vibe(shape):
         return "mistral-vibe"
     if {"agent", "sessionId", "messages"} <= keys or source.name == "api_conversation_history.json":
         return "cline"
-    if {"id", "system_messages", "messages"} <= keys:
-        return _session_form(head)
     if {"store_format", "generation", "session_id"} <= keys:
         return "mistral-vibe"
     if any(companion <= keys for companion in _COMPANIONS):
@@ -209,6 +261,26 @@ def _from_object(source: Source, found: Any, head: bytes) -> str | None:
     if {"role", "content", "ts"} <= keys:
         return "cline"
     if "messages" in keys or "chosen_messages" in keys or {"role", "content"} <= keys or "chosen" in keys:
-        is_anthropic = ("system" in keys and "messages" in keys) or _ANTHROPIC_BLOCKS.search(head)
-        return "anthropic" if is_anthropic else "openai"
+        return "anthropic" if {"system", "messages"} <= keys or _has_anthropic_blocks(shape) else "openai"
     return None
+
+
+def _is_of_vibe(shape: _Shape) -> bool:
+    """Return True if the metadata of a document name its folder.
+
+    aloop exports metadata, too.
+    """
+    if ("metadata", METADATA) in shape.places:
+        return False
+    return any(place[0] == "metadata" and place[-1] == "working_directory" for place in shape.places)
+
+
+def _has_anthropic_blocks(shape: _Shape) -> bool:
+    """Return True for blocks of messages, or tools, in the shape of Anthropic.
+
+    The input of a call is any JSON, and so is the schema of a tool.
+    """
+    if ("tools", "input_schema") in shape.places:
+        return True
+    blocks = (found for place, found in shape.places.items() if place[-2:] == ("content", "type"))
+    return any(not _ANTHROPIC_BLOCKS.isdisjoint(found) for found in blocks)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -40,6 +41,28 @@ def read(source: Source) -> Iterator[Imported]:
     openai.add_messages(builder, objects(document.get("messages")), imported.model)
     if not builder.is_empty:
         yield builder.build()
+
+
+def counts_tokens(head: bytes) -> bool:
+    """Return True if a message in the first part of a file has a count of its tokens.
+
+    The texts of messages are not read, and nothing that comes after an error or after the end of ``head``.
+    """
+    keys: list[str | None] = []
+    """The key of each open mapping whose value is read, "" before a key; None is that of a list."""
+    with suppress(yaml.YAMLError):
+        for event in yaml.parse(head.decode("utf-8", "replace"), _LOADER):
+            if isinstance(event, yaml.CollectionStartEvent):
+                keys.append("" if isinstance(event, yaml.MappingStartEvent) else None)
+                continue
+            if isinstance(event, yaml.CollectionEndEvent):
+                keys.pop()
+            if keys and keys[-1] is not None and isinstance(event, yaml.NodeEvent | yaml.CollectionEndEvent):
+                # A key and a value, in turn.
+                keys[-1] = "" if keys[-1] else getattr(event, "value", "") or " "
+                if keys == ["messages", None, "tokens"]:
+                    return True
+    return False
 
 
 def _local(value: object) -> datetime | None:
