@@ -6,12 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from aloop.export.json import METADATA
 from aloop.importers.blocks import add_answer_blocks, add_user_content, content_text, usage_of
 from aloop.importers.draft import Builder
 from aloop.importers.imported import Imported
 from aloop.importers.plain.fields import keep_fields, lose_fields
-from aloop.importers.plain.openai import AROUND, new_builder, without_origin
+from aloop.importers.plain.openai import AROUND, new_builder, source_of, without_origin
 from aloop.importers.source import Source
 from aloop.importers.values import mapping, moment, objects, text
 
@@ -30,10 +29,9 @@ def read(source: Source) -> Iterator[Imported]:
 
 def build(path: Path | None, messages: Sequence[Mapping[str, Any]], around: Mapping[str, Any]) -> Imported:
     """Return a conversation; ``around`` is the request with the list."""
-    builder = new_builder(TOOL, text(around.get("id")), messages, path)
+    builder = new_builder(TOOL, text(around.get("id")), messages, path, source_of(around))
     builder.imported.model = text(around.get("model")) or None
     builder.imported.title = text(around.get("title"))
-    builder.imported.exported_from = text(mapping(around.get("metadata")).get(METADATA))
     if system := content_text(builder, around.get("system")):
         builder.system(system).skip = False
     add_messages(builder, messages, builder.imported.model)

@@ -55,14 +55,18 @@ def _conversations(value: object) -> Iterator[tuple[str, list[dict[str, Any]]]]:
 
 def build(path: Path | None, messages: Sequence[Mapping[str, Any]], around: Mapping[str, Any]) -> Imported:
     """Return a conversation; ``around`` is the object with the list."""
-    builder = new_builder(TOOL, text(around.get("id")), messages, path)
+    builder = new_builder(TOOL, text(around.get("id")), messages, path, source_of(around))
     builder.imported.model = text(around.get("model")) or None
     builder.imported.title = text(around.get("title"))
-    builder.imported.exported_from = text(mapping(around.get("metadata")).get(METADATA))
     builder.imported.created_at = moment(around.get("created") or around.get("created_at"))
     add_messages(builder, messages, builder.imported.model)
     lose_fields(builder, without_origin(around), AROUND.union(_LISTS, ("created", "created_at")))
     return builder.build()
+
+
+def source_of(document: Mapping[str, Any]) -> str:
+    """Return the ID of the session that a document is an export of, or an empty text."""
+    return text(mapping(document.get("metadata")).get(METADATA))
 
 
 def without_origin(document: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -72,14 +76,29 @@ def without_origin(document: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**document, "metadata": rest} if metadata else document
 
 
-def new_builder(tool: str, own_id: str, messages: Sequence[Mapping[str, Any]], path: Path | None) -> Builder:
-    """Return a builder; the ID is ``own_id``, or else made of ``messages``."""
-    builder = Builder(tool, own_id or next(_made_ids(messages), ""), path)
+def new_builder(
+    tool: str, own_id: str, messages: Sequence[Mapping[str, Any]], path: Path | None, source: str = ""
+) -> Builder:
+    """Return a builder; the ID is ``own_id``, or else made of ``messages``.
+
+    An export without an ID gets the one of its ``source``, since other sessions, such as forks, may start the same.
+    """
+    builder = Builder(tool, own_id or source or next(_made_ids(messages), ""), path)
+    builder.imported.exported_from = source
     if not own_id:
-        builder.imported.other_ids = lambda: islice(_made_ids(messages), 1, None)
+        if source:
+            builder.imported.other_ids = lambda: _ids_of_export(source, messages)
+        else:
+            builder.imported.other_ids = lambda: islice(_made_ids(messages), 1, None)
         if len(messages) > 1:
             builder.imported.single_id = lambda: next(_made_ids(messages[:1]))
     return builder
+
+
+def _ids_of_export(source: str, messages: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield the other IDs of an export, the last of which earlier versions made."""
+    yield from (f"{source}:{made}" for made in _made_ids(messages))
+    yield from _made_ids(messages)
 
 
 def _made_ids(messages: Sequence[Mapping[str, Any]]) -> Iterator[str]:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from aloop.export.document import render
 from aloop.importers.imported import Imported
 from aloop.importers.run import Scan, Selection
 from aloop.importers.storing.store import ImportStore, Outcome
 from aloop.importers.transcript import session_id_of
 from aloop.llm.message_types import LLMMessage
 from aloop.memory import MemoryManager, SessionLibrary
+from tests.importers.test_round_trip import session_of
 
 AUTHORS = ("user", "assistant") * 9
 FIRST, SECOND = ["Hello.", "Hi!", "One"], ["Hello.", "Hi!", "Two", "2"]
@@ -85,3 +88,51 @@ def test_dry_run_counts_a_list_that_grows_from_one_message_once(sessions_dir: Pa
     store = ImportStore(sessions_dir, dry=True)
     outcomes = [store.put(each) for each in lists(tmp_path / "a.jsonl", FIRST[:1], FIRST, SECOND)]
     assert [outcome.action for outcome in outcomes] == ["imported", "updated", "imported"]
+
+
+TALK = (LLMMessage("user", "Hello."), LLMMessage("assistant", "Hi!"), LLMMessage("user", "Two"))
+SOURCE = session_of(TALK)
+FORK = replace(SOURCE, id="b1b2c3d4-5678-40ab-8def-1234567890ab", forked_from=SOURCE.id)
+
+
+def put_document(sessions_dir: Path, text: str) -> Outcome:
+    path = sessions_dir.parents[1] / "export.json"
+    path.write_text(text)
+    [imported] = Scan(Selection()).read([path])
+    return ImportStore(sessions_dir).put(imported)
+
+
+def put_export(sessions_dir: Path, form: str, count: int, fork: int = 0) -> Outcome:
+    """Import an export of the first messages of the session, or of its fork."""
+    session = replace(FORK, messages=TALK[:fork]) if fork else replace(SOURCE, messages=TALK[:count])
+    return put_document(sessions_dir, render(session, form))
+
+
+@pytest.mark.parametrize("form", ["openai", "anthropic"])
+@pytest.mark.parametrize("fork", [2, 3])
+async def test_exports_of_a_session_and_its_fork_are_two_sessions(form: str, fork: int, sessions_dir: Path) -> None:
+    for action in ("imported", "unchanged"):
+        one, two = (put_export(sessions_dir, form, 2), put_export(sessions_dir, form, 0, fork))
+        assert (one.action, two.action, one.session_id != two.session_id) == (action, action, True)
+    grown = put_export(sessions_dir, form, 3)
+    assert (grown.action, grown.session_id) == ("updated", one.session_id)
+    # Each change of the first messages is another conversation, which is found again, too.
+    changed = (replace(TALK[0], content="Good morning."), *TALK[1:])
+    texts = [render(replace(each, messages=changed), form) for each in (SOURCE, FORK)]
+    made = [put_document(sessions_dir, text) for text in (*texts, *texts)]
+    assert [each.action for each in made] == ["imported", "imported", "unchanged", "unchanged"]
+    assert len(await SessionLibrary(sessions_dir).list_titles()) == 4
+
+
+@pytest.mark.parametrize("form", ["openai", "anthropic"])
+async def test_export_that_an_earlier_version_has_imported_is_found_by_its_made_id(
+    form: str, sessions_dir: Path
+) -> None:
+    # Earlier versions made the same ID as for a list that names no session.
+    value = json.loads(render(replace(SOURCE, messages=TALK[:2]), form))
+    del value["metadata"]
+    old = put_document(sessions_dir, json.dumps(value))
+    for count, action in ((2, "unchanged"), (3, "updated"), (3, "unchanged")):
+        found = put_export(sessions_dir, form, count)
+        assert (found.action, found.session_id) == (action, old.session_id)
+    assert len(await SessionLibrary(sessions_dir).list_titles()) == 1
