@@ -33,7 +33,7 @@ _EXACT = 2**53
 def count_same(kept: Sequence[LLMMessage], fresh: Sequence[LLMMessage]) -> int:
     """Return how many messages are the same at the start of both."""
     pairs = enumerate(zip(kept, fresh, strict=False))
-    return next((number for number, (old, new) in pairs if not _is_same(old, new)), min(len(kept), len(fresh)))
+    return next((number for number, (old, new) in pairs if not is_same(old, new)), min(len(kept), len(fresh)))
 
 
 def with_progress(kept: Sequence[LLMMessage], fresh: Sequence[LLMMessage], common: int) -> tuple[LLMMessage, ...]:
@@ -44,14 +44,14 @@ def with_progress(kept: Sequence[LLMMessage], fresh: Sequence[LLMMessage], commo
     """
     found = [
         _with_notes_of(old, new)
-        if number == common and _has_grown(old, new, kept[number + 1 :])
+        if number == common and has_grown(old, new, kept[number + 1 :])
         else _with_skip_of(new, old)
         for number, (old, new) in enumerate(zip(kept, fresh, strict=False))
     ]
     return (*found, *kept[len(found) :])
 
 
-def _has_grown(old: LLMMessage, new: LLMMessage, after: Sequence[LLMMessage]) -> bool:
+def has_grown(old: LLMMessage, new: LLMMessage, after: Sequence[LLMMessage]) -> bool:
     """Return True for a last answer that has more parts in ``new``.
 
     ``after`` are the messages after ``old``.
@@ -72,7 +72,7 @@ def _with_notes_of(old: LLMMessage, new: LLMMessage) -> LLMMessage:
 
 def _with_skip_of(new: LLMMessage, old: LLMMessage) -> LLMMessage:
     # A moved summary is skipped in any case.
-    is_other = new.skip is not old.skip and _is_same(old, new) and old.role != "system" and not old.summary
+    is_other = new.skip is not old.skip and is_same(old, new) and old.role != "system" and not old.summary
     return replace(old, skip=new.skip) if is_other else old
 
 
@@ -90,13 +90,13 @@ def in_stored_order(kept: Sequence[LLMMessage], fresh: Sequence[LLMMessage]) -> 
     while place < min(len(kept), len(ordered) + len(moved)):
         old = kept[place]
         new = ordered[place] if place < len(ordered) else None
-        if new and (_is_same(old, new) or _has_grown(old, new, kept[place + 1 :])):
+        if new and (is_same(old, new) or has_grown(old, new, kept[place + 1 :])):
             place += 1
         elif found := _place_of_result(old, ordered, place):
             ordered.insert(place, ordered.pop(found))
         elif new and new.summary:
             moved.append(replace(ordered.pop(place), skip=True))
-        elif moved and old.summary and _is_same(old, moved[0]):
+        elif moved and old.summary and is_same(old, moved[0]):
             ordered.insert(place, moved.pop(0))
             place += 1
         elif asides := _asides_before(old, ordered, place):
@@ -115,7 +115,7 @@ def _place_of_result(old: LLMMessage, fresh: Sequence[LLMMessage], start: int) -
     for place in range(start, len(fresh)):
         if fresh[place].role != "tool":
             break
-        if _is_same(old, fresh[place]):
+        if is_same(old, fresh[place]):
             return place
     return 0
 
@@ -126,7 +126,7 @@ def _asides_before(old: LLMMessage, fresh: Sequence[LLMMessage], start: int) -> 
     It is 0 if ``old`` does not follow them.
     """
     for place in range(start, len(fresh)):
-        if _is_same(old, fresh[place]):
+        if is_same(old, fresh[place]):
             return place - start
         if not _is_aside(fresh[place]):
             break
@@ -184,7 +184,8 @@ def is_placeholder(message: LLMMessage) -> bool:
     return message.role == "tool" and message.content == UNANSWERED
 
 
-def _is_same(kept: LLMMessage, fresh: LLMMessage) -> bool:
+def is_same(kept: LLMMessage, fresh: LLMMessage) -> bool:
+    """Return True for a message and its copy, which formats and versions change."""
     if is_placeholder(kept) and (kept.role, kept.tool_call_id) == (fresh.role, fresh.tool_call_id):
         return True  # the result has come since
     # Not the mark of a failure, which earlier versions did not read from all tools.

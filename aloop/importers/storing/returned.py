@@ -19,8 +19,10 @@ from aloop.importers.formats import FORMATS
 from aloop.importers.imported import Imported
 from aloop.importers.source import Source
 from aloop.importers.storing.compare import COMPARED, count_same, is_placeholder
+from aloop.importers.storing.earlier import before_marks, before_undo, ends_in
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.session import Session
+from aloop.memory.session_folder.undo import UndoneTurn
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +38,46 @@ class Comparison:
     gained: tuple[LLMMessage, ...]
     is_behind: bool
     results: dict[str | None, LLMMessage]
+    is_undone: bool = False
 
 
-def compare(session: Session, tool: str, fresh: Sequence[LLMMessage]) -> Comparison:
-    """Compare a session with the messages of its export for ``tool``."""
+def compare(session: Session, tool: str, fresh: Sequence[LLMMessage], undone: Sequence[UndoneTurn] = ()) -> Comparison:
+    """Compare a session with the messages of its export for ``tool``.
+
+    The export may be from before the session was changed here, or turns were ``undone``.
+    """
+    found = _compare(session, tool, fresh)
+    if not found.gained:
+        return found
+    is_continued = found.common and not found.is_behind
+    for earlier in before_marks(session):
+        other = _compare(earlier, tool, fresh)
+        if not other.gained or (other.common and not other.is_behind and not is_continued):
+            return other
+    if any(not _compare(earlier, tool, fresh).gained for earlier in before_undo(session, undone)):
+        return replace(found, gained=(), results={}, is_undone=True)
+    if is_continued:
+        return found
+    compared = [replace(each, is_error=False) for each in fresh if _is_compared(each)]
+    return replace(found, gained=()) if ends_in(session.messages, _known(session, tool), compared) else found
+
+
+def _known(session: Session, tool: str) -> list[LLMMessage]:
+    """Return the messages that a new export has, with the marks of long results."""
     shortened = [each for each in session.messages if each.output_file]
     by_id = {each.tool_call_id: each.output_file for each in shortened}
     # Where a format has no IDs. One of both exports may have the whole result, the other its beginning and end.
     by_start = {_start(each): each.output_file for each in shortened}
-    known = [
+    return [
         # Some formats have no mark for a failure, and programs add what they do not show.
         replace(each, is_error=False, output_file=by_id.get(each.tool_call_id) or by_start.get(_start(each)))
         for each in _exported_again(session, tool)
         if _is_compared(each)
     ]
+
+
+def _compare(session: Session, tool: str, fresh: Sequence[LLMMessage]) -> Comparison:
+    known = _known(session, tool)
     places = [place for place, each in enumerate(fresh) if _is_compared(each)]
     compared = [replace(fresh[place], is_error=False) for place in places]
     common = count_same(known, compared)

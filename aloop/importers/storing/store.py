@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from aloop.errors import SHORT_ID, SessionBusy, SessionError, SessionNotFound
+from aloop.errors import SHORT_ID, SessionBusy, SessionError, SessionFileError, SessionNotFound
 from aloop.formatting import quantity
 from aloop.importers.formats import FORMATS
 from aloop.importers.imported import Imported, Outline
@@ -24,6 +24,7 @@ from aloop.importers.storing.compare import (
     untouched_count,
     with_progress,
 )
+from aloop.importers.storing.earlier import before_marks, before_undo, ends_in
 from aloop.importers.storing.sizes import SizeLimit, is_long
 from aloop.importers.transcript import (
     as_transcript,
@@ -41,6 +42,7 @@ from aloop.memory.session import Session
 from aloop.memory.session_folder.media import copy_media
 from aloop.memory.session_folder.outputs import brief, copy_output, keep_output, make_own_folder
 from aloop.memory.session_folder.session_file import ConcurrentChange, SessionFile
+from aloop.memory.session_folder.undo import UndoneTurn, undone_turns
 from aloop.memory.sessions_dir.folders import date_folder, folder_names, remove_unused
 from aloop.memory.sessions_dir.location import resolve_sessions_dir
 from aloop.memory.sessions_dir.preview import read_header
@@ -50,6 +52,7 @@ Action = Literal[
     "imported", "updated", "unchanged", "exported", "continued", "in trash", "in use", "unreadable", "too large"
 ]
 
+_UNDONE = "you removed the messages that it has more with /undo here"
 _DIGITS = 10
 """Bytes of the number of messages in the header, and of quotes around the digest, at most."""
 
@@ -215,7 +218,7 @@ class ImportStore:
                 if not is_new:
                     return self._update(session_id, imported)
         there = "elsewhere" if imported.session else f"in {FORMATS[imported.tool].label}"
-        reason = f"it was continued both {there} and as {source[:SHORT_ID]}, which stays as it is"
+        reason = f"its messages {there} differ from those of {source[:SHORT_ID]}, which stays as it is"
         return Outcome("imported", session_id, len(imported.messages), reason if source else "")
 
     def _put_beside(self, source: str, imported: Imported) -> Outcome:
@@ -248,7 +251,10 @@ class ImportStore:
         from aloop.importers.storing.returned import compare  # loads all exports
 
         folder, stored = opened
-        found = compare(stored.session, imported.tool, as_transcript(imported.messages))
+        undone = self._undone_turns(folder)
+        found = compare(stored.session, imported.tool, as_transcript(imported.messages), undone)
+        if found.is_undone:
+            return Outcome("continued", source, reason=_UNDONE)
         if found.gained and (found.is_behind or not found.common):
             return None
         if not found.gained and not found.results:
@@ -313,6 +319,8 @@ class ImportStore:
         if common == len(fresh) and not any(has_come):
             return self._restore_files(folder, session_id, imported)
         if imported.session:
+            if older := self._skip_older(folder, stored.session, imported.session):
+                return older
             # One that has exactly the first messages of the original loses nothing by the others.
             if kept != fresh[: len(kept)]:
                 return self._put_beside(session_id, imported)
@@ -339,6 +347,27 @@ class ImportStore:
         if not self._append(folder, stored, imported, newer, added, is_copy=True):
             return Outcome("in use", session_id)
         return updated
+
+    def _skip_older(self, folder: Path, session: Session, copied: Session) -> Outcome | None:
+        """Return the outcome for a copy of a session that has nothing new, else None."""
+        kept, fresh = session.messages, copied.messages
+        size = len(fresh)
+        nothing_new = Outcome("exported", session.id, reason="an older copy of this session, with nothing new")
+        if any(count_same(earlier.messages, fresh) == size for earlier in before_marks(session)):
+            return nothing_new
+        undone = before_undo(session, self._undone_turns(folder))
+        if any(count_same(earlier.messages, fresh) == size for earlier in undone):
+            return Outcome("continued", session.id, reason=_UNDONE)
+        is_longer = kept == fresh[: len(kept)]
+        is_later = copied.updated_at > session.updated_at
+        return nothing_new if not is_longer and not is_later and ends_in(kept, kept, fresh) else None
+
+    def _undone_turns(self, folder: Path) -> list[UndoneTurn]:
+        """Return the turns that /redo can restore, last undone first."""
+        found: list[UndoneTurn] = []
+        with contextlib.suppress(OSError, SessionFileError):  # /redo names the file
+            found.extend(undone_turns(self.backend.fs, folder))
+        return found
 
     def _append(
         self,

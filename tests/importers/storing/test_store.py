@@ -278,7 +278,7 @@ async def test_own_session_that_has_grown_and_was_changed_here_becomes_a_linked_
     here = await texts_of(first.session_id)
     beside = await grow("Two")
     assert beside.action == "imported"
-    assert f"as {first.session_id[:8]}, which stays as it is" in beside.reason
+    assert f"from those of {first.session_id[:8]}, which stays as it is" in beside.reason
     assert (await SessionLibrary(sessions_dir).load(beside.session_id)).forked_from == first.session_id
     again = await grow("Three")
     assert (again.action, again.session_id) == ("updated", beside.session_id)
