@@ -19,11 +19,12 @@ MISSING_OUTPUTS = "the complete text of results whose file is missing or altered
 class Document:
     """A text in pieces, which are encoded one by one: base64 can be large.
 
-    ``left_out`` counts what the session has and the document has not.
+    ``left_out`` counts what the session has and the document has not. ``is_empty`` is True if that is every message.
     """
 
     pieces: tuple[str, ...]
     left_out: Counter[str] = field(default_factory=Counter)
+    is_empty: bool = False
 
     @property
     def text(self) -> str:
@@ -32,7 +33,8 @@ class Document:
     @property
     def losses(self) -> str:
         """A sentence about what was left out, or an empty text."""
-        return left_out_text(self.left_out)
+        empty = "No message of this session can be sent, so the export has no conversation." if self.is_empty else ""
+        return " ".join(filter(None, (left_out_text(self.left_out), empty)))
 
 
 def left_out_text(left_out: Counter[str]) -> str:

@@ -52,6 +52,11 @@ class Transcript:
     entries: tuple[Entry, ...]
     left_out: Counter[str] = field(default_factory=Counter)
 
+    @property
+    def is_empty(self) -> bool:
+        """True if there is nothing but system messages."""
+        return all(entry.message.role == "system" for entry in self.entries)
+
 
 def transcript(session: Session, *, with_system: bool = False, longest: int | None = None) -> Transcript:
     """Return the messages of a session as a valid transcript, with rising times.

@@ -274,6 +274,11 @@ def _summarize(
         print_note(f"{would}, because a session has no place for them: {listed(lost)}.")
     for problem in unreadable(scan):
         print_note(f"Skipped: {problem}.")
+    if scan.empty and done and not all(map(_is_tool, options.what)):  # tools often leave files without messages
+        has_have = "has" if len(scan.empty) == 1 else "have"
+        print_note(
+            f"{quantity(len(scan.empty), 'file')} {has_have} no messages: {next(iter(scan.empty))}{_more(scan.empty)}."
+        )
     if scan.empty and not done:
         name, form = next(iter(scan.empty.items()))
         label = FORMATS[form].label

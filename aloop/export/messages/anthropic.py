@@ -31,7 +31,8 @@ def to_anthropic(session: Session) -> Document:
     record: dict[str, Any] = {"model": session.model} if session.model else {}
     record |= {"system": "\n\n".join(filter(None, system))} if any(system) else {}
     text = json_document(record | {"messages": messages, "metadata": {METADATA: session.id}})
-    return Document((text,), found.left_out + count_named((entry.message for entry in found.entries), _is_shown))
+    left_out = found.left_out + count_named((entry.message for entry in found.entries), _is_shown)
+    return Document((text,), left_out, found.is_empty)
 
 
 def _blocks(entry: Entry) -> list[dict[str, Any]]:

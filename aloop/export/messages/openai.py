@@ -21,7 +21,7 @@ def to_openai(session: Session) -> Document:
     record: dict[str, Any] = {"model": session.model} if session.model else {}
     text = json_document(record | {"messages": messages, "metadata": {METADATA: session.id}})
     left_out = found.left_out + count_named(sent, _is_shown) + count_failures(sent)
-    return Document((text,), left_out)
+    return Document((text,), left_out, found.is_empty)
 
 
 def _record(message: LLMMessage) -> dict[str, Any]:

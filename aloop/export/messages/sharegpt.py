@@ -25,6 +25,7 @@ def to_sharegpt(session: Session) -> Document:
     return Document(
         (json_document([{"id": session.id, "conversations": turns}]),),
         found.left_out + count_named(sent, never) + count_failures(sent),
+        found.is_empty,
     )
 
 

@@ -207,6 +207,19 @@ def test_losses_are_printed_only_after_success(
     assert "Left out: skipped messages (1)." in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("form", ["openai", "anthropic", "sharegpt"])
+def test_export_without_a_message_to_send_is_noted(
+    sessions_dir: Path, capsys: pytest.CaptureFixture[str], form: str
+) -> None:
+    path = save(sessions_dir, FIRST)
+    assert run(sessions_dir, "a1b2", "--to", form) == 0
+    note = "No message of this session can be sent, so the export has no conversation."
+    assert note not in capsys.readouterr().err
+    path.write_text(path.read_text().replace("\n    content:", "\n    skip: true\n    content:"))
+    assert run(sessions_dir, "a1b2", "--to", form) == 0
+    assert f"Left out: skipped messages (4). {note}\n" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(errno.ENOSPC, "No space left on device")])
 def test_export_of_all_that_is_stopped_counts_the_files_that_are_written(
     error: BaseException,

@@ -658,6 +658,18 @@ def test_session_id_selects_one_conversation_and_fails_if_there_is_none(
     assert "No conversation has the ID 3. The start of an ID here has at least 4" in capsys.readouterr().err
 
 
+def test_files_without_messages_are_counted_beside_others(capsys: pytest.CaptureFixture[str]) -> None:
+    chat(Path("talk.json"))
+    Path("empty.json").write_text(json.dumps({"system": "Be brief.", "messages": []}))
+    assert run("talk.json", "empty.json") == 0
+    assert "1 file has no messages: empty.json.\n" in capsys.readouterr().err
+    Path("list.json").write_text(json.dumps([{"conversations": []}]))
+    assert run("talk.json", "empty.json", "list.json") == 0
+    assert "2 files have no messages: empty.json and 1 more.\n" in capsys.readouterr().err
+    assert run("talk.json") == 0
+    assert "no messages" not in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "expected"),
     [
