@@ -26,15 +26,6 @@ _DEPTH = 8
 """Keys inside more objects and lists than this have no place."""
 _OWN_FIRST = ("id", "created_at", "updated_at")
 """The first keys of a JSON export of aloop. Keys that the user added to the header come after them."""
-_OWN_KEYS = ("version", "imported", "forked_from", "system_digest", "tools_digest")
-"""Keys in the header of a session that only aloop writes."""
-_OWN_HEADER = re.compile(
-    rb"\A# yaml-language-server: \$schema=[^\n]*\.session\.schema\.json\s"
-    rb"|^(?:" + "|".join(_OWN_KEYS).encode() + rb"):\s"
-    # ouro writes no time zone.
-    rb"""|^(?:created|updated)_at: *["']?[0-9-]{10}[T ][0-9:.]{5,16}(?:Z|[+-][0-9:]{4,6})["']?\s""",
-    re.MULTILINE,
-)
 _COMPANIONS = (
     {"messageID", "sessionID"},  # a part of opencode
     {"sessionID", "role"},
@@ -74,7 +65,7 @@ def recognize(source: Source) -> str | None:
     if head[:1] in (b"{", b"["):
         return _from_lines(source, _first_lines(head)) or _from_keys(source, head)
     if re.search(rb"^id: ", head, re.MULTILINE) and re.search(rb"^(?:system_)?messages:", head, re.MULTILINE):
-        is_own = _OWN_HEADER.search(head) or b"tokens" not in head
+        is_own = ouro.is_own(head) or b"tokens" not in head
         return "aloop" if is_own or not ouro.counts_tokens(head) else "ouro"
     return None
 
@@ -181,7 +172,7 @@ def _session_form(keys: Iterable[str], shape: _Shape) -> str:
 
     Only ouro counts the tokens of each message. The user may have added such a key to a message of aloop.
     """
-    is_own = not set(_OWN_KEYS).isdisjoint(keys)
+    is_own = not ouro.OWN_KEYS.isdisjoint(keys)
     return "aloop" if is_own or ("messages", "tokens") not in shape.places else "ouro"
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from aloop.export.document import render
 from aloop.importers.detect import recognize
+from aloop.importers.run import Scan, Selection
 from aloop.importers.source import HEAD, Source
 from aloop.importers.storing.store import ImportStore
 from aloop.llm.json_values import JsonObject
@@ -114,6 +115,20 @@ def test_session_with_a_quoted_count_is_imported_as_it_is(tmp_path: Path) -> Non
     stored = store.backend.open(session_id).session
     assert (session_id, stored.path.read_bytes()) == (_ID, path.read_bytes())
     assert (stored.path.parent / "outputs/0001-look.txt").read_text() == long
+
+
+@pytest.mark.parametrize("form", ["yaml", "json"])
+def test_session_with_a_typing_error_is_reported_and_not_read_as_another_one(tmp_path: Path, form: str) -> None:
+    session = session_of(LLMMessage("user", "Hi"), LLMMessage("assistant", "Ho"))
+    text = dump_session(session).decode() if form == "yaml" else render(session, "json")
+    path = tmp_path / "session.yaml"
+    path.write_text(text.replace("user", "usr"))
+    assert recognize(Source(path)) == "aloop"
+    scan = Scan(Selection())
+    assert list(scan.read([path])) == []
+    [problem] = scan.problems
+    assert problem.startswith(f"{path}:")
+    assert "usr" in problem
 
 
 @pytest.mark.parametrize("form", ["openai", "anthropic"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
@@ -12,6 +13,7 @@ import yaml
 
 from aloop.importers.draft import Builder
 from aloop.importers.imported import Imported
+from aloop.importers.json_decoder import decode
 from aloop.importers.plain import openai
 from aloop.importers.source import Source
 from aloop.importers.values import mapping, objects, text
@@ -20,6 +22,15 @@ TOOL = "ouro"
 NOT_YAML = "files that are not YAML"
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MAX_VALUES = 2_000_000
+OWN_KEYS = frozenset({"version", "imported", "forked_from", "system_digest", "tools_digest"})
+"""Keys in the header of a session that only aloop writes."""
+_OWN_HEADER = re.compile(
+    rb"\A# yaml-language-server: \$schema=[^\n]*\.session\.schema\.json\s"
+    rb"|^(?:" + "|".join(sorted(OWN_KEYS)).encode() + rb"):\s"
+    # ouro writes no time zone.
+    rb"""|^(?:created|updated)_at: *["']?[0-9-]{10}[T ][0-9:.]{5,16}(?:Z|[+-][0-9:]{4,6})["']?\s""",
+    re.MULTILINE,
+)
 
 
 def read(source: Source) -> Iterator[Imported]:
@@ -41,6 +52,19 @@ def read(source: Source) -> Iterator[Imported]:
     openai.add_messages(builder, objects(document.get("messages")), imported.model)
     if not builder.is_empty:
         yield builder.build()
+
+
+def is_own(data: bytes) -> bool:
+    """Return True if the header of a session file has what only aloop writes.
+
+    For JSON, ``data`` is the whole file.
+    """
+    if not data.lstrip().startswith(b"{"):
+        return bool(_OWN_HEADER.search(data))
+    try:
+        return not OWN_KEYS.isdisjoint(mapping(decode(data, strict=False)))
+    except (ValueError, RecursionError):
+        return False
 
 
 def counts_tokens(head: bytes) -> bool:

@@ -41,6 +41,8 @@ def read(source: Source) -> Iterator[Imported]:
     try:
         session = load_session(data, source.path or Path("standard input"))
     except SessionFileError:
+        if ouro.is_own(data):
+            raise  # as another conversation, it would lose its ID and long results because of a typing error
         # Of the same shape, but with what session files may not have, such as anchors.
         found = list(ouro.read(source))
         if source.problems.pop(ouro.NOT_YAML, 0):
