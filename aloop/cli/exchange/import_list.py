@@ -73,7 +73,10 @@ def _advice(rows: Sequence[_Row], *, everywhere: bool) -> str:
     if not tools:
         return "There is nothing new to import."
     flag = " --all" if everywhere and set(tools) & set(PROJECT_TOOLS) else ""
-    return f"Run `aloop import {' '.join(tools)}{flag}` to import what is new."
+    command = f"aloop import {' '.join(tools)}{flag}"
+    if everywhere:
+        return f"New sessions were not counted. Run `{command}` to import them; --dry-run lists them first."
+    return f"Run `{command}` to import what is new."
 
 
 def _line(row: _Row) -> str:

@@ -146,7 +146,8 @@ async def _print_hits(options: SessionsOptions, library: SessionLibrary, bar: Pr
         session = sessions_dir, hit.session.id
         if options.as_json:
             project = {"project": project_of(sessions_dir)} if sessions_dir else {}
-            _print_records([hit_record(hit) | project])
+            folder = {"sessions_dir": sessions_dir or library.sessions_dir}
+            _print_records([hit_record(hit) | folder | project])
         else:
             _print_hit(hit, sessions_dir, begins=session != last)
         sys.stdout.flush()

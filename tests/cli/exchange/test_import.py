@@ -266,7 +266,8 @@ def test_sessions_of_other_folders_are_listed_and_offered_with_all(
     assert run("--all") == 0
     out, err = capsys.readouterr()
     assert [line.split()[0] for line in out.splitlines()] == ["claude-code"]
-    assert err == "Run `aloop import claude-code --all` to import what is new.\n"
+    command = "`aloop import claude-code --all`"
+    assert err == f"New sessions were not counted. Run {command} to import them; --dry-run lists them first.\n"
     assert run("--all", "--json") == 0
     assert json.loads(capsys.readouterr().out.splitlines()[0])["files"] == 1
 

@@ -280,7 +280,7 @@ def test_search_as_json_prints_a_match_per_line(sessions_dir: Path, capsys: pyte
     assert find(sessions_dir, "it", as_json=True) == 0
     [record] = map(json.loads, capsys.readouterr().out.splitlines())
     assert (record["id"], record["message"], record["role"], record["context"]) == (FIRST, 4, "assistant", "It is 4.")
-    assert record["marks"] == [[0, 2]]
+    assert (record["marks"], record["sessions_dir"]) == ([[0, 2]], str(sessions_dir))
     assert (record["title"], record["problem"]) == ("What is 2+2?", None)
 
 

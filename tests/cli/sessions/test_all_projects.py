@@ -38,6 +38,7 @@ def test_json_records_have_the_project(projects: list[Path], capsys: pytest.Capt
     records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert {record["project"] for record in records[:2]} == set(map(str, projects))
     assert {record["project"] for record in records[2:]} == set(map(str, projects))
+    assert {Path(record["sessions_dir"]).parents[1] for record in records[2:]} == set(projects)
 
 
 def test_search_shows_the_project_of_each_session(projects: list[Path], capsys: pytest.CaptureFixture[str]) -> None:
