@@ -20,6 +20,11 @@ from aloop.memory.session_folder.undo import UndoneTurn, base_of
 def before_marks(session: Session) -> Iterator[Session]:
     """Yield the session as it was before its last summaries, and before skips."""
     yield from _before_summaries(session)
+    yield from before_skips(session)
+
+
+def before_skips(session: Session) -> Iterator[Session]:
+    """Yield the session with all its messages, if some are skipped."""
     sent = tuple(replace(each, skip=False) for each in all_sent(session.messages))
     if sent != session.messages:
         everything = replace(session, messages=sent)

@@ -6,7 +6,7 @@ no difference.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from aloop.importers.formats import FORMATS
 from aloop.importers.imported import Imported
 from aloop.importers.source import Source
 from aloop.importers.storing.compare import COMPARED, count_same, is_placeholder
-from aloop.importers.storing.earlier import before_marks, before_undo, ends_in
+from aloop.importers.storing.earlier import before_marks, before_skips, before_undo, ends_in
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.session import Session
 from aloop.memory.session_folder.undo import UndoneTurn
@@ -31,7 +31,8 @@ class Comparison:
 
     ``common`` is the number of sent messages at the start that both have. ``gained`` are those after them that only the
     export has; ``is_behind`` is True if the session has others there. A new summary of messages that the session still
-    has is the first of them, and skipped. ``results`` have come since, by the ID of their call.
+    has is the first of them, and skipped. ``results`` have come since, by the ID of their call. ``is_undone`` is True
+    if the export only has turns more that were undone here, and ``restores`` if it was continued after such turns.
     """
 
     common: int
@@ -39,6 +40,7 @@ class Comparison:
     is_behind: bool
     results: dict[str | None, LLMMessage]
     is_undone: bool = False
+    restores: bool = False
 
 
 def compare(session: Session, tool: str, fresh: Sequence[LLMMessage], undone: Sequence[UndoneTurn] = ()) -> Comparison:
@@ -49,17 +51,27 @@ def compare(session: Session, tool: str, fresh: Sequence[LLMMessage], undone: Se
     found = _compare(session, tool, fresh)
     if not found.gained:
         return found
-    is_continued = found.common and not found.is_behind
-    for earlier in before_marks(session):
+    is_continued = bool(found.common) and not found.is_behind
+    for earlier in before_skips(session) if is_continued else before_marks(session):
         other = _compare(earlier, tool, fresh)
-        if not other.gained or (other.common and not other.is_behind and not is_continued):
+        is_nearer = len(other.gained) < len(found.gained) or not is_continued
+        if not other.gained or (other.common and not other.is_behind and is_nearer):
             return other
-    if any(not _compare(earlier, tool, fresh).gained for earlier in before_undo(session, undone)):
-        return replace(found, gained=(), results={}, is_undone=True)
+    earlier_ones = list(before_undo(session, undone))
+    others = [_compare(earlier, tool, fresh) for earlier in earlier_ones]
+    nothing = replace(found, gained=(), results={})
+    if not all(other.gained for other in others):
+        return replace(nothing, is_undone=True)
     if is_continued:
-        return found
+        return replace(found, restores=any(other.common > found.common for other in others))
     compared = [replace(each, is_error=False) for each in fresh if _is_compared(each)]
-    return replace(found, gained=()) if ends_in(session.messages, _known(session, tool), compared) else found
+
+    def has_end(states: Iterable[Session]) -> bool:
+        return any(ends_in(each.messages, _known(each, tool), compared) for each in states)
+
+    if has_end((session, *before_marks(session))):
+        return replace(found, gained=())
+    return replace(nothing, is_undone=True) if has_end(earlier_ones) else found
 
 
 def _known(session: Session, tool: str) -> list[LLMMessage]:

@@ -53,6 +53,7 @@ Action = Literal[
 ]
 
 _UNDONE = "you removed the messages that it has more with /undo here"
+_RESTORED = ", after the messages that you had removed with /undo here"
 _DIGITS = 10
 """Bytes of the number of messages in the header, and of quotes around the digest, at most."""
 
@@ -262,6 +263,7 @@ class ImportStore:
         label = FORMATS[imported.tool].label
         note = describe_return(label) if found.gained else ""
         reason = f"added what was said in {label} since the export" if found.gained else ""
+        reason += _RESTORED if found.restores else ""
         kept = [
             found.results[old.tool_call_id] if is_placeholder(old) and old.tool_call_id in found.results else old
             for old in stored.session.messages
@@ -339,7 +341,9 @@ class ImportStore:
         newer = [result if is_new else old for old, result, is_new in zip(kept, fresh, has_come, strict=False)]
         if refusal := self._refusal(stored, newer, added):
             return refusal
-        updated = Outcome("updated", session_id, len(added), calls=_count_calls(added))
+        restores = imported.session and self._restores(folder, stored.session, fresh)
+        reason = f"added what is new{_RESTORED}" if restores else ""
+        updated = Outcome("updated", session_id, len(added), reason, calls=_count_calls(added))
         if self._dry:
             return updated
         note = "" if imported.session else describe_origin(imported)
@@ -351,16 +355,23 @@ class ImportStore:
     def _skip_older(self, folder: Path, session: Session, copied: Session) -> Outcome | None:
         """Return the outcome for a copy of a session that has nothing new, else None."""
         kept, fresh = session.messages, copied.messages
-        size = len(fresh)
         nothing_new = Outcome("exported", session.id, reason="an older copy of this session, with nothing new")
-        if any(count_same(earlier.messages, fresh) == size for earlier in before_marks(session)):
-            return nothing_new
-        undone = before_undo(session, self._undone_turns(folder))
-        if any(count_same(earlier.messages, fresh) == size for earlier in undone):
-            return Outcome("continued", session.id, reason=_UNDONE)
-        is_longer = kept == fresh[: len(kept)]
-        is_later = copied.updated_at > session.updated_at
-        return nothing_new if not is_longer and not is_later and ends_in(kept, kept, fresh) else None
+        undone = Outcome("continued", session.id, reason=_UNDONE)
+        marks, turns = list(before_marks(session)), list(before_undo(session, self._undone_turns(folder)))
+        for states, outcome in ((marks, nothing_new), (turns, undone)):
+            if any(count_same(each.messages, fresh) == len(fresh) for each in states):
+                return outcome
+        if kept == fresh[: len(kept)] or copied.updated_at > session.updated_at:
+            return None
+        for states, outcome in (([session, *marks], nothing_new), (turns, undone)):
+            if any(ends_in(each.messages, each.messages, fresh) for each in states):
+                return outcome
+        return None
+
+    def _restores(self, folder: Path, session: Session, fresh: Sequence[LLMMessage]) -> bool:
+        """Return True if a longer copy of a session has turns that were undone here."""
+        earlier = before_undo(session, self._undone_turns(folder))
+        return any(count_same(each.messages, fresh) > len(session.messages) for each in earlier)
 
     def _undone_turns(self, folder: Path) -> list[UndoneTurn]:
         """Return the turns that /redo can restore, last undone first."""

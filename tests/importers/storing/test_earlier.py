@@ -73,13 +73,13 @@ def skip_last(messages: list[LLMMessage]) -> list[LLMMessage]:
     return [*messages[:-2], *(replace(each, skip=True) for each in messages[-2:])]
 
 
-ALL = (compact, compact_twice, edit, edit_twice, skip_last)
+ALL = (compact, compact_twice, edit, edit_twice, compact_and_edit, skip_last)
 
 
 @pytest.mark.parametrize(
     ("form", "change"),
     [(form, change) for form in (*FORMS, "json") for change in ALL]
-    + [(form, change) for form in TIMED for change in (compact_and_edit, edit_last, remove)],
+    + [(form, change) for form in TIMED for change in (edit_last, remove)],
 )
 @pytest.mark.parametrize("is_later", [False, True], ids=["same", "continued"])
 async def test_copy_from_before_a_change_here_is_skipped(
@@ -139,14 +139,46 @@ async def test_copy_with_a_turn_of_its_own_is_never_skipped(
     assert [each.content for each in found if each.role != "system"] == [each.content for each in copy.messages]
 
 
+@pytest.mark.parametrize("form", FORMS)
+async def test_export_that_was_continued_does_not_repeat_what_is_skipped(
+    form: str, sessions_dir: Path, tmp_path: Path
+) -> None:
+    older = session_of(tuple(talk(*WORDS)))
+    keep(sessions_dir, older, skip_last(talk(*WORDS)))
+    more = talk("Four?", "Fourth.", start=START + timedelta(hours=2))
+    outcome = bring_back(replace(older, messages=(*older.messages, *more)), form, sessions_dir, tmp_path)
+    assert (outcome.action, outcome.added) == ("updated", 2)
+    found = (await SessionLibrary(sessions_dir).load(older.id)).messages
+    assert [each.content for each in found if each.role != "system"] == [*WORDS, "Four?", "Fourth."]
+
+
 @pytest.mark.parametrize("form", [*FORMS, "json"])
-@pytest.mark.parametrize("turns", [1, 2])
-@pytest.mark.parametrize("is_later", [False, True], ids=["undone", "continued"])
-async def test_turn_that_was_undone_here_does_not_come_back(
-    form: str, turns: int, is_later: bool, sessions_dir: Path, tmp_path: Path
+async def test_turn_that_was_undone_here_and_continued_there_is_restored_with_a_sentence(
+    form: str, sessions_dir: Path, tmp_path: Path
 ) -> None:
     older = session_of(tuple(talk(*WORDS)))
     keep(sessions_dir, older, talk(*WORDS))
+    memory = await MemoryManager.from_session(older.id, sessions_dir=sessions_dir)
+    await memory.undo()
+    memory.close()
+    more = talk("Four?", "Fourth.", start=START + timedelta(hours=2))
+    outcome = bring_back(replace(older, messages=(*older.messages, *more)), form, sessions_dir, tmp_path)
+    assert (outcome.action, outcome.added) == ("updated", 4)
+    assert outcome.reason.endswith(", after the messages that you had removed with /undo here")
+    found = (await SessionLibrary(sessions_dir).load(older.id)).messages
+    assert [each.content for each in found if each.role != "system"] == [*WORDS, "Four?", "Fourth."]
+
+
+@pytest.mark.parametrize("form", [*FORMS, "json"])
+@pytest.mark.parametrize("turns", [1, 2])
+@pytest.mark.parametrize("is_edited", [False, True], ids=["same", "edited"])
+@pytest.mark.parametrize("is_later", [False, True], ids=["undone", "continued"])
+async def test_turn_that_was_undone_here_does_not_come_back(
+    form: str, turns: int, is_later: bool, is_edited: bool, sessions_dir: Path, tmp_path: Path
+) -> None:
+    older = session_of(tuple(talk(*WORDS)))
+    messages = edit(talk(*WORDS)) if is_edited else talk(*WORDS)
+    keep(sessions_dir, older, messages)
     memory = await MemoryManager.from_session(older.id, sessions_dir=sessions_dir)
     for _ in range(turns):
         await memory.undo()
@@ -165,4 +197,4 @@ async def test_turn_that_was_undone_here_does_not_come_back(
         for _ in range(turns):
             await memory.redo()
         memory.close()
-        assert (await SessionLibrary(sessions_dir).load(older.id)).messages == older.messages
+        assert (await SessionLibrary(sessions_dir).load(older.id)).messages == tuple(messages)
