@@ -62,7 +62,7 @@ def json_document(value: object) -> str:
 def contains_export(document: str, earlier: bytes) -> bool:
     """Return True if a JSON export has all that an ``earlier`` one of its session has.
 
-    Its messages must be the same at the start, and the attached files still there. The title, the system message, notes
+    The messages must still be there in their order, and the attached files, too. The title, the system message, notes
     and skip marks are not compared: they can change in a session that is only continued.
     """
     try:
@@ -79,16 +79,22 @@ def contains_export(document: str, earlier: bytes) -> bool:
         is_later = datetime.fromisoformat(old["updated_at"]) > datetime.fromisoformat(new["updated_at"])
     except (ValueError, TypeError):  # a time without a zone is not one of aloop
         return False
-    return not is_later and _starts_with(new["messages"], old.get("messages"))
+    return not is_later and _has_all(new["messages"], old.get("messages"))
 
 
-def _starts_with(messages: list[dict[str, Any]], start: object) -> bool:
-    if not isinstance(start, list) or len(start) > len(messages):
+def _has_all(messages: list[dict[str, Any]], earlier: object) -> bool:
+    """Return True if the ``earlier`` messages are all there, in their order.
+
+    Others may be between them: a compaction inserts its summary before the last turns.
+    """
+    if not isinstance(earlier, list) or not all(isinstance(each, dict) for each in earlier):
         return False
-    return all(
-        isinstance(old, dict) and all(old.get(key) == new.get(key) for key in _CONTENT)
-        for old, new in zip(start, messages, strict=False)
-    )
+    left = iter(messages)
+    return all(any(_same_words(old, new) for new in left) for old in earlier)
+
+
+def _same_words(old: dict[str, Any], new: dict[str, Any]) -> bool:
+    return all(old.get(key) == new.get(key) for key in _CONTENT)
 
 
 def _escaped(text: str) -> str:

@@ -137,6 +137,17 @@ def test_update_replaces_the_export_of_a_session_that_has_grown(
     assert ": 1 already there." in capsys.readouterr().err
 
 
+def test_update_replaces_the_export_of_a_session_that_was_compacted(sessions_dir: Path, tmp_path: Path) -> None:
+    session, target = save(sessions_dir, FIRST), tmp_path / "backup"
+    backup = ["--all", str(target), "--to", "json", "--update"]
+    assert run(sessions_dir, *backup) == 0
+    summary = "  - role: user\n    content: A sum.\n    summary: true\n"
+    rewrite(session, "  - role: assistant\n    content: |", f"{summary}  - role: assistant\n    content: |")
+    assert run(sessions_dir, *backup) == 0
+    [path] = target.iterdir()
+    assert [message["content"] for message in json.loads(path.read_text())["messages"]][3] == "A sum."
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
     [
