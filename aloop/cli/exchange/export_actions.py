@@ -98,6 +98,7 @@ def _export_all(options: ExportOptions, library: SessionLibrary, runner: asyncio
                 else:
                     done[_written(path, document, update=options.update)] += 1
                     left_out += document.left_out
+                    left_out[_WITHOUT_MESSAGES] += document.is_empty
         except (KeyboardInterrupt, StorageError) as error:  # the others could not be written, either
             stopped = error
             if done:
@@ -122,6 +123,7 @@ def _export_all(options: ExportOptions, library: SessionLibrary, runner: asyncio
     return 1 if done["not exported"] or done[_OUTDATED] else 0
 
 
+_WITHOUT_MESSAGES = "conversations without a message that can be sent"
 _OUTDATED = "different from the file there"
 
 

@@ -220,7 +220,7 @@ def test_losses_are_printed_only_after_success(
 
 @pytest.mark.parametrize("form", ["openai", "anthropic", "sharegpt"])
 def test_export_without_a_message_to_send_is_noted(
-    sessions_dir: Path, capsys: pytest.CaptureFixture[str], form: str
+    sessions_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], form: str
 ) -> None:
     path = save(sessions_dir, FIRST)
     assert run(sessions_dir, "a1b2", "--to", form) == 0
@@ -229,6 +229,9 @@ def test_export_without_a_message_to_send_is_noted(
     path.write_text(path.read_text().replace("\n    content:", "\n    skip: true\n    content:"))
     assert run(sessions_dir, "a1b2", "--to", form) == 0
     assert f"Left out: skipped messages (4). {note}\n" in capsys.readouterr().err
+    assert run(sessions_dir, "--all", str(tmp_path / "all"), "--to", form) == 0
+    left_out = "skipped messages (4), conversations without a message that can be sent (1)"
+    assert f"Left out: {left_out}.\n" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(errno.ENOSPC, "No space left on device")])
