@@ -51,27 +51,32 @@ def compare(session: Session, tool: str, fresh: Sequence[LLMMessage], undone: Se
     found = _compare(session, tool, fresh)
     if not found.gained:
         return found
-    is_continued = bool(found.common) and not found.is_behind
-    for earlier in before_skips(session) if is_continued else before_marks(session):
-        other = _compare(earlier, tool, fresh)
-        is_nearer = len(other.gained) < len(found.gained) or not is_continued
-        if not other.gained or (other.common and not other.is_behind and is_nearer):
-            return other
+    states = [session, *(before_marks(session) if _is_apart(found) else before_skips(session))]
+    marks = [found, *(_compare(each, tool, fresh) for each in states[1:])]
+    if same := next((other for other in marks if not other.gained), None):
+        return same
     earlier_ones = list(before_undo(session, undone))
-    others = [_compare(earlier, tool, fresh) for earlier in earlier_ones]
+    others = [_compare(each, tool, fresh) for each in earlier_ones]
     nothing = replace(found, gained=(), results={})
     if not all(other.gained for other in others):
         return replace(nothing, is_undone=True)
-    if is_continued:
-        return replace(found, restores=any(other.common > found.common for other in others))
+    continued = [other for other in marks if not _is_apart(other)]
+    if continued:
+        nearest = min(continued, key=lambda other: len(other.gained))
+        return replace(nearest, restores=any(len(other.gained) < len(nearest.gained) for other in others))
     compared = [replace(each, is_error=False) for each in fresh if _is_compared(each)]
 
     def has_end(states: Iterable[Session]) -> bool:
         return any(ends_in(each.messages, _known(each, tool), compared) for each in states)
 
-    if has_end((session, *before_marks(session))):
+    if has_end(states):
         return replace(found, gained=())
     return replace(nothing, is_undone=True) if has_end(earlier_ones) else found
+
+
+def _is_apart(comparison: Comparison) -> bool:
+    """Return True if both have messages that the other does not have."""
+    return comparison.is_behind or not comparison.common
 
 
 def _known(session: Session, tool: str) -> list[LLMMessage]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ START = datetime(2026, 3, 1, 9, 0, 0, 123_456, UTC)
 WORDS = ("One?", "First.", "Two?", "Done.", "Three?", "Done.")
 TIMED = (*TOOLS, "json")
 """Formats with the time of each message."""
+Change = Callable[[list[LLMMessage]], list[LLMMessage]]
 
 
 def talk(*words: str, start: datetime = START) -> list[LLMMessage]:
@@ -43,6 +45,10 @@ def keep(sessions_dir: Path, older: Session, messages: Sequence[LLMMessage]) -> 
 
 def compact(messages: list[LLMMessage]) -> list[LLMMessage]:
     return [*messages[:4], summary("So far."), *messages[4:]]
+
+
+def compact_first(messages: list[LLMMessage]) -> list[LLMMessage]:
+    return [*messages[:1], summary("So far."), *messages[1:]]
 
 
 def compact_twice(messages: list[LLMMessage]) -> list[LLMMessage]:
@@ -84,7 +90,7 @@ ALL = (compact, compact_twice, edit, edit_twice, compact_and_edit, skip_last)
 @pytest.mark.parametrize("is_later", [False, True], ids=["same", "continued"])
 async def test_copy_from_before_a_change_here_is_skipped(
     form: str,
-    change: Callable[[list[LLMMessage]], list[LLMMessage]],
+    change: Change,
     is_later: bool,
     sessions_dir: Path,
     tmp_path: Path,
@@ -106,7 +112,7 @@ async def test_copy_from_before_a_change_here_is_skipped(
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("change", [compact, compact_twice])
 async def test_export_that_was_continued_adds_to_its_session_that_was_compacted(
-    form: str, change: Callable[[list[LLMMessage]], list[LLMMessage]], sessions_dir: Path, tmp_path: Path
+    form: str, change: Change, sessions_dir: Path, tmp_path: Path
 ) -> None:
     older = session_of(tuple(talk(*WORDS)))
     changed = change(talk(*WORDS))
@@ -152,12 +158,12 @@ async def test_export_that_was_continued_does_not_repeat_what_is_skipped(
     assert [each.content for each in found if each.role != "system"] == [*WORDS, "Four?", "Fourth."]
 
 
-@pytest.mark.parametrize("form", [*FORMS, "json"])
+@pytest.mark.parametrize(("form", "change"), [("json", list), *product(FORMS, (list, compact_first))])
 async def test_turn_that_was_undone_here_and_continued_there_is_restored_with_a_sentence(
-    form: str, sessions_dir: Path, tmp_path: Path
+    form: str, change: Change, sessions_dir: Path, tmp_path: Path
 ) -> None:
     older = session_of(tuple(talk(*WORDS)))
-    keep(sessions_dir, older, talk(*WORDS))
+    keep(sessions_dir, older, change(talk(*WORDS)))
     memory = await MemoryManager.from_session(older.id, sessions_dir=sessions_dir)
     await memory.undo()
     memory.close()
@@ -171,13 +177,13 @@ async def test_turn_that_was_undone_here_and_continued_there_is_restored_with_a_
 
 @pytest.mark.parametrize("form", [*FORMS, "json"])
 @pytest.mark.parametrize("turns", [1, 2])
-@pytest.mark.parametrize("is_edited", [False, True], ids=["same", "edited"])
+@pytest.mark.parametrize("change", [list, edit, compact_first])
 @pytest.mark.parametrize("is_later", [False, True], ids=["undone", "continued"])
 async def test_turn_that_was_undone_here_does_not_come_back(
-    form: str, turns: int, is_later: bool, is_edited: bool, sessions_dir: Path, tmp_path: Path
+    form: str, turns: int, is_later: bool, change: Change, sessions_dir: Path, tmp_path: Path
 ) -> None:
     older = session_of(tuple(talk(*WORDS)))
-    messages = edit(talk(*WORDS)) if is_edited else talk(*WORDS)
+    messages = change(talk(*WORDS))
     keep(sessions_dir, older, messages)
     memory = await MemoryManager.from_session(older.id, sessions_dir=sessions_dir)
     for _ in range(turns):
