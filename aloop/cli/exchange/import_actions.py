@@ -304,7 +304,7 @@ def _comparison(options: ImportOptions, session_id: str) -> str:
     words += ["--all"] * options.all + ["--branches"] * options.branches
     command = " ".join([*words, "--session", short, "--sessions-dir", f"~/aloop-{short}"])
     return (
-        "Sessions that were continued on both sides are left alone. To see what is new in the other tool, import such "
+        "Sessions that differ here and there are left alone. To see what is new in the other tool, import such "
         f"a session into another folder:\n  {command}"
     )
 

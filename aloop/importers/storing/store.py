@@ -52,7 +52,7 @@ Action = Literal[
     "imported", "updated", "unchanged", "exported", "continued", "in trash", "in use", "unreadable", "too large"
 ]
 
-_UNDONE = "you removed the messages that it has more with /undo here"
+_UNDONE = "left alone, because you removed the messages that it has more with /undo here"
 _RESTORED = ", after the messages that you had removed with /undo here"
 _DIGITS = 10
 """Bytes of the number of messages in the header, and of quotes around the digest, at most."""
@@ -255,7 +255,7 @@ class ImportStore:
         undone = self._undone_turns(folder)
         found = compare(stored.session, imported.tool, as_transcript(imported.messages), undone)
         if found.is_undone:
-            return Outcome("continued", source, reason=_UNDONE)
+            return Outcome("exported", source, reason=_UNDONE)
         if found.gained and (found.is_behind or not found.common):
             return None
         if not found.gained and not found.results:
@@ -356,7 +356,7 @@ class ImportStore:
         """Return the outcome for a copy of a session that has nothing new, else None."""
         kept, fresh = session.messages, copied.messages
         nothing_new = Outcome("exported", session.id, reason="an older copy of this session, with nothing new")
-        undone = Outcome("continued", session.id, reason=_UNDONE)
+        undone = Outcome("exported", session.id, reason=_UNDONE)
         marks, turns = list(before_marks(session)), list(before_undo(session, self._undone_turns(folder)))
         for states, outcome in ((marks, nothing_new), (turns, undone)):
             if any(count_same(each.messages, fresh) == len(fresh) for each in states):

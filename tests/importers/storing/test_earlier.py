@@ -194,8 +194,8 @@ async def test_turn_that_was_undone_here_does_not_come_back(
     memory.close()
     before = await SessionLibrary(sessions_dir).load(older.id)
     outcome = bring_back(older, form, sessions_dir, tmp_path)
-    assert (outcome.action, outcome.session_id) == ("continued", older.id)
-    assert outcome.reason == "you removed the messages that it has more with /undo here"
+    assert (outcome.action, outcome.session_id) == ("exported", older.id)
+    assert outcome.reason == "left alone, because you removed the messages that it has more with /undo here"
     assert (await SessionLibrary(sessions_dir).load(older.id)).messages == before.messages
     assert await count(sessions_dir) == 1
     if not is_later:
