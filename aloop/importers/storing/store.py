@@ -37,7 +37,7 @@ from aloop.importers.transcript import (
 from aloop.llm.message_types import LLMMessage
 from aloop.memory.codec.serialization import session_text
 from aloop.memory.disk.filesystem import explained, write_atomic
-from aloop.memory.disk.locks import OpenLock, write_lock
+from aloop.memory.disk.locks import LOCK_NAMES, OpenLock, write_lock
 from aloop.memory.session import Session
 from aloop.memory.session_folder.media import copy_media
 from aloop.memory.session_folder.outputs import brief, copy_output, keep_output, make_own_folder
@@ -282,26 +282,37 @@ class ImportStore:
     def _create(self, session: Session, imported: Imported) -> bool:
         """Write a new session; return False if another import has just done so."""
         with explained("write the session", self.sessions_dir):
-            folder = self.backend.make_folder(session)
-            # Not new if a crash left it without a session.yaml, perhaps with the journal of its first turn.
-            was_empty = not self.backend.fs.names(folder)
+            fs, folder = self.backend.fs, self.backend.make_folder(session)
             try:
-                with write_lock(self.backend.fs, folder, session.id):
+                with write_lock(fs, folder, session.id):
                     if self._is_written(session):
-                        remove_unused(self.backend.fs, folder)
+                        remove_unused(fs, folder)
                         return False
-                    self._write_files(folder, imported, session.messages)
-                    messages = tuple(self._kept(folder, message) for message in session.messages)
-                    session = replace(session, messages=messages)
-                    self.backend.create(session if imported.session else marked(session), folder)
+                    self._write_into(folder, session, imported)
             except BaseException:
-                # A folder without its session.yaml would be a problem for each later check.
-                if was_empty:
-                    with contextlib.suppress(OSError):
-                        self.backend.fs.remove_tree(self.sessions_dir, folder.name)
+                # Only if nothing is in it: another import may have begun to use it.
+                with contextlib.suppress(OSError):
+                    fs.rmdir(folder)
                 raise
-            date_folder(self.backend.fs, folder, session.updated_at)
+            date_folder(fs, folder, session.updated_at)
         return True
+
+    def _write_into(self, folder: Path, session: Session, imported: Imported) -> None:
+        """Write the files of a new session into its locked folder."""
+        fs = self.backend.fs
+        # Not new if a crash left it without a session.yaml, perhaps with the journal of its first turn.
+        is_new = LOCK_NAMES.issuperset(fs.names(folder))
+        try:
+            self._write_files(folder, imported, session.messages)
+            messages = tuple(self._kept(folder, message) for message in session.messages)
+            session = replace(session, messages=messages)
+            self.backend.create(session if imported.session else marked(session), folder)
+        except BaseException:
+            # A folder without its session.yaml would be a problem for each later check.
+            if is_new:
+                with contextlib.suppress(OSError):
+                    fs.remove_tree(self.sessions_dir, folder.name)
+            raise
 
     def _is_written(self, session: Session) -> bool:
         """Return True if a folder for the session has its file."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import errno
 import json
 import zipfile
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from aloop.errors import StorageError
+from aloop.errors import SessionBusy, StorageError
 from aloop.export.json import to_json
 from aloop.importers.draft import Builder
 from aloop.importers.imported import Imported
@@ -27,7 +28,8 @@ from aloop.llm.json_values import JsonObject
 from aloop.llm.message_types import LLMMessage, ThinkingBlock, ToolCall
 from aloop.memory import MemoryManager, Session, SessionLibrary
 from aloop.memory.codec.serialization import dump_session
-from aloop.memory.disk.locks import OpenLock
+from aloop.memory.disk import locks
+from aloop.memory.disk.locks import OpenLock, write_lock
 from tests.memory.test_parts import PIXEL
 
 START = datetime(2026, 1, 22, 17, 51, tzinfo=UTC)
@@ -110,6 +112,26 @@ def test_folder_that_two_imports_use_gets_one_session(sessions_dir: Path, monkey
     monkeypatch.setattr(second.backend, "make_folder", make_folder_slowly)
     assert second.put(talk(1)).action == "unchanged"
     assert len(list(sessions_dir.glob("*/session.yaml"))) == 1
+
+
+def test_folder_that_another_import_writes_for_long_is_left_to_it(
+    sessions_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = ImportStore(sessions_dir)
+    make_folder = store.backend.make_folder
+    monkeypatch.setattr(locks, "PATIENCE", 0.0)
+    with contextlib.ExitStack() as other:
+
+        def make_folder_and_wait(session: Session) -> Path:
+            folder = make_folder(session)
+            other.enter_context(write_lock(store.backend.fs, folder, session.id))
+            return folder
+
+        monkeypatch.setattr(store.backend, "make_folder", make_folder_and_wait)
+        with pytest.raises(SessionBusy):
+            store.put(talk(1))
+        (folder,) = sessions_dir.glob("2*")
+        assert [path.name for path in folder.iterdir()] == [".lock"]
 
 
 def test_shortened_result_of_a_session_of_aloop_keeps_its_output(sessions_dir: Path, tmp_path: Path) -> None:
