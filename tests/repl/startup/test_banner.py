@@ -236,8 +236,9 @@ def test_banner_reads_few_headers_after_an_import_of_many_sessions(
     start = datetime.now().astimezone() - timedelta(days=100)
     if has_own:
         own = save(tmp_path, FIRST)
-        set_time(own, start)
-        os.utime(own.parent, (start.timestamp(), start.timestamp()))
+        before = start - timedelta(days=1)
+        set_time(own, before)
+        os.utime(own.parent, (before.timestamp(), before.timestamp()))
     store = ImportStore(tmp_path)
     for number in range(20):
         builder = Builder("codex", f"0199-{number}")
