@@ -140,7 +140,7 @@ class OpenLock:
             is_locked = self._wait_for(descriptor)
             is_taken = self._names_another_process(descriptor) if is_locked is None else not is_locked
             if not is_taken and is_locked:
-                is_taken, folder = self._lock_folder()
+                is_taken, folder = self._wait_for_folder(descriptor)
             if is_taken:
                 raise SessionBusy(session_id, self._holder(descriptor) or "unknown process")
             if not _is_current(self._fs, descriptor, self._path):
@@ -152,6 +152,18 @@ class OpenLock:
             self._close(folder, descriptor)
             raise
         return _Held(descriptor, folder, is_weak=is_locked is None)
+
+    def _wait_for_folder(self, descriptor: int) -> tuple[bool, int | None]:
+        """Lock the folder, waiting briefly for a holder without a process ID.
+
+        It may have just removed its lock file, to remove an unused folder. Returns as ``_lock_folder`` does.
+        """
+        for _ in range(_MAX_POLLS):
+            is_taken, folder = self._lock_folder()
+            if not is_taken or self._holder(descriptor):
+                return is_taken, folder
+            threading.Event().wait(_POLL_INTERVAL)
+        return True, None
 
     def _lock_folder(self) -> tuple[bool, int | None]:
         """Lock the folder; return True if another process has locked it.

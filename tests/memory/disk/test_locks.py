@@ -78,6 +78,13 @@ def test_short_hold_that_a_busy_disk_delays_is_waited_for(tmp_path: Path) -> Non
     OpenLock(SYSTEM, tmp_path, SESSION).release()
 
 
+def test_folder_whose_lock_file_was_just_removed_is_waited_for(tmp_path: Path) -> None:
+    folder = SYSTEM.open_folder(tmp_path)  # as of an aloop that removes unused folders
+    assert SYSTEM.try_lock(folder)
+    threading.Timer(0.05, SYSTEM.close, [folder]).start()
+    OpenLock(SYSTEM, tmp_path, SESSION).release()
+
+
 def test_child_process_does_not_keep_the_open_lock(tmp_path: Path) -> None:
     lock = OpenLock(SYSTEM, tmp_path, SESSION)
     with subprocess.Popen(["cat"], stdin=subprocess.PIPE, close_fds=False) as child:
