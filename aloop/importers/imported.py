@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -81,6 +81,11 @@ class DraftedMessages(Sequence[LLMMessage]):
         return self._made
 
 
+def count_calls(messages: Iterable[Outline]) -> int:
+    """Return the number of tool calls in messages or their drafts."""
+    return sum(len(each.tool_calls) for each in messages)
+
+
 def _bound(messages: Sequence[LLMMessage]) -> int:
     return sum(map(quick_bound, messages))
 
@@ -138,7 +143,7 @@ class Imported:
 
     @property
     def call_count(self) -> int:
-        return sum(len(each.tool_calls) for each in self.outlines)
+        return count_calls(self.outlines)
 
     @property
     def result_count(self) -> int:

@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple
 from aloop.errors import SHORT_ID, SessionBusy, SessionError, SessionFileError, SessionNotFound
 from aloop.formatting import quantity
 from aloop.importers.formats import FORMATS
-from aloop.importers.imported import Imported, Outline
+from aloop.importers.imported import Imported, Outline, count_calls
 from aloop.importers.storing.compare import (
     count_same,
     in_stored_order,
@@ -271,7 +271,7 @@ class ImportStore:
         added = [LLMMessage("system", note), *found.gained] if found.gained else []
         if refusal := self._refusal(stored, kept, added):
             return refusal
-        updated = Outcome("updated", source, len(found.gained), reason, calls=_count_calls(found.gained))
+        updated = Outcome("updated", source, len(found.gained), reason, calls=count_calls(found.gained))
         if self._dry:
             return updated
         self._on_write(source, note)
@@ -354,7 +354,7 @@ class ImportStore:
             return refusal
         restores = imported.session and self._restores(folder, stored.session, fresh)
         reason = f"added what is new{_RESTORED}" if restores else ""
-        updated = Outcome("updated", session_id, len(added), reason, calls=_count_calls(added))
+        updated = Outcome("updated", session_id, len(added), reason, calls=count_calls(added))
         if self._dry:
             return updated
         note = "" if imported.session else describe_origin(imported)
@@ -480,10 +480,6 @@ class ImportStore:
         replaced = [new for new, old in zip(kept, stored.session.messages, strict=True) if new is not old]
         excess = self._limit.excess([*replaced, *added], len(stored.data))
         return Outcome("too large", session_id, reason=excess) if excess else None
-
-
-def _count_calls(messages: Sequence[LLMMessage]) -> int:
-    return sum(len(message.tool_calls) for message in messages)
 
 
 def _plan_of(imported: Imported) -> _Plan:

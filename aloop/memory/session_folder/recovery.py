@@ -143,23 +143,37 @@ def _base(fs: FileSystem, path: Path) -> int:
     return record.base if record else 0
 
 
+@contextmanager
+def _of_dead_writer(fs: FileSystem, path: Path) -> Iterator[int | None]:
+    """Open and lock a journal, and yield its descriptor.
+
+    It is None if the journal is gone or its writer is alive. Raises OSError.
+    """
+    try:
+        descriptor = fs.open_read(path)
+    except FileNotFoundError:
+        descriptor = None
+    if descriptor is None:
+        yield None
+        return
+    try:
+        is_locked = acquire(fs, descriptor)
+        is_alive = is_locked is False or (is_locked is None and is_written(path))
+        yield None if is_alive else descriptor
+    finally:
+        fs.close(descriptor)
+
+
 def is_left(fs: FileSystem, path: Path) -> bool:
     """Return True if ``fold_in`` would add the turn of a journal to its session.
 
     Raises OSError.
     """
-    try:
-        descriptor = fs.open_read(path)
-    except FileNotFoundError:
-        return False
-    try:
-        is_locked = acquire(fs, descriptor)
-        if is_locked is False or (is_locked is None and is_written(path)):
+    with _of_dead_writer(fs, path) as descriptor:
+        if descriptor is None:
             return False
         record = read_journal(fs.read_open(descriptor), path)
         return record is not None and record.is_own and bool(record.session.messages)
-    finally:
-        fs.close(descriptor)
 
 
 def fold_in(fs: FileSystem, path: Path) -> str | None:
@@ -168,13 +182,8 @@ def fold_in(fs: FileSystem, path: Path) -> str | None:
     Return a notice for the user, or None. Call it under the session's write lock. Raises OSError; then the journal
     stays.
     """
-    try:
-        descriptor = fs.open_read(path)
-    except FileNotFoundError:
-        return None
-    try:
-        is_locked = acquire(fs, descriptor)
-        if is_locked is False or (is_locked is None and is_written(path)):
+    with _of_dead_writer(fs, path) as descriptor:
+        if descriptor is None:
             return None
         record = read_journal(fs.read_open(descriptor), path)
         if record is None:
@@ -188,8 +197,6 @@ def fold_in(fs: FileSystem, path: Path) -> str | None:
         notice = _recover_turn(fs, path.parent, record) if record.session.messages else None
         fs.unlink(path)
         return notice
-    finally:
-        fs.close(descriptor)
 
 
 def _set_aside(fs: FileSystem, path: Path, kind: str) -> Path:

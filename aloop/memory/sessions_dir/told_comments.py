@@ -18,7 +18,7 @@ from aloop.memory.disk.filesystem import SYSTEM, write_all
 
 _DIGITS = 16
 _MOST_BYTES = 1_000_000
-"""The size from which on the file is begun again."""
+"""The size beyond which the file is started over."""
 
 
 class ToldComments:
